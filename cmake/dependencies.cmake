@@ -1,0 +1,20 @@
+# Everything comes from Debian packages (scripts/setup).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(psl REQUIRED IMPORTED_TARGET libpsl)
+
+# llhttp comes as the generated C sources of Debian's node-llhttp.
+set(llhttp_dir /usr/share/llhttp)
+add_library(llhttp STATIC ${llhttp_dir}/api.c ${llhttp_dir}/http.c ${llhttp_dir}/llhttp.c)
+target_include_directories(llhttp SYSTEM PUBLIC /usr/share/include/llhttp)

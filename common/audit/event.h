@@ -1,0 +1,79 @@
+// What the audit log records. Each struct is one row of the table named in its comment. Every row also gets event_id,
+// time, session, writer, seq and hash from the log itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/verdict.h"
+
+namespace gatehouse::audit {
+
+// net_events: one attempt to reach something, written before a byte of it goes anywhere.
+struct NetEvent {
+  std::string event_id;      // make_uuid(); quoted in the denial the agent reads
+  std::string trace_id;      // shared by all rows of one exchange, across tables
+  Decision decision;
+  std::string channel;       // "http" (port 80 style), "https", "connect" (explicit CONNECT), "tcp" (neither TLS nor HTTP), "vsock"
+  std::string host;          // the name judged; empty when there was none (raw address)
+  std::string address;       // what the guest dialled, "198.18.0.7" or "8.8.8.8"; empty for explicit proxying
+  uint16_t port = 0;
+  std::string sni;
+  std::string method;
+  std::string path;          // without query string, so that no secret parameter is logged
+  std::string detail;        // anything else a person needs, printable
+};
+
+// net_results: how an allowed exchange ended. Rows are never edited, so the end is a row of its own.
+struct NetResult {
+  std::string event_id;          // of the NetEvent
+  std::string trace_id;
+  int status = 0;                // HTTP status the guest got; 0 when none
+  std::string upstream_address;  // the checked address that was dialled; empty when none was
+  uint64_t bytes_out = 0;        // body bytes, guest to upstream
+  uint64_t bytes_in = 0;         // body bytes, upstream to guest
+  uint64_t duration_us = 0;
+  std::string error;             // empty when it went well
+};
+
+// dns_events: one question.
+struct DnsEvent {
+  std::string event_id;
+  std::string trace_id;
+  Decision decision;
+  std::string name;     // lower case, without the final dot, printable
+  std::string type;     // "A", "AAAA", "TYPE65"...
+  std::string rcode;    // "NOERROR", "NXDOMAIN"...
+  std::string address;  // what was answered from the pool, or empty
+};
+
+// exec_events: a command run in the guest.
+struct ExecEvent {
+  std::string trace_id;
+  std::vector<std::string> argv;
+  std::string phase;  // "start", "exit", "failed"
+  std::optional<int> exit_code;
+};
+
+// policy_events: which rules were in force.
+struct PolicyEvent {
+  std::string phase;   // "loaded", "reload-failed"
+  std::string files;   // paths, one a line
+  std::string sha256;  // of the files' contents
+  std::string detail;
+};
+
+// process_events: the life of the house.
+struct ProcessEvent {
+  std::string process;  // "proxy", "dns", "bridge", "qemu", "session"
+  int64_t pid = 0;
+  std::string phase;    // "start", "exit", "crash", "restart"
+  std::string detail;
+};
+
+using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent>;
+
+}  // namespace gatehouse::audit

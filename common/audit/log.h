@@ -1,0 +1,53 @@
+// The audit log, writing side. One SQLite file a session (WAL), opened by every process of the house. A row counts once
+// it is committed, and nothing it speaks of may happen before.
+//
+// Rows are append-only and hash-chained per writer: hash = SHA-256(previous hash || canonical row). A restarted process
+// takes its writer's chain up where the last committed row left it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/audit/event.h"
+#include "common/base/executor.h"
+#include "common/base/result.h"
+
+namespace gatehouse::audit {
+
+class AuditLog {
+ public:
+  struct Options {
+    std::string path;
+    std::string session;
+    std::string writer;  // names the chain: "proxy", "dns", "launcher", "bridge"; one live process per name
+  };
+  using Committed = std::function<void(Result<void>)>;
+
+  // Opens or creates the file (0600) and starts the writer thread. A file of another schema version, a second live
+  // writer of the same name, or a directory that cannot be written is an error.
+  static Result<std::unique_ptr<AuditLog>> open(const Options& options);
+
+  // Commits what is queued, then stops the thread. Callbacks not yet posted are still posted.
+  ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  // Queues one row, from any thread. `committed` is posted to `executor` after the COMMIT, or with an error when the
+  // row could not be written (disk full, file gone): the caller then denies. The writer commits at once when idle and
+  // groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls.
+  void append(Event event, Executor& executor, Committed committed);
+
+  // As above for rows nobody waits for; a failure is logged.
+  void append(Event event);
+
+  // Blocks until the row is committed; for processes without a loop.
+  Result<void> append_and_wait(Event event);
+
+ private:
+  class Writer;
+  explicit AuditLog(std::unique_ptr<Writer> writer);
+  std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace gatehouse::audit

@@ -1,0 +1,117 @@
+// What a session may do. Pure: files' contents in, verdicts out; no sockets, no clock.
+//
+// A policy is one or more layers (machine-wide files, then the session's file). Within a layer the strictest rule that
+// matches wins and no match denies; across layers the strictest verdict wins, so a layer can narrow another and never
+// widen it. A machine-wide layer may say "unmatched": "pass" and then has no opinion where no rule of its own matches.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ip_address.h"
+#include "common/base/result.h"
+#include "common/base/verdict.h"
+
+namespace gatehouse::policy {
+
+inline constexpr size_t kMaxPolicyBytes = 4 << 20;
+inline constexpr int kMaxPolicyDepth = 32;
+
+// One request as the proxy understands it. `host` is a lower-case name without final dot; `path` is the request target
+// in origin form, with or without query.
+struct HttpRequest {
+  std::string_view scheme;  // "http" or "https"
+  std::string_view host;
+  uint16_t port = 0;
+  std::string_view method;
+  std::string_view path;
+};
+
+struct DnsQuestion {
+  std::string_view name;  // lower case, without the final dot
+  std::string_view type;  // "A", "AAAA"...
+};
+
+// Where a name that is deliberately local really is.
+struct ResolveOverride {
+  IpAddress address;
+  uint16_t port = 0;  // 0: the port the request names
+};
+
+// Where a policy's text comes from.
+struct Source {
+  std::string name;  // as shown in errors: the path
+  std::string text;
+  bool machine_wide = false;  // from /etc/gatehouse/policy.d
+};
+
+// One entry of a policy's own `tests`, and what came of it.
+struct TestOutcome {
+  std::string source;      // file
+  int line = 0;
+  std::string test;        // "GET https://api.example.com/x"
+  std::string expected;    // "deny", or "deny by rule-id"
+  Decision decision;
+  bool passed = false;
+};
+
+class Policy {
+ public:
+  // Reads and compiles all layers. The first error names file:line:column, the key, and the nearest valid word. What is
+  // refused: no layer at all, text that is no JSON (comments allowed), over kMaxPolicyBytes or kMaxPolicyDepth, unknown or
+  // duplicate keys, wrong types, duplicate rule ids, bad globs, host patterns that cover a whole public suffix ("*",
+  // "*.com", "**"), bad addresses and networks, an unknown "extends" or registry symbol, "unmatched" in a session's file.
+  static Result<Policy> parse(const std::vector<Source>& layers);
+
+  // Reads /etc/gatehouse/policy.d/*.json (sorted; machine-wide layers), then `files`. Shipped policies named by
+  // "extends" are looked up in `policies_directory()`.
+  static Result<Policy> load(const std::vector<std::string>& files);
+
+  Policy(Policy&&) noexcept;
+  Policy& operator=(Policy&&) noexcept;
+  ~Policy();
+
+  // The strictest verdict on this request. Built-in denials have dotted ids: "default-deny", "path.ambiguous",
+  // "host.invalid", "host.address".
+  Decision judge(const HttpRequest& request) const;
+
+  // Whether this name may be looked up: an explicit dns rule says so, or some http rule that does not deny covers the
+  // name. Names that are never resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like,
+  // unless a rule or a resolve override names them exactly.
+  Decision judge(const DnsQuestion& question) const;
+
+  // Nothing when `host` is to be looked up in the real DNS.
+  std::optional<ResolveOverride> resolve_override(std::string_view host) const;
+
+  // Whether the proxy may dial `address` for a name that was looked up: globally routable, or in a network that every
+  // opinionated layer lists in "networks". Denials: "address.<kind>".
+  Decision judge_address(const IpAddress& address) const;
+
+  // Runs every layer's `tests` against the whole policy.
+  std::vector<TestOutcome> run_tests() const;
+
+  // The rules in force, for people: `policy explain` with no question.
+  std::string describe() const;
+  // Every rule that matches, layer by layer, and which decided: `policy explain "GET https://..."`. An unreadable
+  // question is an error that shows the form.
+  Result<std::string> explain(std::string_view question) const;
+
+  // "file1\nfile2", and lower-case hex SHA-256 over all sources: for the audit row.
+  const std::string& files() const;
+  const std::string& sha256() const;
+
+ private:
+  struct Compiled;
+  explicit Policy(std::unique_ptr<const Compiled> compiled);
+  std::unique_ptr<const Compiled> compiled_;
+};
+
+// Where shipped policies and schema.json are: $GATEHOUSE_POLICIES, or policies/ found upwards from the running binary,
+// or /usr/share/gatehouse/policies.
+Result<std::string> policies_directory();
+
+}  // namespace gatehouse::policy
