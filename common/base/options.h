@@ -35,9 +35,9 @@ ParsedOptions parse_gate_options(const std::string& program, const std::string& 
 
 // Exit codes of every Gatehouse binary.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitFailed = 1;   // failed at run time
-inline constexpr int kExitUsage = 2;    // usage or configuration
-inline constexpr int kExitNo = 3;       // the answer is no: findings, denied, a test failed
+inline constexpr int kExitFailed = 1;       // failed at run time
+inline constexpr int kExitUsage = 2;        // usage or configuration
+inline constexpr int kExitNo = 3;           // the answer is no: findings, denied, a test failed
 inline constexpr int kExitGatehouse = 125;  // `run`: Gatehouse itself failed, not the command
 
 // Prints "<program>: <error>" on stderr and returns `code`.

@@ -12,9 +12,12 @@ enum class Verdict { allow, ask, deny };
 
 constexpr std::string_view to_string(Verdict verdict) {
   switch (verdict) {
-    case Verdict::allow: return "allow";
-    case Verdict::ask: return "ask";
-    case Verdict::deny: return "deny";
+    case Verdict::allow:
+      return "allow";
+    case Verdict::ask:
+      return "ask";
+    case Verdict::deny:
+      return "deny";
   }
   return "deny";
 }

@@ -34,7 +34,8 @@ Result<int> parse_environment_number(const char* name, int most) {
   int number = 0;
   const char* end = text + std::strlen(text);
   const auto [stop, error] = std::from_chars(text, end, number);
-  if (error != std::errc() || stop != end || number < 0 || number > most) return fail("{}='{}' is no number", name, text);
+  if (error != std::errc() || stop != end || number < 0 || number > most)
+    return fail("{}='{}' is no number", name, text);
   return number;
 }
 

@@ -13,8 +13,7 @@ template <class H>
 struct UvClose {
   void operator()(H* handle) const {
     handle->data = nullptr;
-    uv_close(reinterpret_cast<uv_handle_t*>(handle),
-             [](uv_handle_t* closed) { delete reinterpret_cast<H*>(closed); });
+    uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) { delete reinterpret_cast<H*>(closed); });
   }
 };
 

@@ -14,7 +14,8 @@ UvHandle<uv_signal_t> stop_on(Loop& loop, int signal_number) {
   UvHandle<uv_signal_t> handle(new uv_signal_t);
   uv_signal_init(loop.raw(), handle.get());
   handle->data = &loop;
-  uv_signal_start(handle.get(), [](uv_signal_t* s, int) { static_cast<Loop*>(s->data)->stop(); }, signal_number);
+  uv_signal_start(
+      handle.get(), [](uv_signal_t* s, int) { static_cast<Loop*>(s->data)->stop(); }, signal_number);
   return handle;
 }
 

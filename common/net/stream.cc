@@ -57,7 +57,8 @@ Result<std::unique_ptr<Stream>> Stream::adopt(Loop& loop, Fd socket) {
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return fail_errno("adopt");
   const bool tcp = address.ss_family == AF_INET || address.ss_family == AF_INET6;
   std::unique_ptr<Stream> stream(new Stream(loop, tcp));
-  const int status = tcp ? uv_tcp_open(stream->tcp_.get(), socket.get()) : uv_pipe_open(stream->pipe_.get(), socket.get());
+  const int status =
+      tcp ? uv_tcp_open(stream->tcp_.get(), socket.get()) : uv_pipe_open(stream->pipe_.get(), socket.get());
   if (status != 0) return tl::unexpected(uv_error("adopt", status));
   socket.release();
   if (tcp) uv_tcp_nodelay(stream->tcp_.get(), 1);
@@ -77,20 +78,21 @@ int Stream::fd() const {
 void Stream::start_reading() {
   if (reading_) return;
   reading_ = true;
-  const int status = uv_read_start(raw(), shared_read_buffer, [](uv_stream_t* handle, ssize_t got, const uv_buf_t* buffer) {
-    auto* stream = static_cast<Stream*>(handle->data);
-    if (stream == nullptr || got == 0) return;
-    if (got > 0) {
-      stream->callbacks_.data({buffer->base, static_cast<size_t>(got)});
-      return;
-    }
-    stream->stop_reading();
-    if (got == UV_EOF) {
-      if (stream->callbacks_.end) stream->callbacks_.end();
-    } else if (stream->callbacks_.error) {
-      stream->callbacks_.error(uv_error("read", static_cast<int>(got)));
-    }
-  });
+  const int status =
+      uv_read_start(raw(), shared_read_buffer, [](uv_stream_t* handle, ssize_t got, const uv_buf_t* buffer) {
+        auto* stream = static_cast<Stream*>(handle->data);
+        if (stream == nullptr || got == 0) return;
+        if (got > 0) {
+          stream->callbacks_.data({buffer->base, static_cast<size_t>(got)});
+          return;
+        }
+        stream->stop_reading();
+        if (got == UV_EOF) {
+          if (stream->callbacks_.end) stream->callbacks_.end();
+        } else {
+          stream->fail_now("read", static_cast<int>(got));
+        }
+      });
   if (status != 0) fail_later(status);
 }
 
@@ -101,6 +103,7 @@ void Stream::stop_reading() {
 }
 
 void Stream::write(std::string_view bytes) {
+  if (failed_ || bytes.empty()) return;
   if (queued_ == 0) {
     uv_buf_t buffer = uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
     const int put = uv_try_write(raw(), &buffer, 1);
@@ -133,7 +136,7 @@ void Stream::queue_write(std::string_view bytes) {
 void Stream::wrote(size_t bytes, int status) {
   queued_ -= bytes;
   if (status < 0) {
-    if (status != UV_ECANCELED && callbacks_.error) callbacks_.error(uv_error("write", status));
+    fail_now("write", status);
     return;
   }
   if (queued_ == 0 && callbacks_.drained) callbacks_.drained();
@@ -142,9 +145,15 @@ void Stream::wrote(size_t bytes, int status) {
 void Stream::fail_later(int status) {
   loop_.post([this, status, alive = std::weak_ptr<bool>(alive_)] {
     if (alive.expired()) return;
-    stop_reading();
-    if (callbacks_.error) callbacks_.error(uv_error("stream", status));
+    fail_now("stream", status);
   });
+}
+
+void Stream::fail_now(std::string_view what, int status) {
+  if (failed_) return;
+  failed_ = true;
+  stop_reading();
+  if (callbacks_.error) callbacks_.error(uv_error(what, status));
 }
 
 void Stream::shutdown() {

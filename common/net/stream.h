@@ -19,11 +19,11 @@ class Stream {
   struct Callbacks {
     std::function<void(std::string_view bytes)> data;  // valid during the call only
     std::function<void()> end;                         // the peer has shut down its sending side
-    std::function<void(Error)> error;                  // reset, or a write failed; nothing follows
+    std::function<void(Error)> error;                  // reset, or a write failed: called once, nothing follows
     std::function<void()> drained;                     // queued() has come back to 0 after having been above
   };
 
-  // Takes over a connected socket (any of the constructors' descriptors become non-blocking).
+  // Takes over a connected stream socket and makes it non-blocking.
   static Result<std::unique_ptr<Stream>> adopt(Loop& loop, Fd socket);
 
   ~Stream();
@@ -50,15 +50,14 @@ class Stream {
   int fd() const;
 
  private:
-  friend class Listener;
-  friend class Connecting;
-  explicit Stream(Loop& loop, bool tcp);
+  Stream(Loop& loop, bool tcp);
 
   uv_stream_t* raw() const;
   struct WriteRequest;
   void queue_write(std::string_view bytes);
   void wrote(size_t bytes, int status);
   void fail_later(int status);
+  void fail_now(std::string_view what, int status);
 
   Loop& loop_;
   UvHandle<uv_tcp_t> tcp_;
@@ -66,6 +65,7 @@ class Stream {
   Callbacks callbacks_;
   size_t queued_ = 0;
   bool reading_ = false;
+  bool failed_ = false;
   std::shared_ptr<bool> alive_;
 };
 
