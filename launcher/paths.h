@@ -14,7 +14,8 @@ Result<void> check_session_name(std::string_view name);
 
 // $XDG_STATE_HOME/gatehouse/sessions/NAME (default ~/.local/state): the audit log and console of a session.
 Result<std::string> session_state_directory(std::string_view session);
-Result<std::string> audit_log_path(std::string_view session);  // <state>/sessions/NAME/audit.db
+// <state>/sessions/NAME/audit.db; only the path, nothing is made.
+Result<std::string> audit_log_path(std::string_view session);
 
 // $XDG_RUNTIME_DIR/gatehouse/NAME (default /run/user/UID, or /tmp/gatehouse-UID): sockets of a running session.
 Result<std::string> session_runtime_directory(std::string_view session);
