@@ -1,0 +1,39 @@
+// What the agent reads when it does not get what it asked for: a problem document (RFC 9457) in plain words, with the
+// rule that decided and the id of the audit row.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/verdict.h"
+#include "proxy/http_message.h"
+
+namespace gatehouse::proxy {
+
+struct Denial {
+  int status = 403;      // 403 denied; 400, 414, 417, 431, 501, 505 refused; 502, 503, 504 upstream or Gatehouse failed
+  std::string rule;      // rule id or built-in id ("default-deny", "http.content-length-twice")
+  std::string reason;    // why, in plain words
+  std::string event_id;  // of the audit row; empty when there is none
+};
+
+Denial denial_of(const Decision& decision, std::string event_id);
+Denial denial_of(const Refusal& refusal, std::string event_id);
+
+// One sentence on what to do now: ask the operator for a rule, correct the request, or try again later.
+std::string_view remedy(const Denial& denial);
+
+struct DenialForm {
+  bool head_request = false;  // headers only, Content-Length as for GET
+  bool close = true;          // "Connection: close"; otherwise the connection goes on
+};
+
+// The whole response: status line, Content-Type application/problem+json, Content-Length, Cache-Control no-store,
+// Gatehouse-Event, Gatehouse-Rule, and a body with type, title, status, detail, remedy, rule, event_id. The body is
+// ASCII, and safe when pasted into HTML: < > & ' are written as \u escapes.
+std::string denial_response(const Denial& denial, const DenialForm& form);
+
+// The standard reason phrase, or "Error".
+std::string_view status_phrase(int status);
+
+}  // namespace gatehouse::proxy
