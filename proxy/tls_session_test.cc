@@ -1,0 +1,230 @@
+#include "proxy/tls_session.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "common/base/fd.h"
+
+namespace gatehouse::proxy {
+namespace {
+
+using testing::HasSubstr;
+
+// A file that is gone with its owner: OpenSSL reads trusted roots from files only.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& content) {
+    const Fd file(::mkstemp(path_));
+    EXPECT_TRUE(write_all(file.get(), content));
+  }
+  ~TemporaryFile() { ::unlink(path_); }
+  const char* path() const { return path_; }
+
+ private:
+  char path_[32] = "/tmp/gatehouse-test-XXXXXX";
+};
+
+// What came of letting two sessions talk until both are silent.
+struct Talk {
+  Result<void> client;
+  Result<void> server;
+  std::string client_read;
+  std::string server_read;
+};
+
+Talk talk(TlsSession& client, TlsSession& server) {
+  Talk result;
+  std::string to_server, to_client;
+  result.client = client.receive("", result.client_read, to_server);
+  while ((!to_server.empty() && result.server) || (!to_client.empty() && result.client)) {
+    const auto for_server = std::exchange(to_server, "");
+    if (!for_server.empty() && result.server) result.server = server.receive(for_server, result.server_read, to_client);
+    const auto for_client = std::exchange(to_client, "");
+    if (!for_client.empty() && result.client) result.client = client.receive(for_client, result.client_read, to_server);
+  }
+  return result;
+}
+
+class TlsSessionTest : public testing::Test {
+ protected:
+  CertificateAuthority authority_ = *CertificateAuthority::create("test");
+  tls::KeyPtr key_ = *tls::create_p256_key();
+  LeafCache leaves_{authority_, *key_};
+  TicketKeys tickets_ = *TicketKeys::create();
+  std::unique_ptr<TlsServerContext> server_context_ = *TlsServerContext::create(leaves_, authority_, tickets_);
+  TemporaryFile roots_{*authority_.certificate_pem()};
+  std::unique_ptr<TlsClientContext> client_context_ = *TlsClientContext::create(roots_.path());
+
+  std::unique_ptr<TlsSession> server(std::string_view fallback = "fallback.test") {
+    return *TlsSession::accept(*server_context_, fallback);
+  }
+  std::unique_ptr<TlsSession> client(const std::string& host) {
+    return *TlsSession::connect(*client_context_, host, 443);
+  }
+
+  // A server whose certificate is for `certified`, whatever name the client asks for.
+  std::unique_ptr<TlsSession> server_certified_for(const std::string& certified, long not_after = 3600) {
+    auto session = server(certified);
+    SSL_CTX* context = server_context_->context();
+    SSL_CTX_set_client_hello_cb(context, nullptr, nullptr);
+    tls::CertificatePtr leaf(X509_dup(*leaves_.certificate_for(certified, std::chrono::system_clock::now())));
+    EXPECT_TRUE(tls::set_validity(*leaf, 7200, not_after));
+    EXPECT_NE(X509_sign(leaf.get(), &authority_.key(), EVP_sha256()), 0);
+    EXPECT_EQ(SSL_CTX_use_certificate(context, leaf.get()), 1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey(context, key_.get()), 1);
+    return *TlsSession::accept(*server_context_, certified);
+  }
+};
+
+TEST_F(TlsSessionTest, CarriesBytesBothWays) {
+  const auto c = client("api.example.com");
+  const auto s = server();
+  auto first = talk(*c, *s);
+  ASSERT_TRUE(first.client) << first.client.error().message();
+  ASSERT_TRUE(c->established() && s->established());
+  std::string wire, plain;
+  ASSERT_TRUE(c->send("GET", wire));
+  std::string answer;
+  ASSERT_TRUE(s->receive(wire, plain, answer));
+  EXPECT_EQ(plain, "GET");
+  wire.clear();
+  const std::string large(300'000, 'x');
+  ASSERT_TRUE(s->send(large, wire));
+  plain.clear();
+  ASSERT_TRUE(c->receive(wire, plain, answer));
+  EXPECT_EQ(plain, large);
+}
+
+TEST_F(TlsSessionTest, ReadsTheSniAndServesALeafForIt) {
+  const auto c = client("api.example.com");
+  const auto s = server();
+  ASSERT_TRUE(talk(*c, *s).client);
+  EXPECT_EQ(s->sni(), "api.example.com");
+}
+
+TEST_F(TlsSessionTest, ServesALeafForTheFallbackNameWithoutSni) {
+  const auto c = client("8.8.8.8");  // an address is never sent as SNI
+  const auto s = server("8.8.8.8");
+  const auto result = talk(*c, *s);
+  ASSERT_TRUE(result.client) << result.client.error().message();
+  EXPECT_EQ(s->sni(), "");
+}
+
+TEST_F(TlsSessionTest, AcceptsAHandshakeThatComesByteByByte) {
+  const auto c = client("api.example.com");
+  const auto s = server();
+  std::string to_server, to_client, plain;
+  ASSERT_TRUE(c->receive("", plain, to_server));
+  for (const char byte : to_server) ASSERT_TRUE(s->receive({&byte, 1}, plain, to_client));
+  EXPECT_FALSE(to_client.empty());
+}
+
+TEST_F(TlsSessionTest, ResumesWithTheSameHostOnly) {
+  const auto first = client("a.test");
+  talk(*first, *server());
+  const auto again = client("a.test");
+  const auto again_server = server();
+  talk(*again, *again_server);
+  EXPECT_TRUE(again->resumed() && again_server->resumed());
+  const auto other = client("b.test");
+  talk(*other, *server());
+  EXPECT_FALSE(other->resumed());
+}
+
+TEST_F(TlsSessionTest, NeverTakesATicketUnderAnotherName) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    SSL_CTX_set_max_proto_version(client_context_->context(), version);
+    talk(*client("a.test"), *server());
+    auto stolen = client_context_->recall("a.test:443");
+    ASSERT_TRUE(stolen);
+    client_context_->remember("b.test:443", std::move(stolen));
+    const auto c = client("b.test");
+    const auto s = server();
+    talk(*c, *s);
+    EXPECT_TRUE(s->established());
+    EXPECT_FALSE(s->resumed());
+    EXPECT_EQ(s->sni(), "b.test");
+  }
+}
+
+TEST_F(TlsSessionTest, SaysWhyAnUpstreamsCertificateIsRefused) {
+  {
+    const auto s = server_certified_for("other.test");
+    EXPECT_EQ(talk(*client("api.test"), *s).client.error().message(),
+              "certificate verification failed: hostname mismatch");
+  }
+  {
+    const auto s = server_certified_for("api.test", -60);
+    EXPECT_EQ(talk(*client("api.test"), *s).client.error().message(),
+              "certificate verification failed: certificate has expired");
+  }
+}
+
+TEST_F(TlsSessionTest, TakesNoPartialWildcard) {
+  const auto s = server_certified_for("a*.test");
+  EXPECT_THAT(talk(*client("api.test"), *s).client.error().message(), HasSubstr("hostname mismatch"));
+}
+
+TEST_F(TlsSessionTest, RefusesAnAuthorityItDoesNotKnow) {
+  const auto stranger = *CertificateAuthority::create("stranger");
+  LeafCache leaves(stranger, *key_);
+  const auto context = *TlsServerContext::create(leaves, stranger, tickets_);
+  const auto s = *TlsSession::accept(*context, "api.test");
+  const auto result = talk(*client("api.test"), *s);
+  EXPECT_EQ(result.client.error().message(), "certificate verification failed: unable to get local issuer certificate");
+  EXPECT_THAT(result.server.error().message(), HasSubstr("unknown ca"));
+}
+
+TEST_F(TlsSessionTest, KnowsCloseNotifyFromACutConnection) {
+  const auto c = client("api.test");
+  const auto s = server();
+  talk(*c, *s);
+  std::string wire, plain, answer;
+  s->close(wire);
+  EXPECT_FALSE(c->peer_closed());
+  ASSERT_TRUE(c->receive(wire, plain, answer));
+  EXPECT_TRUE(c->peer_closed());
+}
+
+TEST_F(TlsSessionTest, EndsOnGarbageWithAnError) {
+  const auto s = server();
+  std::string plain, wire;
+  EXPECT_FALSE(s->receive("\x16\x03\x01garbage garbage", plain, wire) &&
+               s->receive(std::string(5000, 'x'), plain, wire));
+}
+
+TEST_F(TlsSessionTest, RefusesAClientThatSpeaksOnlyHttp2) {
+  const auto c = client("api.test");
+  SSL_CTX_set_alpn_protos(client_context_->context(), reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+  const auto h2 = client("api.test");
+  EXPECT_THAT(talk(*h2, *server()).client.error().message(), HasSubstr("no application protocol"));
+}
+
+TEST(TlsClientContext, NamesARootFileThatCannotBeRead) {
+  const auto context = TlsClientContext::create("/nonexistent.pem");
+  ASSERT_FALSE(context);
+  EXPECT_THAT(context.error().message(), HasSubstr("--upstream-ca /nonexistent.pem"));
+}
+
+std::string server_name(std::string_view name, char type = 0) {
+  const auto u16 = [](size_t n) { return std::string{static_cast<char>(n >> 8), static_cast<char>(n)}; };
+  return u16(name.size() + 3) + type + u16(name.size()) + std::string(name);
+}
+
+TEST(ReadServerName, FoldsCaseAndFinalDot) {
+  EXPECT_EQ(*read_server_name(server_name("API.Example.COM.")), "api.example.com");
+}
+
+TEST(ReadServerName, RefusesWhatIsNotOneHostName) {
+  const std::string two = std::string("\0\x08\0\0\1a\0\0\1b", 10);
+  for (const std::string& extension :
+       {std::string(), server_name(""), server_name("."), server_name("a b"), server_name(std::string_view("a\0b", 3)),
+        server_name("a.test", 1), server_name("a.test") + "x", two, server_name(std::string(254, 'a')),
+        server_name("[::1]"), server_name("*.test")}) {
+    EXPECT_FALSE(read_server_name(extension));
+  }
+}
+
+}  // namespace
+}  // namespace gatehouse::proxy
