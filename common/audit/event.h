@@ -14,29 +14,30 @@ namespace gatehouse::audit {
 
 // net_events: one attempt to reach something, written before a byte of it goes anywhere.
 struct NetEvent {
-  std::string event_id;      // make_uuid(); quoted in the denial the agent reads
-  std::string trace_id;      // shared by all rows of one exchange, across tables
+  std::string event_id;  // make_uuid(); quoted in the denial the agent reads
+  std::string trace_id;  // shared by all rows of one exchange, across tables
   Decision decision;
-  std::string channel;       // "http" (port 80 style), "https", "connect" (explicit CONNECT), "tcp" (neither TLS nor HTTP), "vsock"
-  std::string host;          // the name judged; empty when there was none (raw address)
-  std::string address;       // what the guest dialled, "198.18.0.7" or "8.8.8.8"; empty for explicit proxying
+  std::string
+      channel;  // "http" (port 80 style), "https", "connect" (explicit CONNECT), "tcp" (neither TLS nor HTTP), "vsock"
+  std::string host;     // the name judged; empty when there was none (raw address)
+  std::string address;  // what the guest dialled, "198.18.0.7" or "8.8.8.8"; empty for explicit proxying
   uint16_t port = 0;
   std::string sni;
   std::string method;
-  std::string path;          // without query string, so that no secret parameter is logged
-  std::string detail;        // anything else a person needs, printable
+  std::string path;    // without query string, so that no secret parameter is logged
+  std::string detail;  // anything else a person needs, printable
 };
 
 // net_results: how an allowed exchange ended. Rows are never edited, so the end is a row of its own.
 struct NetResult {
-  std::string event_id;          // of the NetEvent
+  std::string event_id;  // of the NetEvent
   std::string trace_id;
   int status = 0;                // HTTP status the guest got; 0 when none
   std::string upstream_address;  // the checked address that was dialled; empty when none was
   uint64_t bytes_out = 0;        // body bytes, guest to upstream
   uint64_t bytes_in = 0;         // body bytes, upstream to guest
   uint64_t duration_us = 0;
-  std::string error;             // empty when it went well
+  std::string error;  // empty when it went well
 };
 
 // dns_events: one question.
@@ -70,7 +71,7 @@ struct PolicyEvent {
 struct ProcessEvent {
   std::string process;  // "proxy", "dns", "bridge", "qemu", "session"
   int64_t pid = 0;
-  std::string phase;    // "start", "exit", "crash", "restart"
+  std::string phase;  // "start", "exit", "crash", "restart"
   std::string detail;
 };
 

@@ -35,7 +35,8 @@ class AuditLog {
 
   // Queues one row, from any thread. `committed` is posted to `executor` after the COMMIT, or with an error when the
   // row could not be written (disk full, file gone): the caller then denies. The writer commits at once when idle and
-  // groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls.
+  // groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls, but for rows
+  // refused because too many are queued already: those fail at once. `executor` must outlive this log.
   void append(Event event, Executor& executor, Committed committed);
 
   // As above for rows nobody waits for; a failure is logged.

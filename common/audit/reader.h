@@ -14,17 +14,17 @@ namespace gatehouse::audit {
 struct Entry {
   std::string table;
   std::string writer;
-  int64_t seq = 0;       // in its writer's chain
-  int64_t time_us = 0;   // UTC
+  int64_t seq = 0;      // in its writer's chain
+  int64_t time_us = 0;  // UTC
   std::string event_id;
   std::string trace_id;
   std::string session;
-  std::string channel;   // "https", "http", "connect", "tcp", "vsock", "dns", "exec", "policy", "process"
-  std::string what;      // "GET api.example.com:443/x", "A api.example.com", ...: what was tried
-  std::string verdict;   // "allow", "ask", "deny"; empty for rows that judge nothing
+  std::string channel;  // "https", "http", "connect", "tcp", "vsock", "dns", "exec", "policy", "process"
+  std::string what;     // "GET api.example.com:443/x", "A api.example.com", ...: what was tried
+  std::string verdict;  // "allow", "ask", "deny"; empty for rows that judge nothing
   std::string rule_id;
   std::string reason;
-  std::string json;      // the whole row as one JSON object, for --json
+  std::string json;  // the whole row as one JSON object, for --json
 };
 
 struct Filter {
@@ -39,11 +39,14 @@ struct Counts {
 
 class AuditReader {
  public:
+  static constexpr size_t kMaxEntriesPerCall = 10'000;
+
   // Opens read-only. A missing file or one that is no audit log is an error.
   static Result<std::unique_ptr<AuditReader>> open(const std::string& path);
   ~AuditReader();
 
-  // Entries in order of commit, those not returned by an earlier call on this reader only: call again to follow.
+  // Entries in order of commit, those not returned by an earlier call on this reader only: call again to follow. At
+  // most kMaxEntriesPerCall; an empty answer says that there is nothing more as yet.
   Result<std::vector<Entry>> next_entries(const Filter& filter);
 
   Result<Counts> counts();

@@ -1,0 +1,185 @@
+#include "common/audit/log.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/audit/appender.h"
+#include "common/base/log.h"
+#include "common/base/uuid.h"
+
+namespace gatehouse::audit {
+
+namespace {
+
+constexpr size_t kMaxQueuedRows = 8 * 1024;
+constexpr size_t kMaxBatchRows = 512;  // so that the first row of a batch does not wait long for the last
+
+struct Queued {
+  Event event;
+  int64_t time_us = 0;
+  Executor* executor = nullptr;  // null: `committed` runs on the writer thread, or is empty
+  AuditLog::Committed committed;
+};
+
+struct Completion {
+  AuditLog::Committed committed;
+  Result<void> result;
+};
+
+// Hands completions over, one post for each executor.
+class Completions {
+ public:
+  void add(Queued& from, Result<void> result) {
+    if (!from.committed) return;
+    if (from.executor == nullptr) {
+      from.committed(std::move(result));
+      return;
+    }
+    of(*from.executor).push_back({std::move(from.committed), std::move(result)});
+  }
+
+  void post() {
+    for (auto& [executor, batch] : batches_) {
+      executor->post([completions = std::move(batch)] {
+        for (const auto& completion : completions) completion.committed(completion.result);
+      });
+    }
+  }
+
+ private:
+  std::vector<Completion>& of(Executor& executor) {
+    for (auto& [known, batch] : batches_) {
+      if (known == &executor) return batch;
+    }
+    return batches_.emplace_back(&executor, std::vector<Completion>()).second;
+  }
+
+  std::vector<std::pair<Executor*, std::vector<Completion>>> batches_;
+};
+
+}  // namespace
+
+// The queue and the thread that empties it.
+class AuditLog::Writer {
+ public:
+  explicit Writer(Appender appender) : appender_(std::move(appender)) {
+    // The process's signals are for its main thread.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  ~Writer() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  void append(Queued queued) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (queue_.size() < kMaxQueuedRows) {
+        queue_.push_back(std::move(queued));
+        // The thread sleeps only on an empty queue.
+        if (queue_.size() == 1) wake_.notify_one();
+        return;
+      }
+      ++overflowed_rows_;
+    }
+    Completions refused;
+    refused.add(queued, fail("{} rows wait for the audit log already", kMaxQueuedRows));
+    refused.post();
+  }
+
+ private:
+  void run() {
+    std::vector<Queued> batch;
+    for (;;) {
+      int64_t overflowed = 0;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        const auto end = queue_.begin() + static_cast<ptrdiff_t>(std::min(queue_.size(), kMaxBatchRows));
+        batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+        queue_.erase(queue_.begin(), end);
+        overflowed = std::exchange(overflowed_rows_, 0);
+      }
+      if (overflowed > 0) log::error("{} audit rows refused: the queue of {} was full", overflowed, kMaxQueuedRows);
+      commit(batch);
+    }
+  }
+
+  void commit(std::vector<Queued>& batch) {
+    std::vector<Row> rows;
+    rows.reserve(batch.size());
+    for (const auto& queued : batch) rows.push_back(to_row(queued.event, queued.time_us));
+    std::vector<Result<void>> results = appender_.append(rows);
+
+    Completions completions;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      note(results[i]);
+      completions.add(batch[i], std::move(results[i]));
+    }
+    completions.post();
+  }
+
+  // One line when writing begins to fail and one when it works again, not one a row.
+  void note(const Result<void>& result) {
+    if (!result) {
+      if (lost_rows_++ == 0) log::error("audit row not written: {}", result.error().message());
+    } else if (lost_rows_ > 0) {
+      log::warn("audit rows are written again; {} were refused meanwhile", lost_rows_);
+      lost_rows_ = 0;
+    }
+  }
+
+  Appender appender_;
+  int64_t lost_rows_ = 0;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Queued> queue_;
+  int64_t overflowed_rows_ = 0;  // since the last batch
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+AuditLog::AuditLog(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
+
+AuditLog::~AuditLog() = default;
+
+Result<std::unique_ptr<AuditLog>> AuditLog::open(const Options& options) {
+  auto appender = Appender::open(options);
+  if (!appender) return failed(appender, "audit log");
+  return std::unique_ptr<AuditLog>(new AuditLog(std::make_unique<Writer>(std::move(*appender))));
+}
+
+void AuditLog::append(Event event, Executor& executor, Committed committed) {
+  writer_->append({std::move(event), now_utc_us(), &executor, std::move(committed)});
+}
+
+void AuditLog::append(Event event) { writer_->append({std::move(event), now_utc_us(), nullptr, {}}); }
+
+Result<void> AuditLog::append_and_wait(Event event) {
+  std::promise<Result<void>> promise;
+  auto done = promise.get_future();
+  writer_->append({std::move(event), now_utc_us(), nullptr,
+                   [&promise](Result<void> result) { promise.set_value(std::move(result)); }});
+  return done.get();
+}
+
+}  // namespace gatehouse::audit

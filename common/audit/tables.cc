@@ -1,0 +1,253 @@
+#include "common/audit/tables.h"
+
+#include <fmt/core.h>
+
+#include <concepts>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <type_traits>
+
+#include "common/audit/text.h"
+#include "common/base/uuid.h"
+
+namespace gatehouse::audit {
+
+namespace {
+
+Value to_value(const std::string& text) { return storable_text(text); }
+
+Value to_value(const std::optional<int>& number) { return number ? Value(int64_t{*number}) : Value(); }
+
+Value to_value(std::integral auto number) {
+  if (std::cmp_greater(number, std::numeric_limits<int64_t>::max())) return std::numeric_limits<int64_t>::max();
+  return static_cast<int64_t>(number);
+}
+
+// A JSON array of strings; arguments beyond the limit are left out and counted in a last element.
+Value to_value(const std::vector<std::string>& list) {
+  nlohmann::json array = nlohmann::json::array();
+  size_t bytes = 0;
+  for (const auto& item : list) {
+    bytes += item.size();
+    if (bytes > kMaxTextBytes) {
+      array.push_back(fmt::format("... ({} more)", list.size() - array.size()));
+      break;
+    }
+    array.push_back(storable_text(item));
+  }
+  return array.dump();
+}
+
+template <class E>
+struct Field {
+  Column column;
+  std::function<Value(const E&)> value;
+};
+
+template <class E>
+struct Description {
+  Table table;
+  std::vector<Field<E>> fields;
+};
+
+template <class M>
+constexpr ColumnType column_type() {
+  if (std::is_same_v<M, std::string>) return ColumnType::text;
+  return std::is_same_v<M, std::vector<std::string>> ? ColumnType::json : ColumnType::integer;
+}
+
+template <class E, class M>
+Field<E> field(std::string_view name, M E::*member) {
+  return {{name, column_type<M>(), std::is_same_v<M, std::optional<int>>},
+          [member](const E& event) { return to_value(event.*member); }};
+}
+
+// The three columns of every row that judges, in front of what was judged.
+template <class E>
+std::vector<Field<E>> judged(std::vector<Field<E>> fields) {
+  const auto decision = [](std::string_view name, auto part) {
+    return Field<E>{{name, ColumnType::text}, [part](const E& event) { return to_value(part(event.decision)); }};
+  };
+  std::vector<Field<E>> all = {
+      decision("verdict", [](const Decision& d) { return std::string(to_string(d.verdict)); }),
+      decision("rule_id", [](const Decision& d) { return d.rule_id; }),
+      decision("reason", [](const Decision& d) { return d.reason; }),
+  };
+  all.insert(all.end(), fields.begin(), fields.end());
+  return all;
+}
+
+template <class E>
+Description<E> describe(std::string_view name, std::vector<Field<E>> fields) {
+  Description<E> description{{name,
+                              {{"position", ColumnType::integer},
+                               {"event_id", ColumnType::text},
+                               {"time_us", ColumnType::integer},
+                               {"session", ColumnType::text},
+                               {"writer", ColumnType::text},
+                               {"seq", ColumnType::integer},
+                               {"trace_id", ColumnType::text}}},
+                             std::move(fields)};
+  for (const auto& field : description.fields) description.table.columns.push_back(field.column);
+  return description;
+}
+
+const Description<NetEvent>& description(const NetEvent&) {
+  static const auto table = describe<NetEvent>("net_events", judged<NetEvent>({
+                                                                 field("channel", &NetEvent::channel),
+                                                                 field("host", &NetEvent::host),
+                                                                 field("address", &NetEvent::address),
+                                                                 field("port", &NetEvent::port),
+                                                                 field("sni", &NetEvent::sni),
+                                                                 field("method", &NetEvent::method),
+                                                                 field("path", &NetEvent::path),
+                                                                 field("detail", &NetEvent::detail),
+                                                             }));
+  return table;
+}
+
+const Description<NetResult>& description(const NetResult&) {
+  static const auto table =
+      describe<NetResult>("net_results", {
+                                             field("status", &NetResult::status),
+                                             field("upstream_address", &NetResult::upstream_address),
+                                             field("bytes_out", &NetResult::bytes_out),
+                                             field("bytes_in", &NetResult::bytes_in),
+                                             field("duration_us", &NetResult::duration_us),
+                                             field("error", &NetResult::error),
+                                         });
+  return table;
+}
+
+const Description<DnsEvent>& description(const DnsEvent&) {
+  static const auto table = describe<DnsEvent>("dns_events", judged<DnsEvent>({
+                                                                 field("name", &DnsEvent::name),
+                                                                 field("type", &DnsEvent::type),
+                                                                 field("rcode", &DnsEvent::rcode),
+                                                                 field("address", &DnsEvent::address),
+                                                             }));
+  return table;
+}
+
+const Description<ExecEvent>& description(const ExecEvent&) {
+  static const auto table = describe<ExecEvent>("exec_events", {
+                                                                   field("argv", &ExecEvent::argv),
+                                                                   field("phase", &ExecEvent::phase),
+                                                                   field("exit_code", &ExecEvent::exit_code),
+                                                               });
+  return table;
+}
+
+const Description<PolicyEvent>& description(const PolicyEvent&) {
+  static const auto table = describe<PolicyEvent>("policy_events", {
+                                                                       field("phase", &PolicyEvent::phase),
+                                                                       field("files", &PolicyEvent::files),
+                                                                       field("sha256", &PolicyEvent::sha256),
+                                                                       field("detail", &PolicyEvent::detail),
+                                                                   });
+  return table;
+}
+
+const Description<ProcessEvent>& description(const ProcessEvent&) {
+  static const auto table = describe<ProcessEvent>("process_events", {
+                                                                         field("process", &ProcessEvent::process),
+                                                                         field("pid", &ProcessEvent::pid),
+                                                                         field("phase", &ProcessEvent::phase),
+                                                                         field("detail", &ProcessEvent::detail),
+                                                                     });
+  return table;
+}
+
+template <class E>
+std::string event_id(const E& event) {
+  if constexpr (std::is_same_v<E, NetResult>) {
+    return event.event_id;  // names the net_events row it ends; an empty one is refused by the table
+  } else if constexpr (requires { event.event_id; }) {
+    return event.event_id.empty() ? make_uuid() : event.event_id;
+  } else {
+    return make_uuid();
+  }
+}
+
+template <class E>
+std::string trace_id(const E& event) {
+  if constexpr (requires { event.trace_id; }) {
+    return event.trace_id;
+  } else {
+    return {};
+  }
+}
+
+std::string column_list(const Table& table) {
+  std::string list;
+  for (const auto& column : table.columns) list += fmt::format("{}, ", column.name);
+  return list + "hash";
+}
+
+}  // namespace
+
+const std::vector<const Table*>& tables() {
+  static const std::vector<const Table*> all = {
+      &description(NetEvent{}).table,  &description(NetResult{}).table,   &description(DnsEvent{}).table,
+      &description(ExecEvent{}).table, &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
+  };
+  return all;
+}
+
+Row to_row(const Event& event, int64_t time_us) {
+  return std::visit(
+      [&](const auto& e) {
+        const auto& from = description(e);
+        Row row{&from.table, std::vector<Value>(kChainColumnCount)};
+        row.values.reserve(from.table.columns.size());
+        row.values[kEventId] = to_value(event_id(e));
+        row.values[kTimeUs] = time_us;
+        row.values[kTraceId] = to_value(trace_id(e));
+        for (const auto& field : from.fields) row.values.push_back(field.value(e));
+        return row;
+      },
+      event);
+}
+
+template <class T>
+static const T* find(const Row& row, std::string_view name) {
+  for (size_t i = 0; i < row.table->columns.size(); ++i) {
+    if (row.table->columns[i].name == name) return std::get_if<T>(&row.values[i]);
+  }
+  return nullptr;
+}
+
+const std::string* find_text(const Row& row, std::string_view column) { return find<std::string>(row, column); }
+
+const int64_t* find_integer(const Row& row, std::string_view column) { return find<int64_t>(row, column); }
+
+std::string create_table_sql(const Table& table) {
+  std::string sql = fmt::format("CREATE TABLE {}(", table.name);
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    const Column& column = table.columns[i];
+    sql += fmt::format("{} {}", column.name, column.type == ColumnType::integer ? "INTEGER" : "TEXT");
+    if (i == kPosition) {
+      sql += " PRIMARY KEY";
+    } else if (i == kEventId) {
+      sql += " NOT NULL UNIQUE CHECK(event_id <> '')";
+    } else if (!column.nullable) {
+      sql += " NOT NULL";
+    }
+    sql += ", ";
+  }
+  return sql + "hash BLOB NOT NULL) STRICT;";
+}
+
+std::string insert_sql(const Table& table) {
+  std::string marks = "?";
+  for (size_t i = 0; i < table.columns.size(); ++i) marks += ", ?";
+  return fmt::format("INSERT INTO {}({}) VALUES({})", table.name, column_list(table), marks);
+}
+
+std::string select_after_sql(const Table& table) {
+  return fmt::format("SELECT {} FROM {} WHERE position > ?1 ORDER BY position", column_list(table), table.name);
+}
+
+}  // namespace gatehouse::audit
