@@ -1,5 +1,5 @@
-// The subcommands of `gatehouse`. Each registers itself with its options; when the command line chooses it, it sets `run`,
-// which main() then calls for the exit code (common/base/options.h).
+// The subcommands of `gatehouse`. Each registers itself with its options; when the command line chooses it, it sets
+// `run`, which main() then calls for the exit code (common/base/options.h).
 #pragma once
 
 #include <functional>
