@@ -17,7 +17,7 @@ class RestartBackoff {
   static constexpr std::chrono::milliseconds kStable{1000};  // having lived that long, a crash counts as a first one
   static constexpr std::chrono::milliseconds kFirstDelay{25};
   static constexpr std::chrono::milliseconds kLongestDelay{500};
-  static constexpr size_t kMostCrashes = 20;
+  static constexpr size_t kMostCrashes = 15;
   static constexpr std::chrono::minutes kCrashWindow{1};
 
   void started(Time now) { started_ = now; }

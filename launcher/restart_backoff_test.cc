@@ -35,9 +35,9 @@ TEST(RestartBackoff, AProcessThatLivedAWhileRestartsAtOnce) {
 
 TEST(RestartBackoff, TooManyCrashesWithinAMinuteEndIt) {
   RestartBackoff backoff;
-  const auto list = delays(backoff, 21, milliseconds(1500));
-  EXPECT_EQ(list[19], 0);
-  EXPECT_EQ(list[20], -1);
+  const auto list = delays(backoff, 16, milliseconds(1500));
+  EXPECT_EQ(list[14], 0);
+  EXPECT_EQ(list[15], -1);
 }
 
 TEST(RestartBackoff, OldCrashesAreForgotten) {

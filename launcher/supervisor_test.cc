@@ -136,10 +136,11 @@ TEST_F(SupervisorTest, NothingOfTheHostsEnvironmentReachesAChild) {
 TEST_F(SupervisorTest, AChildHasNoDescriptorBesidesItsOwn) {
   const Fd leaky(::open("/dev/null", O_RDONLY));  // not close-on-exec
   Supervisor supervisor(loop_, callbacks());
-  ASSERT_TRUE(supervisor.start(
-      service("gate", Supervisor::OnDeath::end_session, "for f in /proc/$$/fd/*; do echo ${f##*/}; done")));
+  ASSERT_TRUE(supervisor.start(service("gate", Supervisor::OnDeath::end_session,
+                                       "for n in 3 4 5 6 7 8 9 10 11 12; do [ -e /proc/$$/fd/$n ] && echo $n; done")));
   ASSERT_TRUE(until([&] { return !fatal_.empty(); }));
-  EXPECT_EQ(log_text(), "0\n1\n2\n");
+  EXPECT_EQ(log_text(), "");
+  EXPECT_LE(leaky.get(), 12);
 }
 
 TEST_F(SupervisorTest, AChildIsInAGroupOfItsOwnWithoutCoreDumpsOrNewPrivileges) {
