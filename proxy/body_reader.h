@@ -30,6 +30,7 @@ class BodyReader {
 
  private:
   enum class Chunk { size, data, data_end, trailers, complete };
+  tl::expected<Step, Refusal> feed_chunked(std::string_view input);
   tl::expected<size_t, Refusal> read_size_line(std::string_view input);
   tl::expected<size_t, Refusal> read_data_end(std::string_view input);
   tl::expected<size_t, Refusal> read_trailers(std::string_view input);

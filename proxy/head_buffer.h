@@ -16,28 +16,33 @@ class HeadBuffer {
 
   explicit HeadBuffer(Start start) : start_(start) {}
 
-  // Takes bytes up to the end of the empty line that ends the head and returns how many. A single empty line before a
-  // request line is skipped (RFC 9112 section 2.2).
+  // Takes bytes up to the end of the start line, then up to the end of the empty line that ends the head, and returns
+  // how many: so that the caller can refuse a bad start line without waiting for the rest. A single empty line before a
+  // request line is skipped (RFC 9112 section 2.2). Whatever the pieces, the same bytes get the same refusal.
   tl::expected<size_t, Refusal> feed(std::string_view input);
 
   bool complete() const { return complete_; }
-  bool empty() const { return consumed_ == 0; }
+  bool has_start_line() const { return has_start_line_; }
+  bool empty() const { return bytes_.empty(); }  // nothing has come, or only the skipped empty line
 
   std::string_view bytes() const { return bytes_; }  // with every CRLF and the final empty line
-  std::string_view start_line() const;               // once complete; without CRLF
+  std::string_view start_line() const;               // once has_start_line(); without CRLF
 
   void clear();
 
  private:
-  tl::expected<void, Refusal> check_growth() const;
+  size_t max_bytes() const { return start_ == Start::trailer ? kMaxTrailerBytes : kMaxHeadBytes; }
+  bool on_start_line() const { return start_ != Start::trailer && !has_start_line_; }
+  tl::expected<void, Refusal> check_growth();
+  tl::expected<void, Refusal> check_start_line_bytes(std::string_view bytes) const;
   tl::expected<void, Refusal> end_line();
   tl::expected<void, Refusal> check_field_line(std::string_view line) const;
 
   Start start_;
   std::string bytes_;
   size_t line_begin_ = 0;  // in bytes_
+  size_t checked_ = 0;     // how much of the start line has been looked at
   size_t fields_ = 0;
-  size_t consumed_ = 0;
   bool has_start_line_ = false;
   bool skipped_empty_line_ = false;
   bool complete_ = false;

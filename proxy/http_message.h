@@ -38,6 +38,8 @@ using Fields = std::vector<Field>;  // in the order sent
 bool same_token(std::string_view a, std::string_view b);
 // The first field of that name, or null.
 const Field* find_field(const Fields& fields, std::string_view name);
+// Whether a field of that name lists `token` ("Connection: keep-alive, Upgrade").
+bool lists_token(const Fields& fields, std::string_view name, std::string_view token);
 
 // How the end of a message body is found (RFC 9112 section 6.3).
 struct Framing {

@@ -35,6 +35,8 @@ class ProxyHeaderReader {
   const ProxyHeader& header() const { return header_; }
 
  private:
+  tl::expected<void, Refusal> parse();
+
   std::string bytes_;
   ProxyHeader header_;
   bool complete_ = false;

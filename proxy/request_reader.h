@@ -5,6 +5,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "proxy/authority.h"
 #include "proxy/body_reader.h"
 #include "proxy/head_buffer.h"
 #include "proxy/http_message.h"
@@ -52,6 +53,7 @@ class RequestReader {
  private:
   enum class State { head, body, complete, refused };
   tl::expected<ReadEvent, Refusal> refuse(Refusal refusal);
+  tl::expected<ReadEvent, Refusal> read_head(std::string_view input);
 
   Scheme scheme_;
   State state_ = State::head;
@@ -60,14 +62,5 @@ class RequestReader {
   BodyReader body_;
   Refusal refusal_;
 };
-
-// The host and port of a Host field or an authority-form target ("Example.COM.:8080"); port 0 when none is given.
-// Refused: userinfo, an empty or overlong name, a character no DNS name has (letters, digits, '-', '_', '.'), an empty
-// label, percent-encoding, an empty, zero, zero-padded or too large port, bad brackets.
-struct Authority {
-  std::string host;
-  uint16_t port = 0;
-};
-tl::expected<Authority, Refusal> parse_authority(std::string_view text);
 
 }  // namespace gatehouse::proxy

@@ -1,0 +1,134 @@
+#include "proxy/denial.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace gatehouse::proxy {
+
+namespace {
+
+struct StatusWords {
+  int status;
+  std::string_view phrase;
+};
+constexpr StatusWords kStatusWords[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {408, "Request Timeout"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+std::string_view title(int status) {
+  if (status == 403) return "Denied by policy";
+  if (status < 500 || status == 501 || status == 505) return "Request refused";
+  return "Upstream or gateway failure";
+}
+
+// JSON text is ASCII after dump(); these four occur only inside its strings.
+std::string html_safe(std::string_view json) {
+  std::string out;
+  for (const char c : json) {
+    if (c == '<' || c == '>' || c == '&' || c == '\'') {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+std::string problem_document(const Denial& denial) {
+  nlohmann::ordered_json problem;
+  problem["type"] = fmt::format("urn:gatehouse:{}", denial.status == 403 ? "denied" : "refused");
+  problem["title"] = title(denial.status);
+  problem["status"] = denial.status;
+  problem["detail"] = denial.reason;
+  problem["remedy"] = remedy(denial);
+  problem["rule"] = denial.rule;
+  if (!denial.event_id.empty()) problem["event_id"] = denial.event_id;
+  return html_safe(problem.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
+}
+
+// Rule ids come from the operator's policy: whatever a field value cannot hold is left out.
+std::string field_safe(std::string_view value) {
+  std::string out;
+  std::copy_if(value.begin(), value.end(), std::back_inserter(out),
+               [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
+  return out;
+}
+
+}  // namespace
+
+Denial denial_of(const Decision& decision, std::string event_id) {
+  return {403, decision.rule_id, decision.reason, std::move(event_id)};
+}
+
+Denial denial_of(const Refusal& refusal, std::string event_id) {
+  return {refusal.status, std::string(refusal.id), refusal.reason, std::move(event_id)};
+}
+
+std::string_view remedy(const Denial& denial) {
+  switch (denial.status) {
+    case 403:
+      return "Do not retry and do not look for a way around: ask the operator of this sandbox to add a rule to the "
+             "policy, and quote the rule and event id.";
+    case 502:
+    case 504:
+      return "The other server did not answer soundly: try again later, or ask the operator.";
+    case 503:
+      return "Try again in a few seconds; if it lasts, ask the operator of this sandbox.";
+    default:
+      return "Correct the request before sending it again; repeating it unchanged will be refused again.";
+  }
+}
+
+std::string denial_response(const Denial& denial, const DenialForm& form) {
+  const std::string body = problem_document(denial);
+  std::string out = fmt::format(
+      "HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n",
+      denial.status, status_phrase(denial.status), body.size());
+  if (!denial.event_id.empty()) out.append("Gatehouse-Event: ").append(field_safe(denial.event_id)).append("\r\n");
+  out.append("Gatehouse-Rule: ").append(field_safe(denial.rule)).append("\r\n");
+  if (form.close) out.append("Connection: close\r\n");
+  out.append("\r\n");
+  if (!form.head_request) out.append(body);
+  return out;
+}
+
+std::string_view status_phrase(int status) {
+  const auto* found = std::find_if(std::begin(kStatusWords), std::end(kStatusWords),
+                                   [&](const StatusWords& words) { return words.status == status; });
+  return found == std::end(kStatusWords) ? "Error" : found->phrase;
+}
+
+}  // namespace gatehouse::proxy

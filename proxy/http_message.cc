@@ -1,0 +1,149 @@
+#include "proxy/http_message.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "proxy/denial.h"
+
+namespace gatehouse::proxy {
+
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+// The members of a comma-separated list, without whitespace around them; empty ones are left out.
+std::vector<std::string_view> list_members(std::string_view list) {
+  std::vector<std::string_view> members;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    std::string_view member = list.substr(0, comma);
+    while (!member.empty() && (member.front() == ' ' || member.front() == '\t')) member.remove_prefix(1);
+    while (!member.empty() && (member.back() == ' ' || member.back() == '\t')) member.remove_suffix(1);
+    if (!member.empty()) members.push_back(member);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return members;
+}
+
+bool starts_with_token(std::string_view name, std::string_view prefix) {
+  return name.size() >= prefix.size() && same_token(name.substr(0, prefix.size()), prefix);
+}
+
+// What concerns this connection only, whether or not Connection names it (RFC 9110 section 7.6.1), and what the
+// serializer writes itself.
+bool is_hop_by_hop(std::string_view name) {
+  static constexpr std::string_view kOwn[] = {"Connection",        "Keep-Alive",    "TE", "Trailer", "Upgrade",
+                                              "Transfer-Encoding", "Content-Length"};
+  return starts_with_token(name, "Proxy-") ||
+         std::any_of(std::begin(kOwn), std::end(kOwn), [&](std::string_view own) { return same_token(own, name); });
+}
+
+// The fields that travel on, as "Name: value\r\n" lines.
+void append_end_to_end(std::string& out, const Fields& fields, std::string_view besides) {
+  std::vector<std::string_view> named;
+  for (const Field& field : fields) {
+    if (!same_token(field.name, "Connection")) continue;
+    const auto members = list_members(field.value);
+    named.insert(named.end(), members.begin(), members.end());
+  }
+  for (const Field& field : fields) {
+    if (is_hop_by_hop(field.name) || same_token(field.name, besides)) continue;
+    if (std::any_of(named.begin(), named.end(), [&](std::string_view name) { return same_token(name, field.name); })) {
+      continue;
+    }
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+}
+
+void append_framing(std::string& out, const Framing& framing) {
+  if (framing.kind == Framing::Kind::length) {
+    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", framing.length);
+  } else if (framing.kind == Framing::Kind::chunked) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  }
+}
+
+std::string status_line(const ResponseHead& head) {
+  return fmt::format("HTTP/1.1 {} {}\r\n", head.status, head.reason.empty() ? status_phrase(head.status) : head.reason);
+}
+
+}  // namespace
+
+bool same_token(std::string_view a, std::string_view b) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+const Field* find_field(const Fields& fields, std::string_view name) {
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const Field& field) { return same_token(field.name, name); });
+  return found == fields.end() ? nullptr : &*found;
+}
+
+bool lists_token(const Fields& fields, std::string_view name, std::string_view token) {
+  for (const Field& field : fields) {
+    if (!same_token(field.name, name)) continue;
+    for (const std::string_view member : list_members(field.value)) {
+      if (same_token(member, token)) return true;
+    }
+  }
+  return false;
+}
+
+std::string_view to_string(Scheme scheme) { return scheme == Scheme::https ? "https" : "http"; }
+
+uint16_t default_port(Scheme scheme) { return scheme == Scheme::https ? 443 : 80; }
+
+// No Via (RFC 9110 section 7.6.3): to the upstream the gate stands for the client, and many origins stop compressing
+// for a client that seems to be a proxy.
+std::string serialize_request_head(const RequestHead& head, bool close) {
+  std::string out = fmt::format("{} {} HTTP/1.1\r\nHost: {}", head.method, head.path, head.host);
+  if (head.port != default_port(head.scheme)) fmt::format_to(std::back_inserter(out), ":{}", head.port);
+  out.append("\r\n");
+  append_end_to_end(out, head.fields, "Host");
+  append_framing(out, head.framing);
+  if (close) out.append("Connection: close\r\n");
+  return out.append("\r\n");
+}
+
+Framing framing_for_guest(const RequestHead& request, const ResponseHead& response) {
+  Framing framing = response.framing;
+  const bool delimited_by_coding = framing.kind == Framing::Kind::until_close || framing.kind == Framing::Kind::chunked;
+  if (delimited_by_coding) {
+    framing.kind = request.minor_version == 0 ? Framing::Kind::until_close : Framing::Kind::chunked;
+  }
+  return framing;
+}
+
+std::string serialize_response_head(const ResponseHead& head, const Framing& framing, bool close) {
+  std::string out = status_line(head);
+  append_end_to_end(out, head.fields, "Content-Length");
+  append_framing(out, framing);
+  // RFC 9110 section 8.6 forbids Content-Length in 1xx and 204, and in a 2xx to CONNECT, which never comes here.
+  const bool may_declare = framing.kind == Framing::Kind::none && head.status >= 200 && head.status != 204;
+  if (may_declare && head.content_length) append_framing(out, {Framing::Kind::length, *head.content_length});
+  if (close) out.append("Connection: close\r\n");
+  return out.append("\r\n");
+}
+
+std::string serialize_interim_head(const ResponseHead& head) {
+  std::string out = status_line(head);
+  append_end_to_end(out, head.fields, "Content-Length");
+  return out.append("\r\n");
+}
+
+std::string chunk_prefix(size_t size) { return fmt::format("{:x}\r\n", size); }
+
+void append_chunk(std::string& out, std::string_view bytes) {
+  out.append(chunk_prefix(bytes.size())).append(bytes).append(kChunkSuffix);
+}
+
+std::string serialize_last_chunk(const Fields& trailers) {
+  std::string out = "0\r\n";
+  append_end_to_end(out, trailers, "Host");
+  return out.append("\r\n");
+}
+
+}  // namespace gatehouse::proxy
