@@ -165,10 +165,12 @@ Result<void> Appender::append_all(std::vector<Row>& rows, std::vector<Result<voi
   if (!transaction) return failed(transaction);
   auto head = read_head();
   if (!head) return failed(head);
+  const int64_t before = head->position;
   for (size_t i = 0; i < rows.size(); ++i) {
     results[i] = insert(rows[i], *head);
     if (!results[i] && !database_.failed_on_row()) return failed(results[i]);
   }
+  if (head->position == before) return {};  // every row was refused
   if (auto done = write_head(*head); !done) return failed(done);
   return transaction->commit();
 }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <type_traits>
 
 #include "common/audit/text.h"
@@ -62,6 +63,17 @@ template <class E, class M>
 Field<E> field(std::string_view name, M E::*member) {
   return {{name, column_type<M>(), std::is_same_v<M, std::optional<int>>},
           [member](const E& event) { return to_value(event.*member); }};
+}
+
+// A text of several lines as a list of them.
+template <class E>
+Field<E> lines(std::string_view name, std::string E::*member) {
+  return {{name, ColumnType::json}, [member](const E& event) {
+            std::vector<std::string> list;
+            std::istringstream text(event.*member);
+            for (std::string line; std::getline(text, line);) list.push_back(line);
+            return to_value(list);
+          }};
 }
 
 // The three columns of every row that judges, in front of what was judged.
@@ -143,7 +155,7 @@ const Description<ExecEvent>& description(const ExecEvent&) {
 const Description<PolicyEvent>& description(const PolicyEvent&) {
   static const auto table = describe<PolicyEvent>("policy_events", {
                                                                        field("phase", &PolicyEvent::phase),
-                                                                       field("files", &PolicyEvent::files),
+                                                                       lines("files", &PolicyEvent::files),
                                                                        field("sha256", &PolicyEvent::sha256),
                                                                        field("detail", &PolicyEvent::detail),
                                                                    });

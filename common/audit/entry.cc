@@ -1,0 +1,144 @@
+#include "common/audit/entry.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+namespace gatehouse::audit {
+
+namespace {
+
+std::string text(const Row& row, std::string_view column) {
+  const std::string* found = find_text(row, column);
+  return found == nullptr ? std::string() : *found;
+}
+
+int64_t integer(const Row& row, std::string_view column) {
+  const int64_t* found = find_integer(row, column);
+  return found == nullptr ? 0 : *found;
+}
+
+std::string joined(std::initializer_list<std::string> words) {
+  std::string line;
+  for (const auto& word : words) {
+    if (word.empty()) continue;
+    if (!line.empty()) line += ' ';
+    line += word;
+  }
+  return line;
+}
+
+std::string net_target(const Row& row) {
+  const std::string host = text(row, "host").empty() ? text(row, "address") : text(row, "host");
+  const int64_t port = integer(row, "port");
+  const std::string target = port == 0 ? host : fmt::format("{}:{}", host, port);
+  return joined({text(row, "method"), target + text(row, "path")});
+}
+
+std::string net_outcome(const Row& row) {
+  const int64_t status = integer(row, "status");
+  const std::string upstream = text(row, "upstream_address");
+  const std::string error = text(row, "error");
+  return joined({status == 0 ? "no status" : fmt::format("status {}", status),
+                 upstream.empty() ? "" : "from " + upstream,
+                 fmt::format("{} bytes out, {} in, {} ms", integer(row, "bytes_out"), integer(row, "bytes_in"),
+                             integer(row, "duration_us") / 1000),
+                 error.empty() ? "" : "error: " + error});
+}
+
+// The words of a JSON array of strings, those with odd characters in quotes.
+std::string words_of_list(const std::string& argv) {
+  const auto list = nlohmann::json::parse(argv, nullptr, false);
+  if (!list.is_array()) return argv;
+  std::string line;
+  for (const auto& item : list) {
+    if (!line.empty()) line += ' ';
+    const std::string word = item.is_string() ? item.get<std::string>() : item.dump();
+    const bool plain = !word.empty() && word.find_first_of(" '\"\\$`;&|<>()*?") == std::string::npos;
+    line += plain ? word : nlohmann::json(word).dump();
+  }
+  return line;
+}
+
+std::string exec_outcome(const Row& row) {
+  const int64_t* code = find_integer(row, "exit_code");
+  return joined(
+      {text(row, "phase"), code == nullptr ? "" : fmt::format("{}", *code), words_of_list(text(row, "argv"))});
+}
+
+std::string policy_news(const Row& row) {
+  return joined({text(row, "phase"), words_of_list(text(row, "files")), text(row, "detail")});
+}
+
+std::string process_news(const Row& row) {
+  return joined(
+      {text(row, "process"), fmt::format("(pid {})", integer(row, "pid")), text(row, "phase"), text(row, "detail")});
+}
+
+struct Reading {
+  std::string_view table;
+  std::string_view channel;  // empty: the row's own
+  std::string (*what)(const Row&);
+};
+
+constexpr Reading kReadings[] = {
+    {"net_events", "", net_target},
+    {"net_results", "result", net_outcome},
+    {"dns_events", "dns",
+     [](const Row& row) {
+       return joined({text(row, "type"), text(row, "name")});
+     }},
+    {"exec_events", "exec", exec_outcome},
+    {"policy_events", "policy", policy_news},
+    {"process_events", "process", process_news},
+};
+
+nlohmann::ordered_json to_json(const Value& value, ColumnType type) {
+  if (const auto* number = std::get_if<int64_t>(&value)) return *number;
+  const auto* string = std::get_if<std::string>(&value);
+  if (string == nullptr) return nullptr;
+  if (type == ColumnType::json) {
+    auto parsed = nlohmann::ordered_json::parse(*string, nullptr, false);
+    if (!parsed.is_discarded()) return parsed;
+  }
+  return *string;
+}
+
+std::string to_json(const StoredRow& stored) {
+  nlohmann::ordered_json object;
+  object["table"] = stored.row.table->name;
+  for (size_t i = 0; i < stored.row.values.size(); ++i) {
+    const Column& column = stored.row.table->columns[i];
+    object[std::string(column.name)] = to_json(stored.row.values[i], column.type);
+  }
+  std::string hex;
+  for (const char c : stored.hash) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  object["hash"] = hex;
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Entry to_entry(const StoredRow& stored) {
+  const Row& row = stored.row;
+  Entry entry;
+  entry.table = row.table->name;
+  entry.writer = text(row, "writer");
+  entry.seq = integer(row, "seq");
+  entry.time_us = integer(row, "time_us");
+  entry.event_id = text(row, "event_id");
+  entry.trace_id = text(row, "trace_id");
+  entry.session = text(row, "session");
+  for (const auto& reading : kReadings) {
+    if (reading.table != row.table->name) continue;
+    entry.channel = reading.channel.empty() ? text(row, "channel") : std::string(reading.channel);
+    entry.what = reading.what(row);
+  }
+  entry.verdict = text(row, "verdict");
+  entry.rule_id = text(row, "rule_id");
+  entry.reason = text(row, "reason");
+  entry.json = to_json(stored);
+  return entry;
+}
+
+}  // namespace gatehouse::audit

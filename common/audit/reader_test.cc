@@ -1,0 +1,158 @@
+#include "common/audit/reader.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/audit/test_log.h"
+
+namespace gatehouse::audit {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class AuditReaderTest : public testing::Test {
+ protected:
+  std::unique_ptr<AuditReader> open_reader() {
+    auto reader = AuditReader::open(path_);
+    if (!reader) throw std::runtime_error(reader.error().message());
+    return std::move(*reader);
+  }
+
+  static std::vector<std::string> what(AuditReader& reader, const Filter& filter = {}) {
+    auto entries = reader.next_entries(filter);
+    std::vector<std::string> lines;
+    if (!entries) return {entries.error().message()};
+    for (const auto& entry : *entries) lines.push_back(entry.channel + ": " + entry.what);
+    return lines;
+  }
+
+  TempFolder folder_;
+  std::string path_ = folder_.file("audit.db");
+};
+
+TEST_F(AuditReaderTest, TellsTheStoryOfAllTablesAndWritersInOrderOfCommit) {
+  auto dns = open_log(path_, "dns");
+  auto proxy = open_log(path_, "proxy");
+  NetEvent raw = net_event("", Verdict::deny);
+  raw.channel = "tcp";
+  raw.method = raw.path = "";
+  NetResult ended;
+  ended.event_id = make_uuid();
+  ended.status = 200;
+  ended.upstream_address = "203.0.113.5";
+  ended.bytes_out = 10;
+  ended.bytes_in = 20;
+  ended.duration_us = 30'500;
+  ASSERT_TRUE(proxy->append_and_wait(ProcessEvent{"proxy", 42, "start", ""}));
+  ASSERT_TRUE(dns->append_and_wait(dns_event("api.example.com", "198.18.0.7")));
+  ASSERT_TRUE(proxy->append_and_wait(net_event("api.example.com", Verdict::allow)));
+  ASSERT_TRUE(proxy->append_and_wait(ended));
+  ASSERT_TRUE(proxy->append_and_wait(raw));
+  ASSERT_TRUE(dns->append_and_wait(PolicyEvent{"loaded", "/a.json\n/b.json", "ab", ""}));
+  ASSERT_TRUE(dns->append_and_wait(ExecEvent{"", {"sh", "-c", "exit 3"}, "exit", 3}));
+  EXPECT_THAT(what(*open_reader()),
+              ElementsAre("process: proxy (pid 42) start", "dns: A api.example.com", "https: GET api.example.com:443/x",
+                          "result: status 200 from 203.0.113.5 10 bytes out, 20 in, 30 ms", "tcp: 198.18.0.7:443",
+                          "policy: loaded /a.json /b.json", "exec: exit 3 sh -c \"exit 3\""));
+}
+
+TEST_F(AuditReaderTest, ReturnsEachEntryOnce) {
+  auto log = open_log(path_);
+  auto reader = open_reader();
+  EXPECT_THAT(what(*reader), ElementsAre());
+  ASSERT_TRUE(log->append_and_wait(dns_event("one", "")));
+  EXPECT_THAT(what(*reader), ElementsAre("dns: A one"));
+  ASSERT_TRUE(log->append_and_wait(dns_event("two", "")));
+  EXPECT_THAT(what(*reader), ElementsAre("dns: A two"));
+  EXPECT_THAT(what(*reader), ElementsAre());
+}
+
+TEST_F(AuditReaderTest, ReturnsALongLogInParts) {
+  {
+    auto log = open_log(path_);
+    for (int i = 0; i < 6000; ++i) log->append(dns_event("n", ""));
+    ASSERT_TRUE(log->append_and_wait(dns_event("n", "")));
+    for (int i = 0; i < 6000; ++i) log->append(dns_event("n", ""));
+  }
+  auto reader = open_reader();
+  EXPECT_EQ(reader->next_entries({})->size(), 10'000U);
+  EXPECT_EQ(reader->next_entries({})->size(), 2001U);
+  EXPECT_EQ(reader->next_entries({})->size(), 0U);
+}
+
+TEST_F(AuditReaderTest, LeavesOutWhatWasNotBlockedOnRequest) {
+  auto log = open_log(path_);
+  ASSERT_TRUE(log->append_and_wait(net_event("good", Verdict::allow)));
+  ASSERT_TRUE(log->append_and_wait(net_event("bad", Verdict::deny)));
+  ASSERT_TRUE(log->append_and_wait(ProcessEvent{"dns", 1, "start", ""}));
+  EXPECT_THAT(what(*open_reader(), {.blocked_only = true}), ElementsAre("https: GET bad:443/x"));
+}
+
+TEST_F(AuditReaderTest, GivesTheWholeRowAsJson) {
+  auto log = open_log(path_);
+  const NetEvent event = net_event("grüße.example");
+  ASSERT_TRUE(log->append_and_wait(event));
+  auto entries = open_reader()->next_entries({});
+  ASSERT_TRUE(entries && entries->size() == 1);
+  auto json = nlohmann::json::parse(entries->front().json);
+  EXPECT_EQ(json.at("time_us"), entries->front().time_us);
+  EXPECT_EQ(json.at("hash").get<std::string>().size(), 64U);
+  json.erase("time_us");
+  json.erase("hash");
+  EXPECT_EQ(json, nlohmann::json::parse(fmt::format(
+                      R"({{"table": "net_events", "position": 1, "event_id": "{}", "session": "s1", "writer": "proxy",
+                           "seq": 1, "trace_id": "{}", "verdict": "deny", "rule_id": "rule-1", "reason": "because",
+                           "channel": "https", "host": "grüße.example", "address": "198.18.0.7", "port": 443,
+                           "sni": "grüße.example", "method": "GET", "path": "/x", "detail": ""}})",
+                      event.event_id, event.trace_id)));
+}
+
+TEST_F(AuditReaderTest, GivesArgumentsAsAListAndNoExitCodeAsNull) {
+  auto log = open_log(path_);
+  ASSERT_TRUE(log->append_and_wait(ExecEvent{"", {"echo", std::string("a\0b", 3), "\xff"}, "start", {}}));
+  auto entries = open_reader()->next_entries({});
+  ASSERT_TRUE(entries && entries->size() == 1);
+  const auto json = nlohmann::json::parse(entries->front().json);
+  EXPECT_EQ(json.at("argv"), nlohmann::json({"echo", "a\\x00b", "\\xff"}));
+  EXPECT_TRUE(json.at("exit_code").is_null());
+}
+
+TEST_F(AuditReaderTest, CountsVerdictsOfNetAndDns) {
+  auto log = open_log(path_);
+  ASSERT_TRUE(log->append_and_wait(net_event("a", Verdict::allow)));
+  ASSERT_TRUE(log->append_and_wait(dns_event("a", "198.18.0.1")));
+  ASSERT_TRUE(log->append_and_wait(net_event("b", Verdict::deny)));
+  auto counts = open_reader()->counts();
+  ASSERT_TRUE(counts) << counts.error().message();
+  EXPECT_EQ(counts->allowed, 2);
+  EXPECT_EQ(counts->denied, 1);
+}
+
+TEST_F(AuditReaderTest, ReturnsPoolAnswersInOrder) {
+  auto log = open_log(path_);
+  ASSERT_TRUE(log->append_and_wait(dns_event("b.example", "198.18.0.1")));
+  ASSERT_TRUE(log->append_and_wait(dns_event("no-data.example", "")));
+  ASSERT_TRUE(log->append_and_wait(dns_event("a.example", "198.18.0.2")));
+  auto answers = open_reader()->pool_answers();
+  ASSERT_TRUE(answers) << answers.error().message();
+  ASSERT_EQ(answers->size(), 2U);
+  EXPECT_EQ((*answers)[0].name + (*answers)[0].address, "b.example198.18.0.1");
+  EXPECT_EQ((*answers)[1].name + (*answers)[1].address, "a.example198.18.0.2");
+}
+
+TEST_F(AuditReaderTest, RefusesAFileThatIsNoAuditLog) {
+  auto missing = AuditReader::open(path_);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message(),
+              HasSubstr("unable to open database file (SQLite 14): No such file or directory"));
+  { open_log(path_); }
+  tamper(path_, "PRAGMA application_id=7");
+  auto foreign = AuditReader::open(path_);
+  ASSERT_FALSE(foreign);
+  EXPECT_EQ(foreign.error().message(), path_ + ": not an audit log of Gatehouse");
+}
+
+}  // namespace
+}  // namespace gatehouse::audit
