@@ -104,8 +104,9 @@ class Policy {
   const std::string& files() const;
   const std::string& sha256() const;
 
+  struct Compiled;  // compiled.h, for this library alone
+
  private:
-  struct Compiled;
   explicit Policy(std::unique_ptr<const Compiled> compiled);
   std::unique_ptr<const Compiled> compiled_;
 };

@@ -1,0 +1,208 @@
+#include "common/policy/compiled.h"
+
+#include <algorithm>
+#include <set>
+
+namespace gatehouse::policy {
+
+namespace {
+
+constexpr uint16_t kDefaultHttpPort = 80;
+constexpr uint16_t kDefaultHttpsPort = 443;
+
+std::string_view verb(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::allow:
+      return "allows this";
+    case Verdict::ask:
+      return "asks a person first";
+    case Verdict::deny:
+      return "denies this";
+  }
+  return "denies this";
+}
+
+Decision decision_of(const Layer& layer, const std::string& id, Verdict action, const std::string& reason) {
+  const std::string rule = describe_rule(layer, id);
+  return {action, id, reason.empty() ? fmt::format("{} {}", rule, verb(action)) : fmt::format("{} ({})", reason, rule)};
+}
+
+template <class T>
+bool contains(const std::vector<T>& list, const auto& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+// Fills one CompiledLayer.
+class LayerCompiler {
+ public:
+  LayerCompiler(Layer layer, const HostConfiguration& host) : out_(std::make_unique<CompiledLayer>()), host_(host) {
+    out_->layer = std::move(layer);
+  }
+
+  Result<std::unique_ptr<const CompiledLayer>> compile() {
+    if (auto ok = check_ids(); !ok) return failed(ok);
+    for (const auto& rule : out_->layer.http) {
+      if (auto ok = add(rule); !ok) return failed(ok);
+    }
+    for (const auto& rule : out_->layer.dns) {
+      if (auto ok = add(rule); !ok) return failed(ok);
+    }
+    for (const auto& test : out_->layer.tests) {
+      if (auto ok = add(test); !ok) return failed(ok);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Result<void> check_ids() const {
+    std::map<std::string_view, const Place*> seen;
+    const auto check = [&](const auto& rule) -> Result<void> {
+      const auto [first, inserted] = seen.emplace(rule.id, &rule.place);
+      if (inserted) return {};
+      return tl::unexpected(
+          rule.place.error(fmt::format("duplicate rule id '{}', first at {}", rule.id, first->second->to_string())));
+    };
+    for (const auto& rule : out_->layer.http) {
+      if (auto ok = check(rule); !ok) return ok;
+    }
+    for (const auto& rule : out_->layer.dns) {
+      if (auto ok = check(rule); !ok) return ok;
+    }
+    return {};
+  }
+
+  Result<std::vector<RegistryOrigin>> origins_of(const std::string& symbol) {
+    if (const auto known = out_->symbols.find(symbol); known != out_->symbols.end()) return known->second;
+    const auto own = out_->layer.registries.find(symbol);
+    auto origins = own != out_->layer.registries.end() ? own->second : resolve_registry(symbol, host_);
+    if (origins) out_->symbols[symbol] = *origins;
+    return origins;
+  }
+
+  // A wildcard never makes a special-use name resolvable, so a rule that hopes for it is a mistake.
+  static Result<void> check_wildcard(const HostTerm& term, Verdict action) {
+    if (action == Verdict::deny || term.pattern.kind == HostPattern::Kind::exact) return {};
+    if (!is_special_use_name(term.pattern.name)) return {};
+    return tl::unexpected(term.place.error(fmt::format(
+        "'{}' is under a name that is local to each network; name such hosts exactly", term.pattern.to_string())));
+  }
+
+  Result<void> add(const HttpRule& rule) {
+    HttpMatcher matcher;
+    matcher.rule = &rule;
+    matcher.decision = decision_of(out_->layer, rule.id, rule.action, rule.reason);
+    matcher.lookup = {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"};
+    matcher.schemes = rule.schemes.value_or(kHttps);
+    const auto plain = static_cast<uint32_t>(out_->http.size());
+    out_->http.push_back(matcher);
+    for (const auto& term : rule.hosts) {
+      if (term.symbol.empty()) {
+        if (auto ok = check_wildcard(term, rule.action); !ok) return ok;
+        out_->http_hosts.add(term.pattern, plain);
+        continue;
+      }
+      const auto origins = origins_of(term.symbol);
+      if (!origins) return tl::unexpected(term.place.error(origins.error().message()));
+      for (const auto& origin : *origins) {
+        const Schemes scheme = origin.https ? kHttps : kHttp;
+        matcher.schemes = rule.schemes ? static_cast<Schemes>(*rule.schemes & scheme) : scheme;
+        matcher.registry_port = origin.port;
+        out_->http_hosts.add({HostPattern::Kind::exact, origin.host}, static_cast<uint32_t>(out_->http.size()));
+        out_->http.push_back(matcher);
+      }
+    }
+    return {};
+  }
+
+  Result<void> add(const DnsRule& rule) {
+    const auto index = static_cast<uint32_t>(out_->dns.size());
+    out_->dns.push_back({&rule, decision_of(out_->layer, rule.id, rule.action, rule.reason)});
+    for (const auto& term : rule.names) {
+      if (term.symbol.empty()) {
+        if (auto ok = check_wildcard(term, rule.action); !ok) return ok;
+        out_->dns_names.add(term.pattern, index);
+        continue;
+      }
+      const auto origins = origins_of(term.symbol);
+      if (!origins) return tl::unexpected(term.place.error(origins.error().message()));
+      for (const auto& origin : *origins) out_->dns_names.add({HostPattern::Kind::exact, origin.host}, index);
+    }
+    return {};
+  }
+
+  Result<void> add(const TestEntry& test) {
+    CompiledTest compiled{&test, {}};
+    if (test.dns) {
+      auto question = parse_dns_question(test.question);
+      if (!question) return tl::unexpected(test.place.error(question.error().message()));
+      compiled.questions.push_back(std::move(*question));
+    } else {
+      auto questions = parse_http_question(test.question, [this](const std::string& s) { return origins_of(s); });
+      if (!questions) return tl::unexpected(test.place.error(questions.error().message()));
+      compiled.questions = std::move(*questions);
+    }
+    out_->tests.push_back(std::move(compiled));
+    return {};
+  }
+
+  std::unique_ptr<CompiledLayer> out_;
+  const HostConfiguration& host_;
+};
+
+}  // namespace
+
+Miss HttpMatcher::compare(const HttpRequest& request, std::string_view reading) const {
+  const bool https = request.scheme == "https";
+  if ((schemes & (https ? kHttps : kHttp)) == 0) return Miss::scheme;
+  if (rule->ports) {
+    if (!contains(*rule->ports, request.port)) return Miss::port;
+  } else if (request.port != (registry_port != 0 ? registry_port : https ? kDefaultHttpsPort : kDefaultHttpPort)) {
+    return Miss::port;
+  }
+  if (rule->methods && !contains(*rule->methods, request.method)) return Miss::method;
+  if (!rule->paths) return Miss::none;
+  const auto matches = [reading](const PathGlob& glob) { return glob.matches(reading); };
+  return std::any_of(rule->paths->begin(), rule->paths->end(), matches) ? Miss::none : Miss::path;
+}
+
+bool DnsMatcher::matches_type(std::string_view type) const {
+  return !rule->types || contains(*rule->types, canonical_dns_type(type));
+}
+
+const Decision* CompiledLayer::judge(const HttpRequest& request, std::string_view reading) const {
+  const Decision* strictest = nullptr;
+  for_each_http(request.host, [&](const HttpMatcher& matcher) {
+    if (strictest != nullptr && strictest->verdict >= matcher.decision.verdict) return;
+    if (matcher.compare(request, reading) == Miss::none) strictest = &matcher.decision;
+  });
+  return strictest;
+}
+
+const Decision* CompiledLayer::judge(const DnsQuestion& question) const {
+  const Decision* strictest = nullptr;
+  for_each_dns(question.name, [&](const DnsMatcher& matcher) {
+    if (strictest != nullptr && strictest->verdict >= matcher.decision.verdict) return;
+    if (matcher.matches_type(question.type)) strictest = &matcher.decision;
+  });
+  if (strictest != nullptr) return strictest;
+  for_each_http(question.name, [&](const HttpMatcher& matcher) {
+    if (matcher.decision.verdict != Verdict::deny) strictest = &matcher.lookup;
+  });
+  return strictest;
+}
+
+bool CompiledLayer::may_dial(const IpAddress& address) const {
+  if (!layer.networks) return layer.pass_unmatched;
+  return std::any_of(layer.networks->begin(), layer.networks->end(),
+                     [&address](const IpNetwork& network) { return network.contains(address); });
+}
+
+Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const HostConfiguration& host) {
+  return LayerCompiler(std::move(layer), host).compile();
+}
+
+std::string describe_rule(const Layer& layer, std::string_view id) {
+  return fmt::format("rule '{}' of policy '{}'", id, layer.name);
+}
+
+}  // namespace gatehouse::policy

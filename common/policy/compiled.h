@@ -1,0 +1,85 @@
+// A policy ready to judge: layers with what they extend joined in, symbols resolved, rules indexed by host.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/policy/layer.h"
+#include "common/policy/question.h"
+#include "common/policy/request_path.h"
+#include "common/policy/rule_index.h"
+
+namespace gatehouse::policy {
+
+// Why a rule that speaks of the host does not match the request.
+enum class Miss { none, scheme, port, method, path };
+
+// One http rule for hosts that share scheme and port. A rule has several when a registry's configuration says its own.
+struct HttpMatcher {
+  const HttpRule* rule = nullptr;
+  Decision decision;  // what a match says
+  Decision lookup;    // what it says of the host's name: resolvable, unless the rule denies
+  Schemes schemes = kHttps;
+  uint16_t registry_port = 0;  // of a registry whose rule names no port; 0: the rule's, or the scheme's own
+
+  // `reading` is one reading of the request's path.
+  Miss compare(const HttpRequest& request, std::string_view reading) const;
+};
+
+struct DnsMatcher {
+  const DnsRule* rule = nullptr;
+  Decision decision;
+
+  bool matches_type(std::string_view type) const;
+};
+
+struct CompiledTest {
+  const TestEntry* test = nullptr;
+  std::vector<Question> questions;  // more than one for a symbol with several hosts
+};
+
+struct CompiledLayer {
+  Layer layer;                                                 // owns the rules that matchers point to
+  std::map<std::string, std::vector<RegistryOrigin>> symbols;  // those the layer uses
+  std::vector<HttpMatcher> http;
+  RuleIndex http_hosts;
+  std::vector<DnsMatcher> dns;
+  RuleIndex dns_names;
+  std::vector<CompiledTest> tests;
+
+  // Calls `use(const HttpMatcher&)` or `use(const DnsMatcher&)` for each whose host matches.
+  template <class Use>
+  void for_each_http(std::string_view host, Use use) const {
+    http_hosts.for_each(host, [&](uint32_t i) { use(http[i]); });
+  }
+  template <class Use>
+  void for_each_dns(std::string_view name, Use use) const {
+    dns_names.for_each(name, [&](uint32_t i) { use(dns[i]); });
+  }
+
+  // What this layer says of a request in one reading of its path, or of a question; null where no rule matches.
+  const Decision* judge(const HttpRequest& request, std::string_view reading) const;
+  const Decision* judge(const DnsQuestion& question) const;
+  // Whether this layer lets a private address be dialled: its networks contain it, or it has no opinion.
+  bool may_dial(const IpAddress& address) const;
+};
+
+struct Policy::Compiled {
+  std::vector<std::unique_ptr<const CompiledLayer>> layers;
+  TextSet exact_names;  // named exactly by a rule that does not deny, or by a resolve entry
+  std::unordered_map<std::string, ResolveOverride, TextHash, std::equal_to<>> resolve;
+  std::string files;
+  std::string sha256;
+};
+
+// Joins a layer with what it extends and indexes it. `host` answers for registry symbols.
+Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const HostConfiguration& host);
+
+// In the words of every message: "rule 'x' of policy 'demo'".
+std::string describe_rule(const Layer& layer, std::string_view id);
+
+}  // namespace gatehouse::policy

@@ -1,0 +1,99 @@
+// A policy file as written: checked word for word, not yet joined with what it extends, nor compiled.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/verdict.h"
+#include "common/policy/host_pattern.h"
+#include "common/policy/path_glob.h"
+#include "common/policy/policy.h"
+#include "common/policy/registries.h"
+#include "common/policy/source_text.h"
+
+namespace gatehouse::policy {
+
+// One entry of "hosts" or "names": a pattern, or a symbol such as "@npm".
+struct HostTerm {
+  HostPattern pattern;
+  std::string symbol;  // "" for a pattern
+  Place place;
+};
+
+// Which of the two schemes, as a set.
+using Schemes = uint8_t;
+inline constexpr Schemes kHttp = 1;
+inline constexpr Schemes kHttps = 2;
+
+struct HttpRule {
+  std::string id;
+  Verdict action = Verdict::deny;
+  std::vector<HostTerm> hosts;
+  std::optional<Schemes> schemes;              // not said: https
+  std::optional<std::vector<uint16_t>> ports;  // not said: the scheme's own
+  std::optional<std::vector<std::string>> methods;
+  std::optional<std::vector<PathGlob>> paths;
+  std::string reason;
+  Place place;
+};
+
+struct DnsRule {
+  std::string id;
+  Verdict action = Verdict::deny;
+  std::vector<HostTerm> names;
+  std::optional<std::vector<std::string>> types;  // canonical
+  std::string reason;
+  Place place;
+};
+
+struct ResolveEntry {
+  std::string host;
+  ResolveOverride override;
+  Place place;
+};
+
+struct TestEntry {
+  bool dns = false;
+  std::string question;  // "GET https://host/path" or "A name"
+  Verdict expect = Verdict::deny;
+  std::string rule;  // "" for any
+  Place place;
+};
+
+struct Extension {
+  std::string name;
+  Place place;
+};
+
+struct Layer {
+  std::string name;
+  Place place;
+  bool pass_unmatched = false;
+  std::vector<Extension> extends;
+  std::map<std::string, std::vector<RegistryOrigin>> registries;
+  std::vector<HttpRule> http;
+  std::vector<DnsRule> dns;
+  std::vector<ResolveEntry> resolve;
+  std::optional<std::vector<IpNetwork>> networks;
+  std::vector<TestEntry> tests;
+};
+
+// The keys of each kind of object, for the reader, for suggestions and for the schema's test.
+struct ObjectKeys {
+  std::string_view kind;  // "policy", "http", "dns", "test"
+  std::span<const std::string_view> keys;
+};
+std::span<const ObjectKeys> object_keys();
+
+// "HTTPS" for "TYPE65" (RFC 3597 section 5): the type's own name where we know it, else `type` itself.
+std::string_view canonical_dns_type(std::string_view type);
+
+// Reads one file. Errors name the place. What needs other files (extends) or the host's configuration (symbols) is left
+// as written.
+Result<Layer> read_layer(std::shared_ptr<const SourceText> source);
+
+}  // namespace gatehouse::policy

@@ -1,0 +1,83 @@
+#include "common/policy/question.h"
+
+#include <charconv>
+
+#include "common/base/log.h"
+
+namespace gatehouse::policy {
+
+namespace {
+
+constexpr uint16_t kHttpPort = 80;
+constexpr uint16_t kHttpsPort = 443;
+
+std::string folded(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+tl::unexpected<Error> unreadable(std::string_view text) {
+  return fail("cannot read '{}'; expected \"GET https://host/path\" or \"dns A name\"", log::printable(text, 100));
+}
+
+}  // namespace
+
+std::string Question::to_string() const {
+  if (dns) return fmt::format("dns {} {}", type, host);
+  const bool usual = port == (scheme == "https" ? kHttpsPort : kHttpPort);
+  return fmt::format("{} {}://{}{}{}", method, scheme, host, usual ? "" : fmt::format(":{}", port), path);
+}
+
+Result<std::vector<Question>> parse_http_question(std::string_view text, const ResolveSymbol& resolve) {
+  Question question;
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos || space == 0) return unreadable(text);
+  question.method = text.substr(0, space);
+  std::string_view url = text.substr(space + 1);
+  const size_t colon = url.find("://");
+  if (colon == std::string_view::npos) return unreadable(text);
+  question.scheme = folded(url.substr(0, colon));
+  if (question.scheme != "http" && question.scheme != "https") return unreadable(text);
+  question.port = question.scheme == "https" ? kHttpsPort : kHttpPort;
+  url.remove_prefix(colon + 3);
+
+  std::string_view authority = url.substr(0, url.find_first_of("/?"));
+  question.path = url.substr(authority.size());
+  if (!question.path.starts_with('/')) question.path.insert(0, "/");
+  if (const size_t port = authority.rfind(':'); port != std::string_view::npos && !authority.ends_with(']')) {
+    const char* end = authority.data() + authority.size();
+    const auto [stop, error] = std::from_chars(authority.data() + port + 1, end, question.port);
+    if (error != std::errc() || stop != end || question.port == 0) return unreadable(text);
+    authority = authority.substr(0, port);
+  }
+  if (authority.empty()) return unreadable(text);
+  question.host = folded(authority);
+  if (!question.host.starts_with('@')) return std::vector{question};
+
+  const auto origins = resolve(question.host);
+  if (!origins) return failed(origins);
+  std::vector<Question> questions;
+  for (const auto& origin : *origins) {
+    question.scheme = origin.https ? "https" : "http";
+    question.host = origin.host;
+    question.port = origin.port;
+    questions.push_back(question);
+  }
+  return questions;
+}
+
+Result<Question> parse_dns_question(std::string_view text) {
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) return unreadable(text);
+  Question question;
+  question.dns = true;
+  question.type = text.substr(0, space);
+  question.host = folded(text.substr(space + 1));
+  if (question.host.ends_with('.')) question.host.pop_back();
+  return question;
+}
+
+}  // namespace gatehouse::policy
