@@ -1,0 +1,41 @@
+#include "dns/recorder.h"
+
+#include <cassert>
+
+#include "common/base/log.h"
+
+namespace gatehouse::dns {
+
+void Recorder::hold(Step step, const Draft& draft, Send send) {
+  assert(step.kind != Step::Kind::answer);
+  Held held{std::string(draft.reply), std::string(draft.failure), std::move(send)};
+  ++held_;
+  if (step.kind == Step::Kind::wait) {
+    assert(!rows_.empty() && step.ticket - rows_.front().ticket < rows_.size());
+    rows_[step.ticket - rows_.front().ticket].held.push_back(std::move(held));
+    return;
+  }
+  rows_.push_back({step.ticket, {}});
+  rows_.back().held.push_back(std::move(held));
+  append_(std::move(*step.event), [this, ticket = step.ticket, alive = std::weak_ptr(alive_)](Result<void> outcome) {
+    if (!alive.expired()) settle(ticket, outcome);
+  });
+}
+
+void Recorder::settle(uint64_t ticket, const Result<void>& outcome) {
+  assert(!rows_.empty() && rows_.front().ticket == ticket);
+  if (outcome) {
+    resolver_.committed(ticket);
+  } else {
+    log::error("no row, no answer: {}", outcome.error().message());
+    resolver_.lost(ticket);
+  }
+  const bool was_full = full();
+  const Row row = std::move(rows_.front());
+  rows_.pop_front();
+  held_ -= row.held.size();
+  for (const auto& held : row.held) held.send(outcome ? held.reply : held.failure);
+  if (was_full && !full() && on_room_) on_room_();
+}
+
+}  // namespace gatehouse::dns

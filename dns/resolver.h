@@ -1,0 +1,99 @@
+// One question at a time: bytes and the time in; a reply out, and before it, where one is due, the row that must be
+// committed.
+//
+// A question gets a row, and its reply waits for the COMMIT, except:
+// - A repeat of a question whose row is committed, within the window of that row (RecentAnswers): answered at once,
+// counted, and
+//   summed up in one row when the window ends.
+// - PTR of an address that was given out: the proxy asks it for every connection, the row of the name's own answer has
+// said all
+//   of it already, and the connection gets a row from the proxy. A guest that asks learns only what it has been told
+//   before. Every other reverse question is a try to look up something outside (or a place to put data) and gets a
+//   denial with its row.
+// - Over RowBudget: REFUSED at once, all of them summed up in one row a second.
+//
+// Nothing here ever asks anybody else: there is no upstream.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "common/audit/event.h"
+#include "common/policy/policy.h"
+#include "dns/budget.h"
+#include "dns/pool.h"
+#include "dns/recent.h"
+#include "dns/reply.h"
+
+namespace gatehouse::dns {
+
+// What is to be sent. The caller owns it and may use it again for the next question.
+struct Draft {
+  std::string_view reply;    // within the buffers below
+  std::string_view failure;  // set with Step::record and Step::wait: SERVFAIL, for when the row cannot be written
+  ReplyBuffer reply_bytes;
+  ReplyBuffer failure_bytes;
+};
+
+struct Step {
+  enum class Kind {
+    answer,  // send draft.reply (empty: nothing is to be sent)
+    record,  // commit `event`, then call committed() or lost() and send draft.reply or draft.failure
+    wait,    // the same, with the row already under way under `ticket`
+  };
+  Kind kind = Kind::answer;
+  uint64_t ticket = 0;
+  std::optional<audit::DnsEvent> event;
+};
+
+class Resolver {
+ public:
+  using Judge = std::function<Decision(const policy::DnsQuestion&)>;
+
+  // `pool` outlives the resolver and holds what an earlier run has given out.
+  Resolver(Judge judge, Pool& pool) : judge_(std::move(judge)), pool_(pool) {}
+
+  // Reads one message of any bytes. `now` never goes back from one call to the next.
+  Step handle(std::string_view message, Transport transport, Time now, Draft& draft);
+
+  // What became of the row of a Step::record. Calls come in the order of the tickets.
+  void committed(uint64_t ticket);
+  void lost(uint64_t ticket);
+
+  // Rows that sum up what was not recorded one by one; nobody waits for them. Call about once a second.
+  std::vector<audit::DnsEvent> summaries(Time now);
+  // The same for the end, whatever windows are still open.
+  std::vector<audit::DnsEvent> last_summaries();
+
+ private:
+  struct Open {  // a row under way
+    uint64_t ticket;
+    RecentAnswer* answer;  // null when it is not remembered
+    std::optional<IpAddress> address;
+  };
+  RecentAnswer decide(const Query& query);
+  RecentAnswer decide_name(const Query& query);
+  Step record(const Query& query, std::string_view key, RecentAnswer answer, Transport transport, Time now,
+              Draft& draft);
+  Step repeat(const Query& query, RecentAnswer& answer, Transport transport, Draft& draft);
+  bool answer_reverse(const Query& query, Transport transport, Draft& draft) const;
+  void refuse_flood(const Query& query, Transport transport, Draft& draft);
+  void sum_up_flood(Time now);
+  Open close(uint64_t ticket);
+
+  Judge judge_;
+  Pool& pool_;
+  RecentAnswers recent_;
+  RowBudget budget_;
+  std::deque<Open> open_;
+  uint64_t next_ticket_ = 1;
+  uint64_t refused_ = 0;  // over the budget, since the last row about it
+  Time refused_told_{};
+  std::vector<audit::DnsEvent> summaries_;
+};
+
+}  // namespace gatehouse::dns
