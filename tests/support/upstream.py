@@ -15,8 +15,8 @@ error_log {dir}/error.log warn;
 worker_processes 1;
 events {{ worker_connections 4096; }}
 http {{
-  access_log {dir}/access.log requests;
   log_format requests '$host $request_method $uri $status $request_length';
+  access_log {dir}/access.log requests;
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
   uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
   client_max_body_size 1g;
