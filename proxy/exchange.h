@@ -1,0 +1,113 @@
+// One request and its response: judged, recorded, forwarded, relayed. Passive.
+//
+//   head -> verdict -> row committed -> refused: problem document to the guest
+//                                    -> allowed: upstream opened -> request forwarded, response relayed -> result row
+//
+// Nothing goes to an upstream, and no name is looked up, before the row of its verdict is committed.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/denial.h"
+#include "proxy/judgement.h"
+#include "proxy/outside.h"
+#include "proxy/request_reader.h"
+#include "proxy/response_reader.h"
+
+namespace gatehouse::proxy {
+
+inline constexpr size_t kMaxQueuedBytes = 256 * 1024;  // per direction; above it the other side is not read
+inline constexpr std::chrono::seconds kExchangeIdleTimeout{120};
+// A model may think for minutes before its first byte.
+inline constexpr std::chrono::seconds kFirstByteTimeout{300};
+
+// The connection an exchange belongs to. Each of the last three calls is the exchange's last act in the turn.
+class ExchangeOwner {
+ public:
+  virtual ~ExchangeOwner() = default;
+  virtual void send_plain(std::string_view bytes) = 0;
+  // Whether more of the request may come.
+  virtual void want_request(bool wanted) = 0;
+  // The response is out; `keep_alive` tells whether another request may follow.
+  virtual void exchange_over(bool keep_alive) = 0;
+  // The response cannot be completed: the guest must notice.
+  virtual void exchange_cut() = 0;
+};
+
+class Exchange final : private UpstreamListener {
+ public:
+  // All outlive the exchange.
+  Exchange(Outside& outside, ExchangeOwner& owner, const policy::Policy& policy, const Origin& origin);
+  ~Exchange() override;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  // Begins with a request. The owner holds back the request's body until want_request(true).
+  void start(const RequestHead& head);
+  // Begins with what is no request: recorded and answered with refusal's status.
+  void refuse(const Refusal& refusal);
+
+  // The request goes on. Only while forwarding().
+  void on_request_body(std::string_view bytes);
+  void on_request_complete(const Fields& trailers);
+  // What follows the head is no HTTP: nothing more of it goes upstream.
+  void on_request_broken(const Refusal& refusal);
+
+  void on_guest_drained();
+  void on_deadline();
+  // The guest is gone.
+  void abort(std::string_view why);
+
+  // The request's body is wanted (or was, and is whole).
+  bool forwarding() const { return upstream_ != nullptr; }
+
+ private:
+  void record(Decision decision, int refusal_status);
+  void on_recorded(const Result<void>& committed);
+  void open(bool fresh);
+  void on_opened(Opened opened);
+  void forward();
+  void on_upstream_bytes(std::string_view bytes) override;
+  void on_upstream_end(bool clean) override;
+  void on_upstream_error(const Error& error) override;
+  void on_upstream_drained() override;
+  // One event of the response; false when the exchange has ended with it.
+  bool on_response(const ReadEvent& event, bool more_follows);
+  bool relay_head();
+  void relay_body(std::string_view bytes);
+  void complete(bool upstream_reusable);
+  void upstream_lost(const std::string& reason);
+  void fail(int status, const std::string& rule, const std::string& reason);
+  void answer(const Denial& denial);
+  void finish(std::string_view error);
+  void flush();
+  void progress();
+  bool may_retry() const;
+
+  Outside& outside_;
+  ExchangeOwner& owner_;
+  const policy::Policy& policy_;
+  const Origin& origin_;
+  RequestHead head_;
+  Target target_;
+  audit::NetEvent event_;
+  int refusal_status_ = 0;  // of the denial, when the verdict is deny
+  std::chrono::steady_clock::time_point began_;
+  std::unique_ptr<Upstream> upstream_;
+  std::unique_ptr<ResponseReader> reader_;
+  Framing guest_framing_;
+  std::string relayed_;  // for the guest, sent once a turn
+  audit::NetResult result_;
+  bool recorded_ = false;        // a verdict row that allows is committed, its result row is due
+  bool body_forwarded_ = false;  // some of the request's body has gone upstream
+  bool request_complete_ = false;
+  bool response_begun_ = false;  // its final head has gone to the guest
+  bool close_after_ = false;
+  bool retried_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace gatehouse::proxy

@@ -1,0 +1,81 @@
+#include "proxy/judgement.h"
+
+#include <fmt/core.h>
+
+#include "common/base/ip_address.h"
+#include "common/base/log.h"
+
+namespace gatehouse::proxy {
+
+namespace {
+
+Decision deny(std::string rule, std::string reason) { return {Verdict::deny, std::move(rule), std::move(reason)}; }
+
+std::string quoted(std::string_view name) {
+  return name.empty() ? "absent" : fmt::format("'{}'", log::printable(name));
+}
+
+// RFC 9110 section 7.8: an offer of HTTP/2 may be ignored. Anything else the client cannot do without.
+bool is_ignorable_upgrade(const RequestHead& head) {
+  const Field* upgrade = find_field(head.fields, "Upgrade");
+  return upgrade != nullptr && same_token(upgrade->value, "h2c");
+}
+
+std::optional<Decision> judge_form(const Origin& origin, const RequestHead& head) {
+  if (head.form == RequestHead::Form::authority || head.method == "CONNECT") {
+    return deny("protocol.connect", "CONNECT is only understood as the first request to an explicit proxy port");
+  }
+  if (origin.way == Origin::Way::forward && head.form != RequestHead::Form::absolute) {
+    return deny("protocol.form", "this port is an explicit proxy: send the absolute URL, or CONNECT for https");
+  }
+  if (head.wants_upgrade && !is_ignorable_upgrade(head)) {
+    return deny("protocol.upgrade", "connection upgrades (WebSocket and others) are not supported yet");
+  }
+  return std::nullopt;
+}
+
+std::optional<Decision> judge_names(const Origin& origin, const RequestHead& head) {
+  if (origin.way == Origin::Way::forward) return std::nullopt;
+  // RFC 6066 section 3: an address is never sent as SNI.
+  const auto& expected = origin.name ? *origin.name : origin.tls && !origin.sni.empty() ? origin.sni : head.host;
+  const bool sni_agrees = !origin.tls || origin.sni == expected || (origin.sni.empty() && looks_like_ip(expected));
+  if (!sni_agrees || head.host != expected) {
+    return deny("name.mismatch", fmt::format("the names do not agree: {} {}, TLS SNI {}, HTTP Host {}",
+                                             origin.way == Origin::Way::tunnel ? "CONNECT" : "DNS name",
+                                             quoted(origin.name.value_or("")),
+                                             origin.tls ? quoted(origin.sni) : "not used", quoted(head.host)));
+  }
+  if (head.port != origin.port) {
+    return deny("name.mismatch",
+                fmt::format("the request names port {} on a connection to port {}", head.port, origin.port));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Decision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head) {
+  if (origin.fault) return *origin.fault;
+  if (auto refused = judge_form(origin, head)) return *refused;
+  if (auto refused = judge_names(origin, head)) return *refused;
+  auto decision = policy.judge(policy::HttpRequest{.scheme = to_string(head.scheme),
+                                                   .host = head.host,
+                                                   .port = target_port(origin, head),
+                                                   .method = head.method,
+                                                   .path = head.path});
+  if (decision.verdict == Verdict::ask) {
+    decision.verdict = Verdict::deny;
+    decision.reason = "needs a person's approval, which is not available yet: " + decision.reason;
+  }
+  return decision;
+}
+
+uint16_t target_port(const Origin& origin, const RequestHead& head) {
+  return origin.way == Origin::Way::forward ? head.port : origin.port;
+}
+
+std::string_view without_query(std::string_view path) { return path.substr(0, path.find_first_of("?#")); }
+
+std::string channel_of(const Origin& origin) { return origin.tls ? "https" : "http"; }
+
+}  // namespace gatehouse::proxy

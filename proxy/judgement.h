@@ -1,0 +1,43 @@
+// Whether a request may go: first the names must agree, then the policy is asked. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/verdict.h"
+#include "common/policy/policy.h"
+#include "proxy/http_message.h"
+
+namespace gatehouse::proxy {
+
+// What is known of a connection before its first request.
+struct Origin {
+  enum class Way {
+    transparent,  // the guest dialled `address` and the relay told us
+    tunnel,       // inside an explicit CONNECT
+    forward,      // an explicit proxy's plain requests: each names its own host
+  };
+  Way way = Way::transparent;
+  std::string address;  // what the guest dialled; empty for explicit proxying
+  uint16_t port = 0;    // 0 with Way::forward
+  std::optional<std::string>
+      name;  // of the address (by PTR) or of the CONNECT; nothing: unknown, trust SNI and Host alone
+  std::optional<Decision> fault;  // why no request of this connection can be allowed ("address.unknown")
+  bool tls = false;
+  std::string sni;
+};
+
+// The built-in rules are "name.mismatch", "protocol.upgrade", "protocol.connect", "protocol.form" and the origin's
+// fault; all others are the policy's. A verdict of ask becomes deny, with its rule: nobody can be asked yet.
+Decision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head);
+
+// The port the request goes to.
+uint16_t target_port(const Origin& origin, const RequestHead& head);
+
+// `path` up to its query.
+std::string_view without_query(std::string_view path);
+
+// "https", "http", for the audit row.
+std::string channel_of(const Origin& origin);
+
+}  // namespace gatehouse::proxy

@@ -1,0 +1,92 @@
+// What a guest's connection needs from the world. The session and its exchanges are passive and see only these
+// interfaces; connection.* and upstream_pool.* fill them with sockets, tests with transcripts.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "common/audit/event.h"
+#include "common/base/ip_address.h"
+#include "common/base/result.h"
+#include "common/base/verdict.h"
+#include "proxy/http_message.h"
+
+namespace gatehouse::proxy {
+
+// Where a request is to go.
+struct Target {
+  Scheme scheme = Scheme::http;
+  std::string host;  // lower case, as judged
+  uint16_t port = 0;
+  auto operator<=>(const Target&) const = default;
+};
+
+// Who uses an upstream connection. Each call may destroy the connection that makes it.
+class UpstreamListener {
+ public:
+  virtual ~UpstreamListener() = default;
+  virtual void on_upstream_bytes(std::string_view bytes) = 0;  // valid during the call only
+  virtual void on_upstream_end(bool clean) = 0;                // not clean: TLS without close_notify, perhaps cut short
+  virtual void on_upstream_error(const Error& error) = 0;      // nothing follows
+  virtual void on_upstream_drained() = 0;                      // queued() is 0 again
+};
+
+// A connection to a checked address; over TLS, with a verified certificate.
+class Upstream {
+ public:
+  virtual ~Upstream() = default;
+  virtual void set_listener(UpstreamListener* listener) = 0;  // null: nobody
+  virtual void send(std::string_view bytes) = 0;              // never calls back from within
+  virtual size_t queued() const = 0;
+  virtual void read(bool wanted) = 0;              // initially not
+  virtual const std::string& address() const = 0;  // "93.184.216.34:443"
+  virtual bool reused() const = 0;                 // has carried an exchange before
+};
+
+// Why there is no upstream: the address is refused (`denied`), or it could not be had (502 or 504).
+struct OpenFailure {
+  std::optional<Decision> denied;
+  int status = 502;
+  std::string rule;  // "upstream.lookup", "upstream.connect", "upstream.certificate", "upstream.timeout"
+  std::string reason;
+  std::string address;  // the last one tried, if any
+};
+using Opened = tl::expected<std::unique_ptr<Upstream>, OpenFailure>;
+
+class Outside {
+ public:
+  virtual ~Outside() = default;
+
+  // The guest's side.
+  virtual void send(std::string_view bytes) = 0;
+  virtual size_t queued() const = 0;
+  virtual void read(bool wanted) = 0;
+  // Ends what we say (FIN after what is queued). The session goes on discarding what the guest says.
+  virtual void shutdown() = 0;
+  // Closes at once; `reset` so that the guest cannot take a cut response for a whole one. No callback follows, and the
+  // session is destroyed after the current one.
+  virtual void close(bool reset) = 0;
+  // Calls GuestSession::on_deadline() once after this time; replaces what was set before.
+  virtual void set_deadline(std::chrono::milliseconds after) = 0;
+
+  // None of these calls back from within, or after the session is gone.
+  using OnName = std::function<void(Result<std::optional<std::string>>)>;
+  virtual bool knows_names() const = 0;  // a DNS gate is configured
+  virtual void find_name(const IpAddress& address, OnName on_name) = 0;
+  using OnCommitted = std::function<void(Result<void>)>;
+  virtual void commit(audit::Event event, OnCommitted on_committed) = 0;
+  virtual void note(audit::Event event) = 0;  // a row nobody waits for
+  // Resolves, checks and dials; `fresh` takes no kept connection. One at a time: a second call abandons the first.
+  using OnOpened = std::function<void(Opened)>;
+  virtual void open(const Target& target, bool fresh, OnOpened on_opened) = 0;
+  virtual void abandon_open() = 0;
+  // Gives back a connection on which an exchange has ended well, to be reused.
+  virtual void keep(const Target& target, std::unique_ptr<Upstream> upstream) = 0;
+};
+
+}  // namespace gatehouse::proxy
