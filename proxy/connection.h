@@ -1,0 +1,57 @@
+// A guest's connection on a socket: gives a GuestSession its Outside.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "common/audit/log.h"
+#include "common/net/stream.h"
+#include "proxy/guest_session.h"
+#include "proxy/name_lookup.h"
+#include "proxy/upstream_pool.h"
+
+namespace gatehouse::proxy {
+
+// What every connection of one loop works with. All outlive the connections.
+struct Gate {
+  Loop& loop;
+  const policy::Policy& policy;
+  audit::AuditLog& audit;
+  const TlsServerContext& tls;
+  UpstreamPool& upstreams;
+  NameLookup* names;  // null: no DNS gate is configured
+};
+
+class Connection final : private Outside {
+ public:
+  // `on_closed` is called once when the connection is over, and destroys it.
+  Connection(const Gate& gate, GuestSession::Entry entry, std::unique_ptr<Stream> stream,
+             std::function<void()> on_closed);
+  ~Connection() override;
+
+ private:
+  void send(std::string_view bytes) override { stream_->write(bytes); }
+  size_t queued() const override { return stream_->queued(); }
+  void read(bool wanted) override;
+  void shutdown() override { stream_->shutdown(); }
+  void close(bool reset) override;
+  void set_deadline(std::chrono::milliseconds after) override { deadline_.start(after); }
+  bool knows_names() const override { return gate_.names != nullptr; }
+  void find_name(const IpAddress& address, OnName on_name) override;
+  void commit(audit::Event event, OnCommitted on_committed) override;
+  void note(audit::Event event) override { gate_.audit.append(std::move(event)); }
+  void open(const Target& target, bool fresh, OnOpened on_opened) override;
+  void abandon_open() override { opening_.reset(); }
+  void keep(const Target& target, std::unique_ptr<Upstream> upstream) override;
+
+  const Gate& gate_;
+  std::unique_ptr<Stream> stream_;
+  std::function<void()> on_closed_;
+  Timer deadline_;
+  std::unique_ptr<Opening> opening_;
+  bool closed_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  GuestSession session_;  // destroyed first: it still speaks to the others
+};
+
+}  // namespace gatehouse::proxy

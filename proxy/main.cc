@@ -1,0 +1,40 @@
+#include <list>
+
+#include "common/base/log.h"
+#include "common/tls/ca.h"
+#include "proxy/options.h"
+#include "proxy/server.h"
+
+namespace gatehouse::proxy {
+namespace {
+
+int run(int argc, char** argv) {
+  if (auto ok = tls::protect_key_memory(); !ok) return report(ok.error(), kExitFailed);
+  const auto options = parse_options(argc, argv);
+  if (options.exit_code) return *options.exit_code;
+  if (auto ok = require(options.gate); !ok) return report(ok.error(), kExitUsage);
+  if (auto dns = dns_endpoint(options); !dns) return report(dns.error(), kExitUsage);
+  const auto policy = policy::Policy::load(options.gate.policies);
+  if (!policy) return report(policy.error(), kExitUsage);
+  if (options.gate.check_config) return kExitOk;
+  auto sockets = gather_listening_sockets(options.gate.listen);
+  if (!sockets) return report(sockets.error(), kExitUsage);
+
+  std::list<Loop> loops(static_cast<size_t>(options.workers));
+  const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "proxy"});
+  if (!audit) return report(audit.error(), kExitFailed);
+  const audit::PolicyEvent loaded{"loaded", policy->files(), policy->sha256(), "gatehouse-proxy"};
+  if (auto ok = (*audit)->append_and_wait(loaded); !ok) return report(ok.error(), kExitFailed);
+  const auto server = Server::create(loops, options, *policy, **audit);
+  if (!server) return report(server.error(), kExitFailed);
+  if (auto ok = (*server)->listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  return (*server)->run_until_signal();
+}
+
+}  // namespace
+}  // namespace gatehouse::proxy
+
+int main(int argc, char** argv) {
+  gatehouse::log::start("gatehouse-proxy");
+  return gatehouse::proxy::run(argc, argv);
+}

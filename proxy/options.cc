@@ -1,0 +1,46 @@
+#include "proxy/options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace gatehouse::proxy {
+
+ProxyOptions parse_options(int argc, char** argv) {
+  ProxyOptions own;
+  auto parsed = parse_gate_options(
+      "gatehouse-proxy", "Intercepts HTTP and HTTPS, and forwards what the policy allows", argc, argv,
+      [&](CLI::App& app) {
+        app.add_option("--dns", own.dns, "gatehouse-dns, which knows the names behind the pool's addresses")
+            ->type_name("unix:PATH");
+        app.add_option("--ca", own.ca, "certificate and key (PEM) that sign for every host; default: made at the start")
+            ->type_name("FILE|fd:N");
+        app.add_option("--ca-cert-out", own.ca_cert_out, "where to write the certificate that clients are to trust")
+            ->type_name("FILE");
+        app.add_option("--upstream-ca", own.upstream_ca,
+                       "trust these roots (PEM) for upstreams instead of the system's")
+            ->type_name("FILE");
+        app.add_option("--workers", own.workers, "event loops, a thread each")
+            ->check(CLI::Range(1, kMaxWorkers))
+            ->capture_default_str();
+      });
+  own.gate = std::move(parsed.gate);
+  own.exit_code = parsed.exit_code;
+  return own;
+}
+
+Result<void> require(const GateOptions& options) {
+  if (options.policies.empty())
+    return fail("--policy FILE is required: without a policy every request would be denied");
+  if (options.audit.empty()) return fail("--audit FILE is required: nothing is let through without its row");
+  if (options.session.empty()) return fail("--session NAME is required: it names the session in the audit log");
+  return {};
+}
+
+Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
+  if (options.dns.empty()) return std::nullopt;
+  const auto endpoint = parse_endpoint(options.dns);
+  if (!endpoint) return failed(endpoint, "--dns");
+  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("--dns {}: expected unix:PATH", options.dns);
+  return *endpoint;
+}
+
+}  // namespace gatehouse::proxy

@@ -1,0 +1,123 @@
+#include "proxy/server.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+#include "common/base/log.h"
+
+namespace gatehouse::proxy {
+
+namespace {
+
+Result<void> write_certificate(const CertificateAuthority& authority, const std::string& path) {
+  const auto pem = authority.certificate_pem();
+  if (!pem) return failed(pem);
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return fail_errno("--ca-cert-out: cannot write {}", path);
+  if (auto ok = write_all(file.get(), *pem); !ok) return failed(ok, "--ca-cert-out " + path);
+  return {};
+}
+
+// Each of the guest's connections may need another one to its upstream.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("cannot raise the limit of descriptors");
+}
+
+GuestSession::Entry entry_of(const InheritedSocket& socket) {
+  const bool transparent =
+      socket.name == "transparent" || (socket.name.empty() && local_address(socket.fd.get()) == "unix");
+  return transparent ? GuestSession::Entry::transparent : GuestSession::Entry::explicit_proxy;
+}
+
+// Signals are for the first loop: threads made under this block them all.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+Server::Server(std::list<Loop>& loops, CertificateAuthority authority, tls::KeyPtr leaf_key, TicketKeys tickets)
+    : loops_(loops), authority_(std::move(authority)), leaf_key_(std::move(leaf_key)), tickets_(std::move(tickets)) {}
+
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const ProxyOptions& options,
+                                               const policy::Policy& policy, audit::AuditLog& audit) {
+  const auto dns = dns_endpoint(options);
+  if (!dns) return failed(dns);
+  auto authority =
+      options.ca.empty() ? CertificateAuthority::create(options.gate.session) : CertificateAuthority::load(options.ca);
+  if (!authority) return failed(authority);
+  auto leaf_key = tls::create_p256_key();
+  if (!leaf_key) return failed(leaf_key);
+  auto tickets = TicketKeys::create();
+  if (!tickets) return failed(tickets);
+  allow_many_descriptors();
+
+  std::unique_ptr<Server> server(new Server(loops, std::move(*authority), std::move(*leaf_key), std::move(*tickets)));
+  if (!options.ca_cert_out.empty()) {
+    if (auto ok = write_certificate(server->authority_, options.ca_cert_out); !ok) return failed(ok);
+  }
+  server->shared_.reset(new Shared{.policy = policy,
+                                   .audit = audit,
+                                   .authority = server->authority_,
+                                   .leaf_key = *server->leaf_key_,
+                                   .tickets = server->tickets_,
+                                   .upstream_ca = options.upstream_ca,
+                                   .dns = *dns});
+  for (auto& loop : loops) {
+    auto worker = Worker::create(loop, *server->shared_);
+    if (!worker) return failed(worker);
+    server->workers_.push_back(std::move(*worker));
+  }
+  return server;
+}
+
+Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
+  for (auto& socket : sockets) {
+    if (socket.datagram)
+      return fail("the proxy listens on stream sockets only, not on {}", local_address(socket.fd.get()));
+    const auto entry = entry_of(socket);
+    log::info("listening on {} ({})", local_address(socket.fd.get()),
+              entry == GuestSession::Entry::transparent ? "transparent" : "explicit proxy");
+    for (auto& worker : workers_) {
+      Fd copy(::fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0));
+      if (!copy) return fail_errno("cannot share a listening socket");
+      if (auto ok = worker->listen(std::move(copy), entry); !ok) return failed(ok);
+    }
+  }
+  return {};
+}
+
+int Server::run_until_signal() {
+  std::vector<std::jthread> threads;
+  {
+    const SignalsBlocked blocked;
+    for (auto loop = std::next(loops_.begin()); loop != loops_.end(); ++loop) {
+      threads.emplace_back([loop] { loop->run(); });
+    }
+  }
+  const int code = loops_.front().run_until_signal();
+  for (auto loop = std::next(loops_.begin()); loop != loops_.end(); ++loop) {
+    loop->post([loop] { loop->stop(); });
+  }
+  return code;
+}
+
+}  // namespace gatehouse::proxy

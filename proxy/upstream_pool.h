@@ -1,0 +1,61 @@
+// Connections to upstreams: looked up, checked, dialled, verified; kept while idle and used again.
+#pragma once
+
+#include <chrono>
+#include <list>
+#include <memory>
+
+#include "common/net/stream.h"
+#include "common/policy/policy.h"
+#include "proxy/outside.h"
+#include "proxy/tls_context.h"
+#include "proxy/upstream_stream.h"
+
+namespace gatehouse::proxy {
+
+inline constexpr std::chrono::seconds kOpenTimeout{20};     // look-up, connecting and handshake together
+inline constexpr std::chrono::seconds kConnectTimeout{10};  // one address
+inline constexpr std::chrono::seconds kIdleUpstreamTimeout{30};
+inline constexpr size_t kMaxIdleUpstreams = 256;
+inline constexpr size_t kMaxIdlePerTarget = 32;
+
+// An attempt under way; destroying it abandons it, and nothing is called.
+class Opening {
+ public:
+  virtual ~Opening() = default;
+};
+
+// Belongs to one loop's thread; outlives what it opened.
+class UpstreamPool {
+ public:
+  using OnOpened = Outside::OnOpened;
+
+  UpstreamPool(Loop& loop, const policy::Policy& policy, TlsClientContext& tls);
+  ~UpstreamPool();
+
+  // A kept connection to `target` unless `fresh`, or a new one. The host is looked up (or taken from the policy's
+  // `resolve`), every address it has is judged, and the first that answers is used: one refused address refuses them
+  // all. `on_opened` is never called from within.
+  std::unique_ptr<Opening> open(const Target& target, bool fresh, OnOpened on_opened);
+
+  // Keeps a connection from open() for further requests to `target`.
+  void keep(const Target& target, std::unique_ptr<Upstream> upstream);
+
+  size_t idle() const { return idle_.size(); }
+
+ private:
+  class Idle;
+  class Kept;
+  class Dialling;
+
+  std::unique_ptr<Upstream> take(const Target& target);
+  void forget_expired();
+
+  Loop& loop_;
+  const policy::Policy& policy_;
+  TlsClientContext& tls_;
+  std::list<Idle> idle_;  // most recently used first
+  Timer sweep_;
+};
+
+}  // namespace gatehouse::proxy

@@ -1,0 +1,58 @@
+#include "proxy/worker.h"
+
+#include "common/base/uuid.h"
+
+namespace gatehouse::proxy {
+
+Worker::Worker(Loop& loop, const Shared& shared)
+    : loop_(loop), shared_(shared), leaves_(shared.authority, shared.leaf_key) {}
+
+Worker::~Worker() = default;
+
+Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared) {
+  std::unique_ptr<Worker> worker(new Worker(loop, shared));
+  auto server_tls = TlsServerContext::create(worker->leaves_, shared.authority, shared.tickets);
+  if (!server_tls) return failed(server_tls);
+  auto client_tls = TlsClientContext::create(shared.upstream_ca);
+  if (!client_tls) return failed(client_tls);
+  worker->server_tls_ = std::move(*server_tls);
+  worker->client_tls_ = std::move(*client_tls);
+  worker->upstreams_ = std::make_unique<UpstreamPool>(loop, shared.policy, *worker->client_tls_);
+  if (shared.dns) worker->names_ = std::make_unique<NameLookup>(loop, *shared.dns);
+  worker->gate_.reset(new Gate{.loop = loop,
+                               .policy = shared.policy,
+                               .audit = shared.audit,
+                               .tls = *worker->server_tls_,
+                               .upstreams = *worker->upstreams_,
+                               .names = worker->names_.get()});
+  return worker;
+}
+
+Result<void> Worker::listen(Fd socket, GuestSession::Entry entry) {
+  auto listener = Listener::start(loop_, std::move(socket),
+                                  [this, entry](std::unique_ptr<Stream> stream) { accept(std::move(stream), entry); });
+  if (!listener) return failed(listener);
+  listeners_.push_back(std::move(*listener));
+  return {};
+}
+
+void Worker::accept(std::unique_ptr<Stream> stream, GuestSession::Entry entry) {
+  if (connections_.size() >= kMaxConnections) return refuse_crowd();
+  const auto place = connections_.emplace(connections_.end());
+  *place = std::make_unique<Connection>(*gate_, entry, std::move(stream), [this, place] { connections_.erase(place); });
+}
+
+void Worker::refuse_crowd() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_crowded_row_) return;
+  next_crowded_row_ = now + kCrowdedRowPeriod;
+  audit::NetEvent event;
+  event.event_id = make_uuid();
+  event.trace_id = make_uuid();
+  event.decision = {Verdict::deny, "limit.connections",
+                    fmt::format("more than {} connections at once", kMaxConnections)};
+  event.channel = "tcp";
+  shared_.audit.append(std::move(event));
+}
+
+}  // namespace gatehouse::proxy

@@ -1,0 +1,58 @@
+// One event loop of the proxy with everything that belongs to its thread: certificates, TLS contexts, upstream
+// connections, and the guest's connections it has accepted.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/audit/log.h"
+#include "common/net/endpoint.h"
+#include "common/net/loop.h"
+#include "common/policy/policy.h"
+#include "proxy/connection.h"
+
+namespace gatehouse::proxy {
+
+inline constexpr size_t kMaxConnections = 4096;  // of one worker; what comes above is closed at once, with a row
+inline constexpr std::chrono::seconds kCrowdedRowPeriod{1};  // one such row in this time
+
+// What the workers of a process share; outlives them. Nothing in it changes while they run.
+struct Shared {
+  const policy::Policy& policy;
+  audit::AuditLog& audit;
+  const CertificateAuthority& authority;
+  EVP_PKEY& leaf_key;
+  const TicketKeys& tickets;
+  std::string upstream_ca;
+  std::optional<Endpoint> dns;
+};
+
+class Worker {
+ public:
+  // `loop` outlives the worker, and the audit log's callbacks.
+  static Result<std::unique_ptr<Worker>> create(Loop& loop, const Shared& shared);
+  ~Worker();
+
+  Result<void> listen(Fd socket, GuestSession::Entry entry);
+
+ private:
+  Worker(Loop& loop, const Shared& shared);
+  void accept(std::unique_ptr<Stream> stream, GuestSession::Entry entry);
+  void refuse_crowd();
+
+  Loop& loop_;
+  const Shared& shared_;
+  LeafCache leaves_;
+  std::unique_ptr<TlsServerContext> server_tls_;
+  std::unique_ptr<TlsClientContext> client_tls_;
+  std::unique_ptr<UpstreamPool> upstreams_;
+  std::unique_ptr<NameLookup> names_;
+  std::unique_ptr<Gate> gate_;
+  std::list<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::chrono::steady_clock::time_point next_crowded_row_;
+};
+
+}  // namespace gatehouse::proxy
