@@ -48,7 +48,7 @@ TEST(PtrMessage, ReadsTheNameInLowerCase) {
 }
 
 TEST(PtrMessage, ReadsACompressedName) {
-  const auto answer = decode_ptr_answer(response(1, record("\x01x\xc0\x16"s)));
+  const auto answer = decode_ptr_answer(response(1, record("\x01x\xc0\x17"s)));
   ASSERT_TRUE(answer) << answer.error().message();
   EXPECT_EQ(answer->name, "x.in-addr.arpa");
 }
