@@ -42,7 +42,7 @@ TEST(RestartBackoff, TooManyCrashesWithinAMinuteEndIt) {
 
 TEST(RestartBackoff, OldCrashesAreForgotten) {
   RestartBackoff backoff;
-  const auto list = delays(backoff, 60, milliseconds(3500));
+  const auto list = delays(backoff, 60, milliseconds(4500));
   EXPECT_EQ(list, std::vector<int64_t>(60, 0));
 }
 
