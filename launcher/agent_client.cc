@@ -14,9 +14,9 @@ constexpr size_t kInputFrameBytes = 32 * 1024;
 }  // namespace
 
 AgentClient::AgentClient(const ipc::Boot& boot, const ipc::Exec& exec)
-    : boot_(ipc::encode(boot)), exec_(ipc::encode(exec)), output_(fmt::format("CONNECT {}\n", ipc::kAgentPort)) {}
+    : boot_(boot), exec_(ipc::encode(exec)), output_(fmt::format("CONNECT {}\n", ipc::kAgentPort)) {}
 
-Result<std::vector<AgentEvent>> AgentClient::receive(std::string_view bytes) {
+Result<std::vector<AgentEvent>> AgentClient::receive(std::string_view bytes, int64_t now_utc_us) {
   std::vector<AgentEvent> events;
   if (state_ == State::connecting) {
     if (auto ok = read_connect_answer(bytes); !ok) return failed(ok);
@@ -30,7 +30,8 @@ Result<std::vector<AgentEvent>> AgentClient::receive(std::string_view bytes) {
     const auto type = static_cast<AgentFrame>(frame.type);
     if (state_ == State::greeting && type == AgentFrame::hello) {
       if (auto ok = ipc::decode_hello(frame.payload); !ok) return failed(ok, "guest agent");
-      send(AgentFrame::boot, boot_);
+      boot_.time_us = now_utc_us;
+      send(AgentFrame::boot, ipc::encode(boot_));
       state_ = State::booting;
     } else if (state_ == State::booting && type == AgentFrame::ready) {
       send(AgentFrame::exec, exec_);

@@ -30,11 +30,11 @@ using AgentEvent = std::variant<AgentReady, AgentOutput, AgentExited>;
 
 class AgentClient {
  public:
-  // `boot` makes the guest this session's and `exec` is what it is to run.
+  // `boot` makes the guest this session's (its clock is set from receive()'s) and `exec` is what it is to run.
   AgentClient(const ipc::Boot& boot, const ipc::Exec& exec);
 
-  // What arrived. An error is a breach of the protocol: the connection is of no use any more.
-  Result<std::vector<AgentEvent>> receive(std::string_view bytes);
+  // What arrived, and the time now. An error is a breach of the protocol: the connection is of no use any more.
+  Result<std::vector<AgentEvent>> receive(std::string_view bytes, int64_t now_utc_us);
 
   // What is to be sent next; asking takes it.
   std::string take_output();
@@ -57,7 +57,7 @@ class AgentClient {
   void send(ipc::AgentFrame type, std::string_view payload);
 
   State state_ = State::connecting;
-  std::string boot_;
+  ipc::Boot boot_;
   std::string exec_;
   std::string answer_;  // the line from the bridge, as far as it has come
   ipc::FrameReader reader_;

@@ -9,6 +9,8 @@ using ipc::AgentFrame;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+constexpr int64_t kNow = 1'700'000'000'000'000;
+
 std::string frame(AgentFrame type, std::string_view payload) {
   return ipc::encode_frame(static_cast<uint8_t>(type), payload);
 }
@@ -17,13 +19,13 @@ class AgentClientTest : public testing::Test {
  protected:
   // Sends the guest's bytes and gives what happened.
   std::vector<AgentEvent> guest_says(const std::string& bytes) {
-    auto events = client_.receive(bytes);
+    auto events = client_.receive(bytes, kNow);
     EXPECT_TRUE(events) << events.error().message();
     return events.value_or(std::vector<AgentEvent>());
   }
 
   void expect_error(const std::string& bytes, const std::string& message) {
-    const auto events = client_.receive(bytes);
+    const auto events = client_.receive(bytes, kNow);
     ASSERT_FALSE(events);
     EXPECT_EQ(events.error().message(), message);
   }
@@ -34,9 +36,9 @@ class AgentClientTest : public testing::Test {
     ASSERT_TRUE(client_.running());
   }
 
-  ipc::Boot boot_{"demo", "PEM", 1'700'000'000'000'000};
+  ipc::Boot boot_{"demo", "PEM", kNow};
   ipc::Exec exec_{{"sh", "-c", "exit 42"}, {{"K", "V"}}, "", ipc::TerminalSize{50, 132}};
-  AgentClient client_{boot_, exec_};
+  AgentClient client_{{"demo", "PEM", 0}, exec_};
 };
 
 TEST_F(AgentClientTest, EachStepIsTakenOnceTheGuestHasTakenItsOwn) {

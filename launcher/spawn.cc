@@ -30,10 +30,12 @@ struct Prepared {
   char* listen_pid = nullptr;  // digits of LISTEN_PID, to be filled in by the child
   Fd input;
   Fd output;
+  Fd errors;
   std::vector<Fd> passed;  // numbered kHighFd and up, so that dup2 to the final number overwrites none of them
   Fd status_pipe;
   pid_t parent = -1;
   bool without_network = false;
+  bool in_our_group = false;
 };
 
 Result<Fd> high_copy(int fd) {
@@ -82,10 +84,14 @@ Result<Prepared> prepare(const ProcessSpec& spec) {
   if (!input) return failed(input);
   auto output = high_copy(spec.output);
   if (!output) return failed(output, "output");
+  auto errors = high_copy(spec.errors >= 0 ? spec.errors : spec.output);
+  if (!errors) return failed(errors, "error output");
   prepared.input = std::move(*input);
+  prepared.errors = std::move(*errors);
   prepared.output = std::move(*output);
   prepared.parent = ::getpid();
   prepared.without_network = spec.without_network;
+  prepared.in_our_group = spec.in_our_group;
   return prepared;
 }
 
@@ -122,7 +128,7 @@ void leave_network() {
 [[noreturn]] void run_child(Prepared& prepared) {
   const int status = prepared.status_pipe.get();
   reset_signals();
-  ::setpgid(0, 0);
+  if (!prepared.in_our_group) ::setpgid(0, 0);
   if (prepared.without_network) leave_network();
   // After the namespace calls, which clear the setting when they change credentials.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(status);
@@ -132,7 +138,7 @@ void leave_network() {
   if (::setrlimit(RLIMIT_CORE, &no_core) != 0) give_up(status);
 
   if (::dup2(prepared.input.get(), STDIN_FILENO) < 0 || ::dup2(prepared.output.get(), STDOUT_FILENO) < 0 ||
-      ::dup2(prepared.output.get(), STDERR_FILENO) < 0) {
+      ::dup2(prepared.errors.get(), STDERR_FILENO) < 0) {
     give_up(status);
   }
   int next = kFirstPassedFd;

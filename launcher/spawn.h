@@ -1,9 +1,9 @@
 // Starting one child process of the house.
 //
-// A child gets exactly what its spec names: standard input from /dev/null, output into a file, the listening sockets by
-// the systemd protocol (sd_listen_fds(3)), the inherited descriptors after them, a minimal environment, a process group
-// of its own (so that ^C on the terminal is not its business), no core dumps, no new privileges. It is killed by the
-// kernel when the thread that spawned it ends, SIGKILL included.
+// A child gets exactly what its spec names: standard input from /dev/null, output where it is told, the listening
+// sockets by the systemd protocol (sd_listen_fds(3)), the inherited descriptors after them, a minimal environment, a
+// process group of its own (so that ^C on the terminal is not its business), no core dumps, no new privileges. It is
+// killed by the kernel when the thread that spawned it ends, SIGKILL included.
 #pragma once
 
 #include <sys/types.h>
@@ -27,9 +27,12 @@ struct ProcessSpec {
   std::vector<std::string> environment;  // "K=V" besides PATH, LANG and LISTEN_*
   std::vector<PassedSocket> sockets;     // numbered from 3
   std::vector<Fd> inherited;             // numbered from inherited_number(spec, 0)
-  int output = -1;                       // stdout and stderr; stays the caller's
+  int output = -1;                       // stdout, and stderr unless `errors` is given; stays the caller's
+  int errors = -1;                       // stderr; stays the caller's
   // Run in an empty network namespace of its own, where the kernel lets us make one.
   bool without_network = false;
+  // Stay in the launcher's process group, so that ^C on the terminal ends it too.
+  bool in_our_group = false;
 };
 
 inline constexpr int kFirstPassedFd = 3;

@@ -55,7 +55,7 @@ std::vector<std::string> vm_arguments(const VmSettings& settings) {
       "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
       "-chardev",
-      "file,id=console,path=" + escaped(settings.console_log),
+      "file,id=console,path=" + escaped(settings.console),
       "-serial",
       "chardev:console",
       "-drive",

@@ -29,7 +29,7 @@ struct VmSettings {
   std::string root_image;        // raw file system, given to the guest read-only
   std::string kernel_arguments;  // besides those every guest gets
   std::string vhost_socket;      // gatehouse-bridge listens there
-  std::string console_log;       // the guest's serial console is written there
+  std::string console;           // file or pipe that the guest's serial console is written to
 };
 
 // The arguments after argv[0]. Paths may hold any character; a comma is doubled as QEMU wants it.

@@ -20,7 +20,7 @@ VmSettings settings() {
   settings.root_image = "/cache/root.img";
   settings.kernel_arguments = "gatehouse.image=base";
   settings.vhost_socket = "/run/demo/vhost";
-  settings.console_log = "/state/demo/console.log";
+  settings.console = "/dev/fd/3";
   return settings;
 }
 
@@ -57,7 +57,7 @@ TEST(Vm, CommandLineIsExactlyThis) {
       "-sandbox",
       "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
       "-chardev",
-      "file,id=console,path=/state/demo/console.log",
+      "file,id=console,path=/dev/fd/3",
       "-serial",
       "chardev:console",
       "-drive",

@@ -1,0 +1,138 @@
+#include "launcher/house.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "common/ipc/agent_protocol.h"
+#include "common/net/endpoint.h"
+#include "launcher/installation.h"
+
+namespace gatehouse::launcher {
+
+namespace {
+
+constexpr char kQemu[] = "qemu-system-x86_64";
+constexpr char kPoliciesVariable[] = "GATEHOUSE_POLICIES";
+
+Result<Fd> listen_on(const std::string& path) {
+  Endpoint endpoint;
+  endpoint.path = path;
+  return open_socket(endpoint);
+}
+
+void add(ProcessSpec& spec, std::initializer_list<std::string> arguments) {
+  spec.arguments.insert(spec.arguments.end(), arguments);
+}
+
+// The read end of a pipe that holds the CA. A pipe takes 64 KiB without a reader; the pair is a few.
+Result<Fd> ca_pipe(const tls::SessionCa& ca) {
+  auto pipe = make_pipe();
+  if (!pipe) return failed(pipe);
+  for (const std::string_view part : {std::string_view(ca.certificate), ca.key.view()}) {
+    if (auto ok = write_all(pipe->write.get(), part); !ok) return failed(ok, "session CA");
+  }
+  return std::move(pipe->read);
+}
+
+}  // namespace
+
+House::House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
+             const CapturedLog& console, Supervisor::Callbacks callbacks)
+    : settings_(std::move(settings)),
+      ca_(ca),
+      messages_(messages),
+      console_(console),
+      supervisor_(loop, std::move(callbacks)) {
+  settings_.vm.session = settings_.session;
+  settings_.vm.vhost_socket = socket_path("vhost");
+}
+
+Result<void> House::start() {
+  if (auto ok = open_sockets(); !ok) return failed(ok);
+  using OnDeath = Supervisor::OnDeath;
+  // The order of the chain: whoever is asked is there before whoever asks. The bridge and the machine cannot be
+  // replaced: a vhost-user-vsock device of QEMU 7.2 does not connect again.
+  if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
+  if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
+  if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok) return failed(ok);
+  return supervisor_.start({"qemu", OnDeath::end_session, [this] { return machine(); }});
+}
+
+Result<void> House::open_sockets() {
+  for (const auto& [name, socket] : {std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_},
+                                     std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
+    auto fd = listen_on(socket_path(name));
+    if (!fd) return failed(fd);
+    *socket = std::move(*fd);
+  }
+  return {};
+}
+
+Result<ProcessSpec> House::gate(std::string_view binary) const {
+  auto program = house_binary(binary);
+  if (!program) return failed(program);
+  ProcessSpec spec;
+  spec.program = std::move(*program);
+  spec.output = messages_.write_end();
+  add(spec, {"--session", settings_.session, "--audit", settings_.audit});
+  return spec;
+}
+
+Result<ProcessSpec> House::dns() const {
+  auto spec = gate("gatehouse-dns");
+  if (!spec) return spec;
+  for (const auto& policy : settings_.policies) add(*spec, {"--policy", policy});
+  // So that a gate finds the same shipped policies as we did.
+  if (const char* policies = std::getenv(kPoliciesVariable)) {
+    spec->environment.push_back(fmt::format("{}={}", kPoliciesVariable, policies));
+  }
+  spec->sockets = {{dns_socket_.get(), "dns"}};
+  spec->without_network = true;
+  return spec;
+}
+
+Result<ProcessSpec> House::proxy() const {
+  auto spec = gate("gatehouse-proxy");
+  if (!spec) return spec;
+  for (const auto& policy : settings_.policies) add(*spec, {"--policy", policy});
+  if (const char* policies = std::getenv(kPoliciesVariable)) {
+    spec->environment.push_back(fmt::format("{}={}", kPoliciesVariable, policies));
+  }
+  add(*spec, {"--dns", "unix:" + socket_path("dns")});
+  if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
+  spec->sockets = {{proxy_socket_.get(), "transparent"}};
+  auto ca = ca_pipe(ca_);
+  if (!ca) return failed(ca);
+  spec->inherited.push_back(std::move(*ca));
+  add(*spec, {"--ca", fmt::format("fd:{}", inherited_number(*spec, 0))});
+  return spec;
+}
+
+Result<ProcessSpec> House::bridge() const {
+  auto spec = gate("gatehouse-bridge");
+  if (!spec) return spec;
+  add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kDnsPort, socket_path("dns"))});
+  add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kTcpPort, socket_path("proxy"))});
+  spec->sockets = {{vhost_socket_.get(), "vhost"}, {host_socket_.get(), "host"}};
+  spec->without_network = true;
+  return spec;
+}
+
+Result<ProcessSpec> House::machine() const {
+  auto program = find_program(kQemu);
+  if (!program) return failed(program);
+  ProcessSpec spec;
+  spec.program = std::move(*program);
+  spec.output = messages_.write_end();
+  Fd console(::dup(console_.write_end()));
+  if (!console) return fail_errno("cannot pass the console on");
+  spec.inherited.push_back(std::move(console));
+  VmSettings vm = settings_.vm;
+  vm.console = fmt::format("/dev/fd/{}", inherited_number(spec, 0));
+  spec.arguments = vm_arguments(vm);
+  spec.without_network = true;
+  return spec;
+}
+
+}  // namespace gatehouse::launcher

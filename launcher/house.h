@@ -1,0 +1,59 @@
+// The house of one session: its listening sockets, and what each of its processes is started with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/fd.h"
+#include "common/base/result.h"
+#include "common/tls/ca.h"
+#include "launcher/captured_log.h"
+#include "launcher/supervisor.h"
+#include "launcher/vm.h"
+
+namespace gatehouse::launcher {
+
+struct HouseSettings {
+  std::string session;
+  std::string directory;              // for the sockets
+  std::string audit;                  // path of the audit log
+  std::vector<std::string> policies;  // the snapshot
+  std::string upstream_ca;            // PEM file for upstream certificates besides the system's; empty for none
+  VmSettings vm;                      // vhost_socket and console are filled in here
+};
+
+// Starts and holds the processes: gates first, the machine last. Everything given to the constructor must outlive it.
+class House {
+ public:
+  House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
+        const CapturedLog& console, Supervisor::Callbacks callbacks);
+
+  Result<void> start();
+
+  // Ends every process; see Supervisor::stop.
+  void stop() { supervisor_.stop(); }
+
+  // Where the bridge takes connections to the guest.
+  std::string host_socket() const { return socket_path("host"); }
+
+ private:
+  std::string socket_path(std::string_view name) const { return settings_.directory + "/" + std::string(name); }
+  Result<void> open_sockets();
+  Result<ProcessSpec> gate(std::string_view binary) const;  // with the options every gate takes
+  Result<ProcessSpec> dns() const;
+  Result<ProcessSpec> proxy() const;
+  Result<ProcessSpec> bridge() const;
+  Result<ProcessSpec> machine() const;
+
+  HouseSettings settings_;
+  const tls::SessionCa& ca_;
+  const CapturedLog& messages_;
+  const CapturedLog& console_;
+  Fd dns_socket_;
+  Fd proxy_socket_;
+  Fd vhost_socket_;
+  Fd host_socket_;
+  Supervisor supervisor_;  // ends the children before the sockets close
+};
+
+}  // namespace gatehouse::launcher

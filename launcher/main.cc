@@ -1,0 +1,23 @@
+// gatehouse: the command line. Each subcommand is in a file of its own.
+#include <CLI/CLI.hpp>
+
+#include "common/base/log.h"
+#include "common/base/options.h"
+#include "launcher/command.h"
+
+int main(int argc, char** argv) {
+  using namespace gatehouse;
+  log::start("gatehouse", log::Level::warn);
+  CLI::App app("Runs an untrusted agent in a micro-VM whose only way out is a policy.", "gatehouse");
+  app.set_version_flag("--version", "gatehouse " GATEHOUSE_VERSION);
+  app.require_subcommand(1);
+  launcher::Run run;
+  launcher::add_run_command(app, run);
+  launcher::add_check_command(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return run();
+}

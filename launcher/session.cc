@@ -1,0 +1,275 @@
+#include "launcher/session.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include "common/audit/log.h"
+#include "common/audit/reader.h"
+#include "common/base/log.h"
+#include "common/base/options.h"
+#include "common/base/uuid.h"
+#include "common/tls/ca.h"
+#include "launcher/captured_log.h"
+#include "launcher/guest_command.h"
+#include "launcher/house.h"
+#include "launcher/images.h"
+#include "launcher/paths.h"
+#include "launcher/policy_snapshot.h"
+#include "launcher/progress.h"
+#include "launcher/session_directory.h"
+#include "launcher/signal_watch.h"
+#include "launcher/terminal.h"
+
+namespace gatehouse::launcher {
+
+namespace {
+
+constexpr std::chrono::seconds kBootLimitKvm{60};
+constexpr std::chrono::seconds kBootLimitTcg{180};
+
+// An earlier session of the same name keeps its log under the time of its end.
+Result<void> put_aside_old_log(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  std::tm utc{};
+  ::gmtime_r(&status.st_mtim.tv_sec, &utc);
+  char stamp[32];
+  std::strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
+  const std::string stem = path.substr(0, path.rfind('.'));
+  std::string aside = fmt::format("{}-{}.db", stem, stamp);
+  for (int n = 2; ::access(aside.c_str(), F_OK) == 0; ++n) aside = fmt::format("{}-{}-{}.db", stem, stamp, n);
+  // Rows not yet moved from the write-ahead log belong to the file of the same name, so that one goes first.
+  for (const char* suffix : {"-wal", "-shm", ""}) {
+    if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {
+      return fail_errno("cannot put the earlier log {} aside", path + suffix);
+    }
+  }
+  return {};
+}
+
+class Session {
+ public:
+  Session(const SessionSettings& settings, const policy::Policy& policy) : settings_(settings), policy_(policy) {}
+
+  // The steps, in order; the first that fails ends it.
+  Result<int> run() {
+    if (auto ok = get_boot_files(); !ok) return failed(ok);
+    if (auto ok = take_directories(); !ok) return failed(ok);
+    if (auto ok = watch_signals(); !ok) return failed(ok);
+    if (auto ok = open_audit(); !ok) return failed(ok);
+    if (auto ok = start_house(); !ok) return failed(ok);
+    if (auto ok = start_command(); !ok) return failed(ok);
+    if (!outcome_) loop_.run();
+    return tear_down();
+  }
+
+ private:
+  Result<void> get_boot_files();
+  Result<void> take_directories();
+  Result<void> watch_signals();
+  Result<void> open_audit();
+  Result<void> start_house();
+  Result<void> start_command();
+  Result<int> tear_down();
+
+  void house_event(audit::ProcessEvent event);
+  void house_failed(const Error& error);
+  void reached(std::string_view stage);
+  void end(Result<AgentExited> outcome);
+  void print_summary() const;
+
+  const SessionSettings& settings_;
+  const policy::Policy& policy_;
+  Loop loop_;
+  Progress progress_;
+  BootFiles boot_files_;
+  std::string state_directory_;
+  std::string audit_path_;
+  std::optional<SessionDirectory> directory_;
+  std::unique_ptr<SignalWatch> signals_;
+  std::unique_ptr<audit::AuditLog> audit_;
+  tls::SessionCa ca_;
+  std::unique_ptr<CapturedLog> messages_;
+  std::unique_ptr<CapturedLog> console_;
+  std::unique_ptr<House> house_;
+  std::unique_ptr<GuestCommand> command_;
+  std::string exec_trace_;
+  bool command_ran_ = false;
+  std::optional<Result<AgentExited>> outcome_;
+};
+
+Result<void> Session::get_boot_files() {
+  progress_.stage("images", "looking for kernel and image");
+  auto files = prepare_boot_files(settings_.image);
+  if (!files) return failed(files);
+  boot_files_ = std::move(*files);
+  return {};
+}
+
+Result<void> Session::take_directories() {
+  progress_.stage("prepare", "preparing the session");
+  auto directory = SessionDirectory::acquire(settings_.name);
+  if (!directory) return failed(directory);
+  directory_.emplace(std::move(*directory));
+  auto state = session_state_directory(settings_.name);
+  if (!state) return failed(state);
+  state_directory_ = std::move(*state);
+  return {};
+}
+
+Result<void> Session::watch_signals() {
+  auto watch = SignalWatch::start(loop_, {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH}, [this](int number) {
+    if (command_ && !outcome_) command_->signal(number);
+  });
+  if (!watch) return failed(watch);
+  signals_ = std::move(*watch);
+  return {};
+}
+
+Result<void> Session::open_audit() {
+  auto path = audit_log_path(settings_.name);
+  if (!path) return failed(path);
+  audit_path_ = std::move(*path);
+  if (auto ok = put_aside_old_log(audit_path_); !ok) return failed(ok);
+  auto log = audit::AuditLog::open({audit_path_, settings_.name, "launcher"});
+  if (!log) return failed(log);
+  audit_ = std::move(*log);
+  audit_->append(audit::ProcessEvent{"session", ::getpid(), "start", ""});
+  return audit_->append_and_wait(audit::PolicyEvent{"loaded", policy_.files(), policy_.sha256(), ""});
+}
+
+Result<void> Session::start_house() {
+  progress_.stage("house", "starting the gates");
+  auto ca = tls::create_session_ca(settings_.name);
+  if (!ca) return failed(ca);
+  ca_ = std::move(*ca);
+  auto messages = CapturedLog::start(loop_, state_directory_ + "/house.log");
+  if (!messages) return failed(messages);
+  messages_ = std::move(*messages);
+  auto console = CapturedLog::start(loop_, state_directory_ + "/console.log");
+  if (!console) return failed(console);
+  console_ = std::move(*console);
+  auto policies = snapshot_policies(settings_.policies, policy_.sha256(), directory_->file("policy"));
+  if (!policies) return failed(policies);
+
+  HouseSettings house;
+  house.session = settings_.name;
+  house.directory = directory_->path();
+  house.audit = audit_path_;
+  house.policies = std::move(*policies);
+  house.upstream_ca = settings_.upstream_ca;
+  house.vm.accelerator = settings_.accelerator;
+  house.vm.cpus = settings_.cpus;
+  house.vm.memory_mib = settings_.memory_mib;
+  house.vm.kernel = boot_files_.kernel;
+  house.vm.initrd = boot_files_.initrd;
+  house.vm.root_image = boot_files_.root_image;
+  house_ = std::make_unique<House>(loop_, std::move(house), ca_, *messages_, *console_,
+                                   Supervisor::Callbacks{[this](audit::ProcessEvent event) { house_event(std::move(event)); },
+                                                         [this](const Error& error) { house_failed(error); }});
+  return house_->start();
+}
+
+Result<void> Session::start_command() {
+  progress_.stage("boot", "booting the guest");
+  GuestCommand::Settings command;
+  command.host_socket = house_->host_socket();
+  command.boot.hostname = settings_.name;
+  command.boot.ca_certificate = ca_.certificate;
+  command.exec.argv = settings_.command;
+  command.exec.env = settings_.environment;
+  if (is_interactive(STDIN_FILENO, STDOUT_FILENO)) command.exec.terminal = terminal_size(STDIN_FILENO);
+  command.boot_limit = settings_.accelerator == Accelerator::kvm ? kBootLimitKvm : kBootLimitTcg;
+  command.time_limit = settings_.time_limit;
+  command_ = std::make_unique<GuestCommand>(
+      loop_, std::move(command),
+      GuestCommand::Callbacks{[this](std::string_view stage) { reached(stage); },
+                              [this](Result<AgentExited> outcome) { end(std::move(outcome)); }});
+  // On record before it can happen: the agent is given the command as soon as it is there.
+  exec_trace_ = make_uuid();
+  if (auto ok = audit_->append_and_wait(audit::ExecEvent{exec_trace_, settings_.command, "start", std::nullopt}); !ok) {
+    return failed(ok);
+  }
+  return command_->start();
+}
+
+void Session::house_event(audit::ProcessEvent event) {
+  log::debug("{} {} (pid {}) {}", event.process, event.phase, event.pid, event.detail);
+  audit_->append(std::move(event));
+}
+
+void Session::house_failed(const Error& error) {
+  console_->drain();
+  messages_->drain();
+  std::string text = error.message();
+  if (const std::string tail = messages_->tail(); !tail.empty()) text += "\nlast messages of the house:\n" + tail;
+  if (const std::string tail = console_->tail(); !tail.empty()) text += "\nlast lines of the guest's console:\n" + tail;
+  end(tl::unexpected(Error(text)));
+}
+
+void Session::reached(std::string_view stage) {
+  if (stage == "connected") {
+    progress_.stage("hello", "starting the command");
+  } else {
+    progress_.finish();
+    command_ran_ = true;
+  }
+}
+
+void Session::end(Result<AgentExited> outcome) {
+  if (outcome_) return;
+  if (!outcome && !command_ran_ && console_ && outcome.error().message().starts_with("the guest did not")) {
+    console_->drain();
+    outcome = tl::unexpected(Error(outcome.error().message() + "\nlast lines of the guest's console:\n" + console_->tail()));
+  }
+  outcome_ = std::move(outcome);
+  loop_.stop();
+}
+
+Result<int> Session::tear_down() {
+  progress_.finish();
+  const Result<AgentExited> outcome = std::move(*outcome_);
+  const bool exited = outcome && outcome->message.empty();
+  audit::ExecEvent event{exec_trace_, settings_.command, exited ? "exit" : "failed", std::nullopt};
+  if (outcome) event.exit_code = outcome->code;
+  audit_->append(std::move(event));
+  command_.reset();
+  progress_.stage("stop", "stopping the guest");
+  house_->stop();
+  messages_->drain();
+  console_->drain();
+  progress_.finish();
+  audit_->append(audit::ProcessEvent{"session", ::getpid(), "exit", ""});
+  audit_.reset();  // commits all rows
+  if (outcome && !outcome->message.empty()) {
+    fmt::print(stderr, "gatehouse: {}\n", log::printable(outcome->message));
+  }
+  if (!outcome) fmt::print(stderr, "gatehouse: {}\n", outcome.error().message());
+  print_summary();
+  return outcome ? outcome->code : kExitGatehouse;
+}
+
+void Session::print_summary() const {
+  const auto reader = audit::AuditReader::open(audit_path_);
+  const auto counts = reader ? (*reader)->counts() : failed(reader);
+  if (!counts) {
+    fmt::print(stderr, "gatehouse: cannot read the audit log: {}\n", counts.error().message());
+    return;
+  }
+  fmt::print(stderr, "gatehouse: {} allowed, {} denied; log: {}\n", counts->allowed, counts->denied, audit_path_);
+}
+
+}  // namespace
+
+int run_session(const SessionSettings& settings, const policy::Policy& policy) {
+  Session session(settings, policy);
+  const auto code = session.run();
+  if (code) return *code;
+  fmt::print(stderr, "gatehouse: {}\n", code.error().message());
+  return kExitGatehouse;
+}
+
+}  // namespace gatehouse::launcher
