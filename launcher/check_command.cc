@@ -9,7 +9,8 @@
 namespace gatehouse::launcher {
 
 void add_check_command(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("check", "tell whether this host can run sessions, with a remedy for each failure");
+  CLI::App* command =
+      app.add_subcommand("check", "tell whether this host can run sessions, with a remedy for each failure");
   command->callback([&chosen] {
     chosen = [] {
       const auto findings = inspect_host();

@@ -11,9 +11,9 @@ namespace gatehouse::launcher {
 namespace {
 
 constexpr std::chrono::milliseconds kConnectRetry{20};
-constexpr std::chrono::seconds kEndGrace{5};     // between SIGTERM at the time limit and giving up on the command
-constexpr size_t kMaxQueuedBytes = 256 * 1024;   // in either direction; above, the source is not read
-constexpr int kTimedOutCode = 124;               // as timeout(1) exits
+constexpr std::chrono::seconds kEndGrace{5};    // between SIGTERM at the time limit and giving up on the command
+constexpr size_t kMaxQueuedBytes = 256 * 1024;  // in either direction; above, the source is not read
+constexpr int kTimedOutCode = 124;              // as timeout(1) exits
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// One command in the guest, from the first attempt to reach the agent to its exit code: standard streams, signals, window
-// size and time-out in between.
+// One command in the guest, from the first attempt to reach the agent to its exit code: standard streams, signals,
+// window size and time-out in between.
 #pragma once
 
 #include <chrono>
@@ -27,8 +27,8 @@ class GuestCommand {
     std::optional<std::chrono::milliseconds> time_limit;  // from the command's start
   };
   struct Callbacks {
-    std::function<void(std::string_view stage)> stage;    // "connected", "running"
-    std::function<void(Result<AgentExited>)> done;         // called once
+    std::function<void(std::string_view stage)> stage;  // "connected", "running"
+    std::function<void(Result<AgentExited>)> done;      // called once
   };
 
   // Input, output and errors are the launcher's own standard streams.
@@ -49,7 +49,7 @@ class GuestCommand {
   void lost(const Error& error);
   void received(std::string_view bytes);
   void handle(AgentEvent event);
-  void begin();                                // the command runs
+  void begin();  // the command runs
   void take_input(std::string_view bytes);
   void flush();
   void apply_backpressure();

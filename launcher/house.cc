@@ -55,7 +55,8 @@ Result<void> House::start() {
   // replaced: a vhost-user-vsock device of QEMU 7.2 does not connect again.
   if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
-  if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok) return failed(ok);
+  if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok)
+    return failed(ok);
   return supervisor_.start({"qemu", OnDeath::end_session, [this] { return machine(); }});
 }
 

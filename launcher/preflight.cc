@@ -19,8 +19,8 @@ namespace {
 using State = Finding::State;
 
 constexpr size_t kMaxProgramOutputBytes = 1 << 20;
-constexpr uint64_t kImageRoomMiB = 1000;    // to build kernel and image
-constexpr uint64_t kSessionRoomMiB = 100;   // for logs
+constexpr uint64_t kImageRoomMiB = 1000;   // to build kernel and image
+constexpr uint64_t kSessionRoomMiB = 100;  // for logs
 constexpr char kSetup[] = "run scripts/setup";
 constexpr char kVsockDevice[] = "vhost-user-vsock-device";
 
@@ -101,9 +101,12 @@ void inspect_boot_files(std::vector<Finding>& findings, const std::string& cache
   }
   const bool can_build = missing.empty();
   const auto add = [&](const char* subject, bool built) {
-    if (built) findings.push_back({State::good, subject, "in " + cache, ""});
-    else if (can_build) findings.push_back({State::good, subject, "not made yet: the first session makes it", ""});
-    else findings.push_back({State::missing, subject, "not made yet, and the tools for it are missing", kSetup});
+    if (built)
+      findings.push_back({State::good, subject, "in " + cache, ""});
+    else if (can_build)
+      findings.push_back({State::good, subject, "not made yet: the first session makes it", ""});
+    else
+      findings.push_back({State::missing, subject, "not made yet, and the tools for it are missing", kSetup});
   };
   add("kernel", kernel);
   add("image", image);
@@ -111,7 +114,8 @@ void inspect_boot_files(std::vector<Finding>& findings, const std::string& cache
                                : Finding{kernel && image ? State::slower : State::missing, "image tools",
                                          "missing: " + missing, kSetup});
   if (const auto names = image_names(); !names) {
-    findings.push_back({State::missing, "image recipes", names.error().message(), "run gatehouse from its build folder"});
+    findings.push_back(
+        {State::missing, "image recipes", names.error().message(), "run gatehouse from its build folder"});
   }
 }
 
@@ -138,7 +142,8 @@ std::vector<Finding> inspect_host() {
   inspect_house(findings);
   const auto cache = cache_directory();
   if (!cache) {
-    findings.push_back({State::missing, "cache", cache.error().message(), "set XDG_CACHE_HOME to a folder of your own"});
+    findings.push_back(
+        {State::missing, "cache", cache.error().message(), "set XDG_CACHE_HOME to a folder of your own"});
     return findings;
   }
   inspect_boot_files(findings, *cache);

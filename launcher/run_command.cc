@@ -112,22 +112,32 @@ int run(const RunWords& words) {
 void add_run_command(CLI::App& app, Run& chosen) {
   auto words = std::make_shared<RunWords>();
   CLI::App* command = app.add_subcommand("run", "run a command in a micro-VM whose only way out is the policy");
-  command->add_option("--policy", words->policies, "policy file; repeatable, each may only narrow the others (default: baseline)")
+  command
+      ->add_option("--policy", words->policies,
+                   "policy file; repeatable, each may only narrow the others (default: baseline)")
       ->type_name("FILE");
   command->add_option("--image", words->image, "root image")->type_name("NAME")->capture_default_str();
   command->add_option("--name", words->name, "name of the session (default: made up)")->type_name("NAME");
-  command->add_option("--cpus", words->cpus, "virtual CPUs")->type_name("N")->capture_default_str()->check(CLI::Range(1, kMaxCpus));
-  command->add_option("--memory", words->memory, fmt::format("memory, such as 2G (default: {}M)", kDefaultMemoryMiB))->type_name("SIZE");
-  command->add_option("--env", words->environment, "variable for the command; repeatable; nothing else of the host's environment goes in")
+  command->add_option("--cpus", words->cpus, "virtual CPUs")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, kMaxCpus));
+  command->add_option("--memory", words->memory, fmt::format("memory, such as 2G (default: {}M)", kDefaultMemoryMiB))
+      ->type_name("SIZE");
+  command
+      ->add_option("--env", words->environment,
+                   "variable for the command; repeatable; nothing else of the host's environment goes in")
       ->type_name("NAME=VALUE");
-  command->add_option("--timeout", words->time_limit, "end the command after so many seconds, with exit code 124")->type_name("SECONDS");
+  command->add_option("--timeout", words->time_limit, "end the command after so many seconds, with exit code 124")
+      ->type_name("SECONDS");
   command->add_option("--accel", words->accelerator, "auto, kvm or tcg")->type_name("WHICH")->capture_default_str();
   command->add_option("--upstream-ca", words->upstream_ca, "certificates to trust upstream besides the system's (PEM)")
       ->type_name("FILE");
   command->add_option("command", words->command, "what to run in the guest")->required()->type_name("CMD...");
   command->positionals_at_end();
-  command->footer("Exit code: the command's own; 124 after --timeout, 125 when Gatehouse failed, 126 or 127 when the\n"
-                  "command could not be run.");
+  command->footer(
+      "Exit code: the command's own; 124 after --timeout, 125 when Gatehouse failed, 126 or 127 when the\n"
+      "command could not be run.");
   command->callback([words, &chosen] { chosen = [words] { return run(*words); }; });
 }
 

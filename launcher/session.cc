@@ -121,9 +121,10 @@ Result<void> Session::take_directories() {
 }
 
 Result<void> Session::watch_signals() {
-  auto watch = SignalWatch::start(loop_, {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH}, [this](int number) {
-    if (command_ && !outcome_) command_->signal(number);
-  });
+  auto watch =
+      SignalWatch::start(loop_, {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH}, [this](int number) {
+        if (command_ && !outcome_) command_->signal(number);
+      });
   if (!watch) return failed(watch);
   signals_ = std::move(*watch);
   return {};
@@ -167,9 +168,10 @@ Result<void> Session::start_house() {
   house.vm.kernel = boot_files_.kernel;
   house.vm.initrd = boot_files_.initrd;
   house.vm.root_image = boot_files_.root_image;
-  house_ = std::make_unique<House>(loop_, std::move(house), ca_, *messages_, *console_,
-                                   Supervisor::Callbacks{[this](audit::ProcessEvent event) { house_event(std::move(event)); },
-                                                         [this](const Error& error) { house_failed(error); }});
+  house_ = std::make_unique<House>(
+      loop_, std::move(house), ca_, *messages_, *console_,
+      Supervisor::Callbacks{[this](audit::ProcessEvent event) { house_event(std::move(event)); },
+                            [this](const Error& error) { house_failed(error); }});
   return house_->start();
 }
 
@@ -223,7 +225,8 @@ void Session::end(Result<AgentExited> outcome) {
   if (outcome_) return;
   if (!outcome && !command_ran_ && console_ && outcome.error().message().starts_with("the guest did not")) {
     console_->drain();
-    outcome = tl::unexpected(Error(outcome.error().message() + "\nlast lines of the guest's console:\n" + console_->tail()));
+    outcome =
+        tl::unexpected(Error(outcome.error().message() + "\nlast lines of the guest's console:\n" + console_->tail()));
   }
   outcome_ = std::move(outcome);
   loop_.stop();
