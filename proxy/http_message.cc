@@ -34,8 +34,8 @@ bool starts_with_token(std::string_view name, std::string_view prefix) {
 // What concerns this connection only, whether or not Connection names it (RFC 9110 section 7.6.1), and what the
 // serializer writes itself.
 bool is_hop_by_hop(std::string_view name) {
-  static constexpr std::string_view kOwn[] = {"Connection",        "Keep-Alive",    "TE", "Trailer", "Upgrade",
-                                              "Transfer-Encoding", "Content-Length"};
+  static constexpr std::string_view kOwn[] = {"Connection", "Expect",  "Keep-Alive",        "TE",
+                                              "Trailer",    "Upgrade", "Transfer-Encoding", "Content-Length"};
   return starts_with_token(name, "Proxy-") ||
          std::any_of(std::begin(kOwn), std::end(kOwn), [&](std::string_view own) { return same_token(own, name); });
 }
@@ -103,6 +103,7 @@ std::string serialize_request_head(const RequestHead& head, bool close) {
   if (head.port != default_port(head.scheme)) fmt::format_to(std::back_inserter(out), ":{}", head.port);
   out.append("\r\n");
   append_end_to_end(out, head.fields, "Host");
+  if (head.expects_continue) out.append("Expect: 100-continue\r\n");
   append_framing(out, head.framing);
   if (close) out.append("Connection: close\r\n");
   return out.append("\r\n");

@@ -85,7 +85,8 @@ struct ResponseHead {
 
 // The head to send upstream: origin form, Host made from host and port, hop-by-hop fields (Connection and what it
 // names, Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding, Upgrade) dropped, framing written from head.framing. With
-// `close` it says "Connection: close". Expect goes along: its answer comes from upstream. `head` is not a CONNECT.
+// `close` it says "Connection: close". Expect goes along where it counts (expects_continue): its answer comes from
+// upstream. `head` is not a CONNECT.
 std::string serialize_request_head(const RequestHead& head, bool close);
 
 // How to frame towards the guest a response to `request`: until_close becomes chunked for an HTTP/1.1 guest, chunked

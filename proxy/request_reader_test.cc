@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proxy/reader_test_support.h"
+#include "proxy/transcript.h"
 
 namespace gatehouse::proxy {
 namespace {
@@ -318,7 +318,7 @@ const std::vector<AcceptedRequest>& accepted_requests() {
       {chunked("0;" + repeat("a", 254) + "\r\n\r\n"),
        "POST /x HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
       {with_field("Expect: 100-Continue\r\nContent-Length: 1") + "x",
-       "POST /x HTTP/1.1\r\nHost: a.example\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n", "x"},
+       "POST /x HTTP/1.1\r\nHost: a.example\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", "x"},
   };
   return kTable;
 }
@@ -381,6 +381,13 @@ TEST(RequestReader, KeepsAliveOnlyHttp11WithoutClose) {
 TEST(RequestReader, ExpectsContinueOnlyBeforeABody) {
   EXPECT_TRUE(head_of(with_field("Expect: 100-continue\r\nContent-Length: 1")).expects_continue);
   EXPECT_FALSE(head_of(with_field("Expect: 100-continue")).expects_continue);
+}
+
+TEST(RequestReader, ForwardsNoExpectationThatDoesNotCount) {
+  const std::string http10 = "POST / HTTP/1.0\r\nHost: a.example\r\nExpect: nothing\r\nContent-Length: 1\r\n\r\nx";
+  EXPECT_EQ(read_whole(http10).head,
+            "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(read_whole(with_field("Expect: 100-continue")).head, "POST /x HTTP/1.1\r\nHost: a.example\r\n\r\n");
 }
 
 TEST(RequestReader, WantsAnUpgradeOnlyWhenConnectionNamesIt) {

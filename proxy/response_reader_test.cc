@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "proxy/reader_test_support.h"
+#include "proxy/transcript.h"
 
 namespace gatehouse::proxy {
 namespace {

@@ -1,4 +1,4 @@
-// Drives the readers in tests: any bytes, cut at any places, become one list of events.
+// For tests and fuzz targets: drives a reader, so that any bytes, cut at any places, become one comparable record.
 #pragma once
 
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace gatehouse::proxy {
 
-// One message as it came out of a reader: neighbouring body pieces joined. `refusal` is the id, empty if none.
+// One message as it came out of a reader, neighbouring body pieces joined. `refusal` is the id, empty if none.
 struct Transcript {
   std::string head;  // serialized
-  int interim = 0;
+  int interim = 0;   // how many 1xx
   std::string body;
   Fields trailers;
   bool got_head = false;
