@@ -7,6 +7,7 @@
 #include <deque>
 #include <future>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -70,17 +71,10 @@ class Completions {
 // The queue and the thread that empties it.
 class AuditLog::Writer {
  public:
-  explicit Writer(Appender appender) : appender_(std::move(appender)) {
-    // The process's signals are for its main thread.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread([this] { run(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  explicit Writer(Appender appender) : appender_(std::move(appender)) {}
 
   ~Writer() {
+    if (!thread_.joinable()) return;
     {
       const std::lock_guard lock(mutex_);
       stopping_ = true;
@@ -90,22 +84,44 @@ class AuditLog::Writer {
   }
 
   void append(Queued queued) {
-    {
+    Result<void> queued_up = [&]() -> Result<void> {
       const std::lock_guard lock(mutex_);
-      if (queue_.size() < kMaxQueuedRows) {
-        queue_.push_back(std::move(queued));
-        // The thread sleeps only on an empty queue.
-        if (queue_.size() == 1) wake_.notify_one();
-        return;
+      if (queue_.size() >= kMaxQueuedRows) {
+        ++overflowed_rows_;
+        return fail("{} rows wait for the audit log already", kMaxQueuedRows);
       }
-      ++overflowed_rows_;
-    }
+      if (auto started = start_thread(); !started) return started;
+      queue_.push_back(std::move(queued));
+      // The thread sleeps only on an empty queue.
+      if (queue_.size() == 1) wake_.notify_one();
+      return {};
+    }();
+    if (queued_up) return;
     Completions refused;
-    refused.add(queued, fail("{} rows wait for the audit log already", kMaxQueuedRows));
+    refused.add(queued, std::move(queued_up));
     refused.post();
   }
 
  private:
+  // With the first row, so that a process can still confine itself (confine() wants a single thread) with the log open.
+  Result<void> start_thread() {
+    if (thread_.joinable()) return {};
+    // The process's signals are for its main thread.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    Result<void> started;
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error& error) {
+      started = fail("cannot start the audit thread: {}", error.what());
+      log::error("{}", started.error().message());
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return started;
+  }
+
   void run() {
     std::vector<Queued> batch;
     for (;;) {

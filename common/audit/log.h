@@ -24,8 +24,8 @@ class AuditLog {
   };
   using Committed = std::function<void(Result<void>)>;
 
-  // Opens or creates the file (0600) and starts the writer thread. A file of another schema version, a second live
-  // writer of the same name, or a directory that cannot be written is an error.
+  // Opens or creates the file (0600). The writer thread starts with the first row. A file of another schema version or
+  // another session, a second live writer of the same name, or a directory that cannot be written is an error.
   static Result<std::unique_ptr<AuditLog>> open(const Options& options);
 
   // Commits what is queued, then stops the thread. Callbacks not yet posted are still posted.
