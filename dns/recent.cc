@@ -9,8 +9,9 @@ namespace {
 audit::DnsEvent summary(const RecentAnswer& answer) {
   auto event = answer.event;
   event.event_id = make_uuid();
-  event.decision.reason = fmt::format("asked {} more times, first in event {}: {}", answer.repeats,
-                                      answer.event.event_id, answer.event.decision.reason);
+  const auto times = answer.repeats == 1 ? "once more" : fmt::format("{} more times", answer.repeats);
+  event.decision.reason =
+      fmt::format("asked {}, first in event {}: {}", times, answer.event.event_id, answer.event.decision.reason);
   return event;
 }
 

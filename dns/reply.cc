@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace gatehouse::dns {
 
@@ -39,7 +38,7 @@ class Writer {
   }
   void bytes(std::string_view bytes) {
     assert(bytes.size() <= buffer_.size() - size_);
-    std::memcpy(buffer_.data() + size_, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), buffer_.begin() + size_);
     size_ += bytes.size();
   }
   void answer(uint16_t type, std::string_view data) {

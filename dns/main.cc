@@ -1,0 +1,45 @@
+#include "common/base/log.h"
+#include "common/base/options.h"
+#include "common/policy/policy.h"
+#include "dns/restore.h"
+#include "dns/server.h"
+
+namespace gatehouse::dns {
+namespace {
+
+Result<void> require(const GateOptions& options) {
+  if (options.policies.empty()) return fail("--policy FILE is required: it says which names are answered");
+  if (options.audit.empty()) return fail("--audit FILE is required: nothing is answered without its row");
+  if (options.session.empty()) return fail("--session NAME is required: the audit log is kept by session");
+  return {};
+}
+
+int run(int argc, char** argv) {
+  const auto [options, exit_code] = parse_gate_options(
+      "gatehouse-dns", "Answers the names a policy allows from a private pool; asks nobody.", argc, argv);
+  if (exit_code) return *exit_code;
+  if (auto ok = require(options); !ok) return report(ok.error(), kExitUsage);
+  const auto policy = policy::Policy::load(options.policies);
+  if (!policy) return report(policy.error(), kExitUsage);
+  if (options.check_config) return kExitOk;
+  auto sockets = gather_listening_sockets(options.listen);
+  if (!sockets) return report(sockets.error(), kExitUsage);
+
+  Loop loop;
+  const auto audit = audit::AuditLog::open({options.audit, options.session, "dns"});
+  if (!audit) return report(audit.error(), kExitFailed);
+  Pool pool;
+  if (auto ok = restore_pool(options.audit, pool); !ok) return report(ok.error(), kExitFailed);
+  Resolver resolver([&](const policy::DnsQuestion& question) { return policy->judge(question); }, pool);
+  Server server(loop, resolver, **audit);
+  if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  return loop.run_until_signal();
+}
+
+}  // namespace
+}  // namespace gatehouse::dns
+
+int main(int argc, char** argv) {
+  gatehouse::log::start("gatehouse-dns");
+  return gatehouse::dns::run(argc, argv);
+}

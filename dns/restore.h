@@ -1,0 +1,16 @@
+// What a restarted gate takes over from the one before it.
+#pragma once
+
+#include <string>
+
+#include "common/base/result.h"
+#include "dns/pool.h"
+
+namespace gatehouse::dns {
+
+// Gives every name the address that the audit log at `path` says it was answered with, so that connections under way
+// and answers the guest remembers stay good across a crash. A log that cannot be read or that contradicts itself is an
+// error: a wrong address would lead to another name's verdict.
+Result<void> restore_pool(const std::string& path, Pool& pool);
+
+}  // namespace gatehouse::dns
