@@ -175,6 +175,9 @@ class TreeBuilder : public nlohmann::json_sax<nlohmann::json> {
     if (const size_t column = what.find(", column "); column != std::string_view::npos) {
       if (const size_t colon = what.find(": ", column); colon != std::string_view::npos) what.remove_prefix(colon + 2);
     }
+    if (const size_t id = what.find("] "); what.starts_with('[') && id != std::string_view::npos) {
+      what.remove_prefix(id + 2);
+    }
     if (const size_t dash = what.find(" - "); what.starts_with("syntax error") && dash != std::string_view::npos) {
       what.remove_prefix(dash + 3);
     }

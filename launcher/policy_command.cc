@@ -1,0 +1,120 @@
+// gatehouse policy check [FILES]; gatehouse policy test [FILES]; gatehouse policy explain [--policy FILE] [QUESTION]
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "common/base/options.h"
+#include "common/policy/policy.h"
+#include "launcher/command.h"
+
+namespace gatehouse::launcher {
+
+namespace {
+
+using policy::Policy;
+using policy::TestOutcome;
+
+struct PolicyOptions {
+  std::vector<std::string> files;
+  std::string question;
+};
+
+// Each file is a session's policy of its own, over the machine-wide ones. No file means those alone.
+std::vector<std::vector<std::string>> policies_of(const std::vector<std::string>& files) {
+  if (files.empty()) return {{}};
+  std::vector<std::vector<std::string>> policies;
+  for (const auto& file : files) policies.push_back({file});
+  return policies;
+}
+
+// An error of a policy on stderr as it is, without a log line's stamp, so that editors find "file:line:column".
+int refuse(const Error& error) {
+  fmt::print(stderr, "{}\n", error.message());
+  return kExitUsage;
+}
+
+int check(const PolicyOptions& options) {
+  int code = kExitOk;
+  for (const auto& files : policies_of(options.files)) {
+    const auto loaded = Policy::load(files);
+    if (loaded) {
+      fmt::print("{}: fine\n", files.empty() ? "machine-wide policies" : files.front());
+    } else {
+      code = refuse(loaded.error());
+    }
+  }
+  return code;
+}
+
+void print_outcomes(const std::vector<TestOutcome>& outcomes) {
+  size_t width = 0;
+  for (const auto& outcome : outcomes) width = std::max(width, outcome.test.size());
+  for (const auto& outcome : outcomes) {
+    fmt::print("{:6}  {:{}}  {} by {}\n", outcome.passed ? "ok" : "FAILED", outcome.test, width,
+               to_string(outcome.decision.verdict), outcome.decision.rule_id);
+  }
+}
+
+// Tests of machine-wide layers are run, and counted, once for each of FILES, since each is another whole.
+int test(const PolicyOptions& options) {
+  size_t total = 0;
+  std::vector<TestOutcome> failures;
+  for (const auto& files : policies_of(options.files)) {
+    const auto loaded = Policy::load(files);
+    if (!loaded) return refuse(loaded.error());
+    const auto outcomes = loaded->run_tests();
+    fmt::print("{}\n", loaded->files());
+    print_outcomes(outcomes);
+    total += outcomes.size();
+    std::copy_if(outcomes.begin(), outcomes.end(), std::back_inserter(failures),
+                 [](const auto& o) { return !o.passed; });
+  }
+  fmt::print("\n{} tests, {} failed\n", total, failures.size());
+  for (const auto& failure : failures) {
+    fmt::print("{}:{}: {}: expected {}, not {} by {}: {}\n", failure.source, failure.line, failure.test,
+               failure.expected, to_string(failure.decision.verdict), failure.decision.rule_id,
+               failure.decision.reason);
+  }
+  return failures.empty() ? kExitOk : kExitNo;
+}
+
+int explain(const PolicyOptions& options) {
+  const auto loaded = Policy::load(options.files);
+  if (!loaded) return refuse(loaded.error());
+  if (options.question.empty()) {
+    fmt::print("{}", loaded->describe());
+    return kExitOk;
+  }
+  const auto text = loaded->explain(options.question);
+  if (!text) return refuse(text.error());
+  fmt::print("{}", *text);
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_policy_command(CLI::App& app, Run& run) {
+  auto* command = app.add_subcommand("policy", "check, test and explain policies");
+  command->require_subcommand(1);
+  const auto options = std::make_shared<PolicyOptions>();
+
+  auto* check_command = command->add_subcommand("check", "read policies and say what is wrong; 2 if anything is");
+  check_command->add_option("FILES", options->files, "policy files, each taken alone");
+  check_command->callback([options, &run] { run = [options] { return check(*options); }; });
+
+  auto* test_command = command->add_subcommand("test", "run the tests that policies carry; 3 if one fails");
+  test_command->add_option("FILES", options->files, "policy files, each taken alone");
+  test_command->callback([options, &run] { run = [options] { return test(*options); }; });
+
+  auto* explain_command =
+      command->add_subcommand("explain", "show the rules in force, or which of them decide a question");
+  explain_command->add_option("--policy", options->files, "policy file; repeatable, each is a layer of its own")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  explain_command->add_option("QUESTION", options->question, "\"GET https://host/path\" or \"dns A name\"");
+  explain_command->callback([options, &run] { run = [options] { return explain(*options); }; });
+}
+
+}  // namespace gatehouse::launcher

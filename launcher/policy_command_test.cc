@@ -1,0 +1,97 @@
+#include <gmock/gmock.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+
+#include "common/base/options.h"
+#include "launcher/command.h"
+
+namespace gatehouse::launcher {
+namespace {
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Runs "gatehouse <arguments>" with the policy subcommands alone.
+Outcome gatehouse(std::vector<std::string> arguments) {
+  CLI::App app;
+  Run run;
+  add_policy_command(app, run);
+  std::reverse(arguments.begin(), arguments.end());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Outcome outcome;
+  try {
+    app.parse(arguments);
+    outcome.code = run();
+  } catch (const CLI::ParseError& error) {
+    outcome.code = kExitUsage;
+  }
+  std::fflush(stdout);
+  outcome.out = ::testing::internal::GetCapturedStdout();
+  outcome.err = ::testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+std::string file_with(const std::string& name, const std::string& text) {
+  const std::string path = ::testing::TempDir() + "/" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+constexpr const char* kGood = R"({"version": 1, "name": "good",
+  "http": [{"id": "r", "action": "allow", "hosts": ["a.example.com"]}],
+  "tests": [{"http": "GET https://a.example.com/", "expect": "allow"}]})";
+constexpr const char* kFailing = R"({"version": 1, "name": "failing",
+  "tests": [{"http": "GET https://a.example.com/", "expect": "allow"},
+            {"dns": "A b.example.com", "expect": "deny"}]})";
+
+TEST(PolicyCommand, ChecksEachFileAndNamesThePlaceOfAnError) {
+  const std::string good = file_with("good.json", kGood);
+  const std::string bad = file_with("bad.json", "{\"version\": 1, \"htp\": []}");
+  EXPECT_EQ(gatehouse({"policy", "check", good}).code, kExitOk);
+  const Outcome outcome = gatehouse({"policy", "check", bad, good});
+  EXPECT_EQ(outcome.code, kExitUsage);
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr(bad + ":1:16: unknown key 'htp'; did you mean 'http'?\n"));
+  EXPECT_EQ(outcome.out, good + ": fine\n");
+}
+
+TEST(PolicyCommand, PrintsATableOfTestsAndWhereTheFailingOnesStand) {
+  const std::string good = file_with("good.json", kGood);
+  const std::string failing = file_with("failing.json", kFailing);
+  EXPECT_EQ(gatehouse({"policy", "test", good}).code, kExitOk);
+  const Outcome outcome = gatehouse({"policy", "test", good, failing});
+  EXPECT_EQ(outcome.code, kExitNo);
+  EXPECT_EQ(outcome.out,
+            good +
+                "\n"
+                "ok      GET https://a.example.com/  allow by r\n" +
+                failing +
+                "\n"
+                "FAILED  GET https://a.example.com/  deny by default-deny\n"
+                "ok      dns A b.example.com         deny by default-deny\n"
+                "\n"
+                "3 tests, 1 failed\n" +
+                failing +
+                ":2: GET https://a.example.com/: expected allow, not deny by default-deny: no rule of policy 'failing' "
+                "allows GET https://a.example.com/; no rule names this host\n");
+}
+
+TEST(PolicyCommand, ExplainsAQuestionOrTheRulesInForce) {
+  const std::string good = file_with("good.json", kGood);
+  EXPECT_THAT(gatehouse({"policy", "explain", "--policy", good}).out, ::testing::HasSubstr("all else is denied"));
+  const Outcome outcome = gatehouse({"policy", "explain", "--policy", good, "POST https://a.example.com/x"});
+  EXPECT_EQ(outcome.code, kExitOk);
+  EXPECT_THAT(outcome.out, ::testing::StartsWith(
+                               "POST https://a.example.com/x\nallow by r: rule 'r' of policy 'good' allows this\n"));
+  const Outcome unreadable = gatehouse({"policy", "explain", "--policy", good, "what?"});
+  EXPECT_EQ(unreadable.code, kExitUsage);
+  EXPECT_THAT(unreadable.err,
+              ::testing::HasSubstr("cannot read 'what?'; expected \"GET https://host/path\" or \"dns A name\""));
+}
+
+}  // namespace
+}  // namespace gatehouse::launcher

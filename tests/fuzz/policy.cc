@@ -1,0 +1,92 @@
+// The input's first line is a request, the rest a policy. Whatever the policy, reading it ends in a policy or an error
+// with a message; whatever the request, a permission holds for it however its path is written.
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "common/policy/policy.h"
+
+namespace {
+
+using gatehouse::Verdict;
+using namespace gatehouse::policy;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+std::string_view take_word(std::string_view& text, char end) {
+  const size_t stop = std::min(text.find(end), text.size());
+  const std::string_view word = text.substr(0, stop);
+  text.remove_prefix(std::min(stop + 1, text.size()));
+  return word;
+}
+
+// Policies without knowledge of this machine, whatever its tools are set to.
+const Policy& fixed_policy() {
+  static const Policy policy = [] {
+    auto parsed = Policy::parse({{"fixed.json", R"({"version": 1, "http": [
+        {"id": "all", "action": "allow", "hosts": ["a.example.com"], "schemes": ["http", "https"]},
+        {"id": "v1", "action": "allow", "hosts": ["b.example.com"], "paths": ["/v1/**"]},
+        {"id": "admin", "action": "deny", "hosts": ["a.example.com"], "paths": ["/admin/**", "/**/secret"]}]})"}});
+    require(parsed.has_value());
+    return std::move(*parsed);
+  }();
+  return policy;
+}
+
+void judge(const Policy& policy, const HttpRequest& request) {
+  const auto decision = policy.judge(request);
+  require(!decision.rule_id.empty() && !decision.reason.empty());
+  require(decision.reason.find('\n') == std::string::npos);
+  if (!decision.allowed()) return;
+
+  // What is allowed has a host that is a name, and no way out of its path.
+  require(!gatehouse::looks_like_ip(request.host));
+  require(request.path.substr(0, request.path.find('?')).find("/../") == std::string_view::npos);
+  // A second slash or another query may narrow, never widen: allowed again, or denied by a rule or by default.
+  std::string longer = std::string(request.path) + (request.path.find('?') == std::string_view::npos ? "?q" : "&q");
+  HttpRequest same = request;
+  same.path = longer;
+  require(policy.judge(same).allowed());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  std::string_view line = take_word(input, '\n');
+  const std::string_view method = take_word(line, ' ');
+  const std::string_view host = take_word(line, ' ');
+  const HttpRequest request{"https", host, 443, method, line};
+
+  judge(fixed_policy(), request);
+  HttpRequest to_fixed = request;
+  to_fixed.host = "a.example.com";
+  judge(fixed_policy(), to_fixed);
+  require(to_fixed.path.find("/admin/") != 0 || !fixed_policy().judge(to_fixed).allowed());
+  to_fixed.host = "b.example.com";
+  if (fixed_policy().judge(to_fixed).allowed()) require(line.starts_with("/v1"));
+
+  const Source source{"fuzz.json", std::string(input), false};
+  const auto policy = Policy::parse({source});
+  if (!policy) {
+    require(policy.error().message().starts_with("fuzz.json") ||
+            policy.error().message().find(".json:") != std::string::npos);
+    return 0;
+  }
+  judge(*policy, request);
+  policy->run_tests();
+  policy->describe();
+  (void)policy->explain(std::string(method) + " https://" + std::string(host) + std::string(line));
+  const DnsQuestion question{host, "A"};
+  require(policy->judge(question).allowed() <= !gatehouse::looks_like_ip(host));
+
+  // A layer that denies all makes any policy deny all; a copy of itself changes nothing.
+  const Source closed{"closed.json", R"({"version": 1})", true};
+  const auto narrowed = Policy::parse({closed, source});
+  require(narrowed && narrowed->judge(request).verdict == Verdict::deny);
+  const auto twice = Policy::parse({source, source});
+  require(twice && twice->judge(request).verdict == policy->judge(request).verdict);
+  return 0;
+}
