@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   launcher::Run run;
   launcher::add_run_command(app, run);
   launcher::add_check_command(app, run);
+  launcher::add_policy_command(app, run);
   launcher::add_audit_command(app, run);
   try {
     app.parse(argc, argv);

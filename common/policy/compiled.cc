@@ -186,7 +186,7 @@ const Decision* CompiledLayer::judge(const DnsQuestion& question) const {
   });
   if (strictest != nullptr) return strictest;
   for_each_http(question.name, [&](const HttpMatcher& matcher) {
-    if (matcher.decision.verdict != Verdict::deny) strictest = &matcher.lookup;
+    if (strictest == nullptr && matcher.decision.verdict != Verdict::deny) strictest = &matcher.lookup;
   });
   return strictest;
 }

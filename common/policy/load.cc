@@ -145,7 +145,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
   for (const auto& source : sources) {
     auto layer = read(source);
     if (!layer) return failed(layer);
-    std::set<std::string> seen{fs::path(source.name).stem()};
+    std::set<std::string> seen;
     const auto extends = layer->extends;
     if (auto ok = extend(*layer, extends, seen); !ok) return failed(ok);
     auto compiled = compile_layer(std::move(*layer), host);

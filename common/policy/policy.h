@@ -51,10 +51,10 @@ struct Source {
 
 // One entry of a policy's own `tests`, and what came of it.
 struct TestOutcome {
-  std::string source;      // file
+  std::string source;  // file
   int line = 0;
-  std::string test;        // "GET https://api.example.com/x"
-  std::string expected;    // "deny", or "deny by rule-id"
+  std::string test;      // "GET https://api.example.com/x"
+  std::string expected;  // "deny", or "deny by rule-id"
   Decision decision;
   bool passed = false;
 };
@@ -62,9 +62,10 @@ struct TestOutcome {
 class Policy {
  public:
   // Reads and compiles all layers. The first error names file:line:column, the key, and the nearest valid word. What is
-  // refused: no layer at all, text that is no JSON (comments allowed), over kMaxPolicyBytes or kMaxPolicyDepth, unknown or
-  // duplicate keys, wrong types, duplicate rule ids, bad globs, host patterns that cover a whole public suffix ("*",
-  // "*.com", "**"), bad addresses and networks, an unknown "extends" or registry symbol, "unmatched" in a session's file.
+  // refused: no layer at all, text that is no JSON (comments allowed), over kMaxPolicyBytes or kMaxPolicyDepth, unknown
+  // or duplicate keys, wrong types, duplicate rule ids, bad globs, host patterns that cover a whole public suffix ("*",
+  // "*.com", "**"), bad addresses and networks, an unknown "extends" or registry symbol, "unmatched" in a session's
+  // file.
   static Result<Policy> parse(const std::vector<Source>& layers);
 
   // Reads /etc/gatehouse/policy.d/*.json (sorted; machine-wide layers), then `files`. Shipped policies named by

@@ -89,7 +89,7 @@ Result<RequestPath> RequestPath::parse(std::string_view target) {
   if (plain && path.raw_.find("//") == std::string_view::npos) return path;
 
   const auto add = [&path](std::string reading) {
-    if (reading.empty()) reading = "/";
+    if (reading.empty()) reading.push_back('/');
     if (reading != path.raw_ && std::find(path.others_.begin(), path.others_.end(), reading) == path.others_.end()) {
       path.others_.push_back(std::move(reading));
     }
