@@ -9,7 +9,8 @@ namespace gatehouse::dns {
 
 using Time = std::chrono::steady_clock::time_point;
 
-// A row takes some 600 bytes on disk, so a guest that floods writes 12 MB at once and then 60 kB/s at most.
+// A row takes some 600 bytes on disk, so a guest that floods writes 12 MB at once and then 60 kB/s, twice
+// that with the summaries of what it repeats.
 inline constexpr int64_t kMaxRowsAtOnce = 20'000;
 inline constexpr int64_t kRowsPerSecond = 100;
 

@@ -1,3 +1,6 @@
+#include <filesystem>
+
+#include "common/base/confine.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/policy/policy.h"
@@ -33,6 +36,10 @@ int run(int argc, char** argv) {
   Resolver resolver([&](const policy::DnsQuestion& question) { return policy->judge(question); }, pool);
   Server server(loop, resolver, **audit);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  const auto folder = std::filesystem::absolute(options.audit).parent_path().string();
+  if (auto ok = confine({.outbound = Outbound::none, .write_paths = {folder}}); !ok) {
+    return report(ok.error(), kExitFailed);
+  }
   return loop.run_until_signal();
 }
 

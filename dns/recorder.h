@@ -54,6 +54,7 @@ class Recorder {
   std::function<void()> on_room_;
   std::deque<Row> rows_;  // under way, oldest first; tickets are consecutive
   size_t held_ = 0;
+  bool failing_ = false;  // the last row was lost
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

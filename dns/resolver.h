@@ -4,7 +4,7 @@
 // A question gets a row, and its reply waits for the COMMIT, except:
 // - A repeat of a question whose row is committed, within the window of that row (RecentAnswers): answered at once,
 // counted, and
-//   summed up in one row when the window ends.
+//   summed up in one row when the window ends. (A SIGKILL loses such counts; it never loses a first row.)
 // - PTR of an address that was given out: the proxy asks it for every connection, the row of the name's own answer has
 // said all
 //   of it already, and the connection gets a row from the proxy. A guest that asks learns only what it has been told
