@@ -38,7 +38,7 @@ Result<std::string> run_recipe(const std::string& program, const std::vector<std
   spec.environment = recipe_environment();
   spec.output = output->write.get();
   spec.errors = STDERR_FILENO;
-  spec.in_our_group = true;
+  spec.recipe = true;
   auto process = spawn(spec);
   if (!process) return failed(process);
   output->write.reset();

@@ -14,6 +14,7 @@
 #include "launcher/paths.h"
 #include "launcher/run_options.h"
 #include "launcher/session.h"
+#include "launcher/snapshot.h"
 
 namespace gatehouse::launcher {
 
@@ -32,8 +33,6 @@ struct RunWords {
   std::string upstream_ca;
   std::vector<std::string> command;
 };
-
-constexpr size_t kMaxCertificatesBytes = 4 << 20;
 
 int fail_with(const Error& error, int code) {
   fmt::print(stderr, "gatehouse: {}\n", error.message());

@@ -17,10 +17,10 @@
 #include "launcher/house.h"
 #include "launcher/images.h"
 #include "launcher/paths.h"
-#include "launcher/policy_snapshot.h"
 #include "launcher/progress.h"
 #include "launcher/session_directory.h"
 #include "launcher/signal_watch.h"
+#include "launcher/snapshot.h"
 #include "launcher/terminal.h"
 
 namespace gatehouse::launcher {
@@ -161,7 +161,11 @@ Result<void> Session::start_house() {
   house.directory = directory_->path();
   house.audit = audit_path_;
   house.policies = std::move(*policies);
-  house.upstream_ca = settings_.upstream_ca;
+  if (!settings_.upstream_ca.empty()) {
+    auto certificates = snapshot_certificates(settings_.upstream_ca, directory_->path());
+    if (!certificates) return failed(certificates);
+    house.upstream_ca = std::move(*certificates);
+  }
   house.vm.accelerator = settings_.accelerator;
   house.vm.cpus = settings_.cpus;
   house.vm.memory_mib = settings_.memory_mib;

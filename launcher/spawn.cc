@@ -1,7 +1,9 @@
 #include "launcher/spawn.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -35,7 +37,7 @@ struct Prepared {
   Fd status_pipe;
   pid_t parent = -1;
   bool without_network = false;
-  bool in_our_group = false;
+  bool recipe = false;
 };
 
 Result<Fd> high_copy(int fd) {
@@ -91,7 +93,7 @@ Result<Prepared> prepare(const ProcessSpec& spec) {
   prepared.output = std::move(*output);
   prepared.parent = ::getpid();
   prepared.without_network = spec.without_network;
-  prepared.in_our_group = spec.in_our_group;
+  prepared.recipe = spec.recipe;
   return prepared;
 }
 
@@ -113,6 +115,15 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Without SECBIT_NOROOT the program of a child of root would get every capability back (capabilities(7)). For a user
+// who has none there is nothing to do.
+bool drop_capabilities() {
+  if (::geteuid() == 0 && ::prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED) != 0) return false;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  return ::syscall(SYS_capset, &header, none) == 0;
+}
+
 // An unprivileged user needs a user namespace first. Where neither is allowed the child keeps the host's network: it
 // has no use for it, and QEMU is not given a network device either way.
 void leave_network() {
@@ -128,9 +139,10 @@ void leave_network() {
 [[noreturn]] void run_child(Prepared& prepared) {
   const int status = prepared.status_pipe.get();
   reset_signals();
-  if (!prepared.in_our_group) ::setpgid(0, 0);
+  if (!prepared.recipe) ::setpgid(0, 0);
   if (prepared.without_network) leave_network();
-  // After the namespace calls, which clear the setting when they change credentials.
+  if (!prepared.recipe && !drop_capabilities()) give_up(status);
+  // After the calls above, which clear the setting when they change credentials.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(status);
   if (::getppid() != prepared.parent) ::_exit(127);  // the parent died before the setting took hold
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(status);

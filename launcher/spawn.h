@@ -2,8 +2,9 @@
 //
 // A child gets exactly what its spec names: standard input from /dev/null, output where it is told, the listening
 // sockets by the systemd protocol (sd_listen_fds(3)), the inherited descriptors after them, a minimal environment, a
-// process group of its own (so that ^C on the terminal is not its business), no core dumps, no new privileges. It is
-// killed by the kernel when the thread that spawned it ends, SIGKILL included.
+// process group of its own (so that ^C on the terminal is not its business), no core dumps, no capabilities (root's
+// neither) and no way to new privileges. It is killed by the kernel when the thread that spawned it ends, SIGKILL
+// included.
 #pragma once
 
 #include <sys/types.h>
@@ -31,8 +32,9 @@ struct ProcessSpec {
   int errors = -1;                       // stderr; stays the caller's
   // Run in an empty network namespace of its own, where the kernel lets us make one.
   bool without_network = false;
-  // Stay in the launcher's process group, so that ^C on the terminal ends it too.
-  bool in_our_group = false;
+  // For our own recipes: stay in the launcher's process group, so that ^C on the terminal ends it too, and keep root's
+  // capabilities.
+  bool recipe = false;
 };
 
 inline constexpr int kFirstPassedFd = 3;

@@ -80,7 +80,9 @@ void Supervisor::ended(Child& child) {
   report(child, pid, "crash", how);
 
   const std::string what = fmt::format("{} {}", child.service.name, how);
-  if (child.service.on_death == OnDeath::end_session) return fail_session(Error(what));
+  if (child.service.on_death == OnDeath::end_session) {
+    return fail_session(Error(what + ": the session cannot go on without it"));
+  }
   if (WIFEXITED(status) && WEXITSTATUS(status) == kExitUsage) {
     return fail_session(Error(what + ": it refuses its configuration"));
   }

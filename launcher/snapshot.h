@@ -1,5 +1,5 @@
-// The policy files of a session as they were when it started. A gate that is restarted reads the same text again,
-// whatever has become of the user's files meanwhile.
+// The files of a session as they were when it started. A gate that is restarted reads the same text again, whatever
+// has become of the user's files meanwhile.
 #pragma once
 
 #include <string>
@@ -14,5 +14,9 @@ namespace gatehouse::launcher {
 // error.
 Result<std::vector<std::string>> snapshot_policies(const std::vector<std::string>& files, const std::string& sha256,
                                                    const std::string& directory);
+
+// Likewise for the certificates to trust upstream: a private copy in `directory`, its path returned.
+Result<std::string> snapshot_certificates(const std::string& file, const std::string& directory);
+inline constexpr size_t kMaxCertificatesBytes = 4 << 20;
 
 }  // namespace gatehouse::launcher
