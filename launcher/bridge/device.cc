@@ -1,6 +1,7 @@
 #include "launcher/bridge/device.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,8 +84,7 @@ Result<void> check_event_fd(const Fd& fd) {
 
 // A full counter (EAGAIN) has been signalled already; there is nothing else that can go wrong with an eventfd.
 void signal(const Fd& event) {
-  const uint64_t one = 1;
-  if (event) static_cast<void>(::write(event.get(), &one, sizeof one));
+  if (event) ::eventfd_write(event.get(), 1);
 }
 
 }  // namespace
@@ -349,8 +349,8 @@ void Device::break_down(const std::string& why) {
 }
 
 void Device::take_kick(size_t queue) {
-  uint64_t count = 0;
-  if (ring(queue).kick) static_cast<void>(::read(ring(queue).kick.get(), &count, sizeof count));
+  eventfd_t count = 0;
+  if (ring(queue).kick) ::eventfd_read(ring(queue).kick.get(), &count);
 }
 
 bool Device::work(Time now) {
