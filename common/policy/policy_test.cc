@@ -349,6 +349,11 @@ TEST(Policy, JoinsTheRulesOfWhatItExtendsIntoItsLayer) {
   EXPECT_THAT(policy.files(), HasSubstr("/baseline.json"));
 }
 
+TEST(Policy, ExtendsAShippedPolicyOfItsOwnFilesName) {
+  const Policy policy = policy_of({session(R"("extends": ["baseline"])", "baseline")});
+  EXPECT_EQ(policy.judge(get("webhook.site", "/")).rule_id, "no-request-catchers");
+}
+
 TEST(Policy, SaysWhichOfItsTestsFail) {
   const Policy policy = policy_of({{"t.json", R"({"version": 1, "name": "t",
     "http": [{"id": "r", "action": "allow", "hosts": ["a.example.com"]}],
