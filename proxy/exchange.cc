@@ -223,8 +223,10 @@ void Exchange::complete(bool upstream_reusable) {
 }
 
 void Exchange::on_upstream_end(bool clean) {
-  const auto event = reader_->finish();
-  if (event && event->kind == ReadEvent::Kind::complete && clean) return complete(false);
+  if (!may_retry()) {
+    const auto event = reader_->finish();
+    if (event && event->kind == ReadEvent::Kind::complete && clean) return complete(false);
+  }
   upstream_lost("the upstream closed the connection before its response was complete");
 }
 

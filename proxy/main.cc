@@ -23,11 +23,12 @@ int run(int argc, char** argv) {
   std::list<Loop> loops(static_cast<size_t>(options.workers));
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "proxy"});
   if (!audit) return report(audit.error(), kExitFailed);
-  const audit::PolicyEvent loaded{"loaded", policy->files(), policy->sha256(), "gatehouse-proxy"};
-  if (auto ok = (*audit)->append_and_wait(loaded); !ok) return report(ok.error(), kExitFailed);
   const auto server = Server::create(loops, options, *policy, **audit);
   if (!server) return report(server.error(), kExitFailed);
   if (auto ok = (*server)->listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  if (auto ok = confine(confinement(options)); !ok) return report(ok.error(), kExitFailed);
+  const audit::PolicyEvent loaded{"loaded", policy->files(), policy->sha256(), "gatehouse-proxy"};
+  if (auto ok = (*audit)->append_and_wait(loaded); !ok) return report(ok.error(), kExitFailed);
   return (*server)->run_until_signal();
 }
 

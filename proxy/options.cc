@@ -1,8 +1,18 @@
 #include "proxy/options.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "proxy/worker.h"
 
 namespace gatehouse::proxy {
+
+namespace {
+
+// Each connection of the guest may need another one to its upstream; besides these there are loops, log and listeners.
+constexpr size_t kOtherDescriptors = 512;
+
+}  // namespace
 
 ProxyOptions parse_options(int argc, char** argv) {
   ProxyOptions own;
@@ -41,6 +51,15 @@ Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
   if (!endpoint) return failed(endpoint, "--dns");
   if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("--dns {}: expected unix:PATH", options.dns);
   return *endpoint;
+}
+
+Confinement confinement(const ProxyOptions& options) {
+  Confinement needs{.outbound = Outbound::network, .read_paths = system_resolver_paths()};
+  for (auto& path : system_trust_paths()) needs.read_paths.push_back(std::move(path));
+  const auto folder = std::filesystem::absolute(options.gate.audit).parent_path();
+  needs.write_paths = {folder.string()};
+  needs.max_open_files = kOtherDescriptors + 2 * kMaxConnections * static_cast<size_t>(options.workers);
+  return needs;
 }
 
 }  // namespace gatehouse::proxy

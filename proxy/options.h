@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/confine.h"
 #include "common/base/options.h"
 #include "common/net/endpoint.h"
 
@@ -27,5 +28,9 @@ Result<void> require(const GateOptions& options);
 
 // Where gatehouse-dns listens; nothing when --dns is not given. Must be a Unix socket.
 Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options);
+
+// What the proxy still needs once its sockets are bound: the network, the resolver's files, the system's roots, and the
+// audit log's folder.
+Confinement confinement(const ProxyOptions& options);
 
 }  // namespace gatehouse::proxy

@@ -1,7 +1,6 @@
 #include "proxy/server.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -20,14 +19,6 @@ Result<void> write_certificate(const CertificateAuthority& authority, const std:
   if (!file) return fail_errno("--ca-cert-out: cannot write {}", path);
   if (auto ok = write_all(file.get(), *pem); !ok) return failed(ok, "--ca-cert-out " + path);
   return {};
-}
-
-// Each of the guest's connections may need another one to its upstream.
-void allow_many_descriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log::warn("cannot raise the limit of descriptors");
 }
 
 GuestSession::Entry entry_of(const InheritedSocket& socket) {
@@ -68,7 +59,6 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   if (!leaf_key) return failed(leaf_key);
   auto tickets = TicketKeys::create();
   if (!tickets) return failed(tickets);
-  allow_many_descriptors();
 
   std::unique_ptr<Server> server(new Server(loops, std::move(*authority), std::move(*leaf_key), std::move(*tickets)));
   if (!options.ca_cert_out.empty()) {

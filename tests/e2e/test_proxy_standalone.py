@@ -128,7 +128,7 @@ class Explicit(ProxyTest):
         body = self.directory / "body"
         body.write_bytes(b"x" * 3_000_000)
         status, body = self.gates.curl("https://api.demo.test/created", "--data-binary", f"@{body}")
-        self.assertEqual((status, body), (201, "created"))
+        self.assertEqual((status, body.strip()), (201, "created"))
 
     def test_what_no_rule_allows_never_leaves(self):
         status, body = self.gates.curl("https://evil.example.com/steal")
