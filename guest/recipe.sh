@@ -4,6 +4,7 @@
 # all that went into it and appears under its name only when complete. Nothing is installed on the host and no
 # recipe needs to be root.
 
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin  # the system's tools, whatever the caller has first
 recipe=$(basename "$0")
 
 progress() { echo "$recipe: $*" >&2; }
