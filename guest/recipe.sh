@@ -27,10 +27,23 @@ require_commands() {
 enter_cache() {
   cache=$1
   mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || fail "cannot write to $cache" "choose a folder of your own with XDG_CACHE_HOME"
+  cache=$(realpath "$cache")
   exec 9>"$cache/.lock"
   flock 9
   work=
-  trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+  fallback=
+  trap leave EXIT
+}
+
+# Clears up. When newer packages could not be had, what was made of older ones serves on.
+leave() {
+  local code=$?
+  [ -z "$work" ] || rm -rf "$work"
+  if [ "$code" -eq 1 ] && [ -n "$fallback" ]; then
+    progress "going on with what there is"
+    echo "$fallback"
+    exit 0
+  fi
 }
 
 # A scratch folder in the cache (so that a rename is one step), with at least this much room; gone when the recipe ends.
@@ -87,12 +100,18 @@ download_with() {
   fi
 }
 
-# unchanged_since STAMP LAST: prints the output that LAST remembers and succeeds when nothing it depends on has changed.
+# unchanged_since STAMP LAST: prints the output that LAST remembers and succeeds when nothing it depends on has changed;
+# otherwise keeps that output, if there is one, to fall back on.
 unchanged_since() {
-  local stamp=$1 last=$2 output
+  local stamp=$1 last=$2 recorded output
   [ -f "$last" ] || return 1
   { read -r recorded && read -r output; } <"$last" || return 1
-  [ "$recorded" = "$stamp" ] && [ -e "$output" ] || return 1
+  [ -e "$output" ] || return 1
+  touch -c "$output"
+  if [ "$recorded" != "$stamp" ]; then
+    fallback=$output
+    return 1
+  fi
   echo "$output"
 }
 
@@ -102,3 +121,6 @@ remember() {
   printf '%s\n%s\n' "$stamp" "$output" >"$last.new"
   mv "$last.new" "$last"
 }
+
+# What nobody has used for a week goes. A guest that has a file open keeps it until it ends.
+forget_unused() { find "$1" -mindepth 1 -maxdepth 1 -mtime +7 -exec rm -rf {} +; }
