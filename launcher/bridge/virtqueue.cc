@@ -125,8 +125,8 @@ Result<bool> Virtqueue::pop(Chain& chain) {
 Result<void> Virtqueue::follow(const char* table, uint32_t size, uint16_t first, bool inside_indirect, Chain& chain) {
   uint32_t index = first;
   for (uint32_t visited = 0;; ++visited) {
-    if (visited == size) return fail("a chain of descriptors loops");
     if (index >= size) return fail("descriptor {} of {} does not exist", index, size);
+    if (visited == size) return fail("a chain of descriptors loops");
     Descriptor descriptor;
     copy_from_guest(&descriptor, table + index * sizeof descriptor, sizeof descriptor);
     if ((descriptor.flags & kIndirectFlag) != 0) {
