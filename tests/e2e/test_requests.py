@@ -13,7 +13,6 @@ class Case:
     command: str
     row: dict                # columns of the row that must be written
     told: list[str]          # what the agent reads
-    connections: int = 0     # new connections at the upstream
     code: int | None = None  # exit code of the command, where it matters
 
 
@@ -21,10 +20,10 @@ CASES = [
     Case("an allowed GET", f"{CURL} https://api.demo.test/v1/status",
          {"table": "net_events", "verdict": "allow", "rule_id": "read", "channel": "https", "method": "GET",
           "host": "api.demo.test", "path": "/v1/status", "port": 443},
-         ["hello from api.demo.test/v1/status", "200"], connections=1, code=0),
-    Case("an allowed POST, on the connection that is already there", f"{CURL} -d note=1 https://api.demo.test/created",
+         ["hello from api.demo.test/v1/status", "200"], code=0),
+    Case("an allowed POST", f"{CURL} -d note=1 https://api.demo.test/created",
          {"table": "net_events", "verdict": "allow", "rule_id": "write", "method": "POST", "path": "/created"},
-         ["created", "201"], connections=0, code=0),
+         ["created", "201"], code=0),
     Case("a host no rule names", f"{CURL} https://evil.example/steal",
          {"table": "dns_events", "verdict": "deny", "rule_id": "default-deny", "name": "evil.example",
           "rcode": "NXDOMAIN"},
@@ -107,9 +106,12 @@ class Requests(HouseTest):
                     self.assertEqual(code, case.code, output)
                 new = self.house.audit("requests")[rows:]
                 self.assertTrue([row for row in new if case.row.items() <= row.items()], f"{case.row} not in {new}")
-                self.assertEqual(self.upstream.connections() - connections, case.connections)
-                if case.row["verdict"] == "deny":
-                    self.assertEqual(len(self.upstream.requests()), requests)
+                seen = self.upstream.requests()[requests:]
+                if case.row["verdict"] == "allow":
+                    self.assertEqual(len(seen), 1, seen)
+                else:
+                    self.assertEqual(seen, [])
+                    self.assertEqual(self.upstream.connections(), connections)
 
     def test_a_denial_names_rule_and_event(self):
         _, output = self.shell.run("curl -sS -D - https://api.demo.test/admin/keys")

@@ -39,8 +39,8 @@ class Session(HouseTest):
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.house.environment)
         self.assertEqual(process.stdout.readline(), b"ready\n")
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.stdout.read(), b"caught\n")
-        self.assertEqual(process.wait(30), 7)
+        output, _ = process.communicate(timeout=30)
+        self.assertEqual((output, process.returncode), (b"caught\n", 7))
 
     def test_is_a_world_of_its_own(self):
         os.environ["LEAK_ME"] = self.house.environment["LEAK_ME"] = "host-value"
@@ -83,6 +83,7 @@ class Session(HouseTest):
         parts = ["gatehouse-proxy", "gatehouse-dns", "gatehouse-bridge", "qemu-system-x86_64"]
         self.assertTrue(all(self.house.pids("killed", part) for part in parts))
         shell.process.kill()
+        shell.close()
         wait_until(lambda: not any(self.house.pids("killed", part) for part in parts), 10, "the house to be empty")
         self.assertEqual(self.run_command("killed", "true").returncode, 0)
 

@@ -53,9 +53,15 @@ class Shell:
         return b"".join(self._stderr).decode(errors="replace")
 
     def close(self) -> int:
-        self.process.stdin.close()
+        """Ends the shell, if it has not ended, and gives its exit code."""
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         code = self.process.wait(60)
         self._drain.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
         return code
 
 
