@@ -54,11 +54,11 @@ std::string_view title(int status) {
   return "Upstream or gateway failure";
 }
 
-// JSON text is ASCII after dump(); these four occur only inside its strings.
+// JSON text is ASCII after dump(); these three occur only inside its strings.
 std::string html_safe(std::string_view json) {
   std::string out;
   for (const char c : json) {
-    if (c == '<' || c == '>' || c == '&' || c == '\'') {
+    if (c == '<' || c == '>' || c == '&') {
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     } else {
       out.push_back(c);

@@ -17,7 +17,7 @@ struct ProxyOptions {
   std::string dns;               // --dns unix:PATH; empty: trust CONNECT, SNI and Host alone
   std::string ca;                // --ca FILE or fd:N; empty: make one
   std::string ca_cert_out;       // --ca-cert-out FILE
-  std::string upstream_ca;       // --upstream-ca FILE; empty: the system's roots
+  std::string upstream_ca;       // --upstream-ca FILE, besides the system's roots; or empty
   int workers = 1;               // --workers N: event loops, a thread each
   std::optional<int> exit_code;  // end at once with this code
 };

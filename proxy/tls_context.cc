@@ -81,11 +81,11 @@ Result<std::unique_ptr<TlsClientContext>> TlsClientContext::create(const std::st
   auto context = create_context(TLS_client_method());
   if (!context) return failed(context);
   SSL_CTX* raw = context->get();
-  const int loaded =
-      ca_file.empty() ? SSL_CTX_set_default_verify_paths(raw) : SSL_CTX_load_verify_file(raw, ca_file.c_str());
-  if (loaded != 1) {
-    return tl::unexpected(tls::openssl_error(ca_file.empty() ? "cannot load the system's root certificates"
-                                                             : "--upstream-ca " + ca_file));
+  if (SSL_CTX_set_default_verify_paths(raw) != 1) {
+    return tl::unexpected(tls::openssl_error("cannot load the system's root certificates"));
+  }
+  if (!ca_file.empty() && SSL_CTX_load_verify_file(raw, ca_file.c_str()) != 1) {
+    return tl::unexpected(tls::openssl_error("--upstream-ca " + ca_file));
   }
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
   if (SSL_CTX_set_alpn_protos(raw, kHttp1, sizeof kHttp1 - 1) != 0) {

@@ -92,7 +92,9 @@ class LayerCompiler {
     matcher.rule = &rule;
     matcher.decision = decision_of(out_->layer, rule.id, rule.action, rule.reason);
     matcher.lookup = {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"};
-    matcher.schemes = rule.schemes.value_or(kHttps);
+    // What a rule leaves out narrows an allowance and widens a denial: a forgotten key never opens anything.
+    const bool denies = rule.action == Verdict::deny;
+    matcher.schemes = rule.schemes.value_or(denies ? kAnyScheme : kHttps);
     const auto plain = static_cast<uint32_t>(out_->http.size());
     out_->http.push_back(matcher);
     for (const auto& term : rule.hosts) {
@@ -104,7 +106,7 @@ class LayerCompiler {
       const auto origins = origins_of(term.symbol);
       if (!origins) return tl::unexpected(term.place.error(origins.error().message()));
       for (const auto& origin : *origins) {
-        const Schemes scheme = origin.https ? kHttps : kHttp;
+        const Schemes scheme = denies ? kAnyScheme : origin.https ? kHttps : kHttp;
         matcher.schemes = rule.schemes ? static_cast<Schemes>(*rule.schemes & scheme) : scheme;
         matcher.registry_port = origin.port;
         out_->http_hosts.add({HostPattern::Kind::exact, origin.host}, static_cast<uint32_t>(out_->http.size()));
@@ -151,12 +153,16 @@ class LayerCompiler {
 
 }  // namespace
 
+uint16_t HttpMatcher::default_port(bool https) const {
+  return registry_port != 0 ? registry_port : https ? kDefaultHttpsPort : kDefaultHttpPort;
+}
+
 Miss HttpMatcher::compare(const HttpRequest& request, std::string_view reading) const {
   const bool https = request.scheme == "https";
   if ((schemes & (https ? kHttps : kHttp)) == 0) return Miss::scheme;
   if (rule->ports) {
     if (!contains(*rule->ports, request.port)) return Miss::port;
-  } else if (request.port != (registry_port != 0 ? registry_port : https ? kDefaultHttpsPort : kDefaultHttpPort)) {
+  } else if (decision.verdict != Verdict::deny && request.port != default_port(https)) {
     return Miss::port;
   }
   if (rule->methods && !contains(*rule->methods, request.method)) return Miss::method;

@@ -28,6 +28,7 @@ struct HttpMatcher {
 
   // `reading` is one reading of the request's path.
   Miss compare(const HttpRequest& request, std::string_view reading) const;
+  uint16_t default_port(bool https) const;
 };
 
 struct DnsMatcher {

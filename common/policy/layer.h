@@ -28,13 +28,14 @@ struct HostTerm {
 using Schemes = uint8_t;
 inline constexpr Schemes kHttp = 1;
 inline constexpr Schemes kHttps = 2;
+inline constexpr Schemes kAnyScheme = kHttp | kHttps;
 
 struct HttpRule {
   std::string id;
   Verdict action = Verdict::deny;
   std::vector<HostTerm> hosts;
-  std::optional<Schemes> schemes;              // not said: https
-  std::optional<std::vector<uint16_t>> ports;  // not said: the scheme's own
+  std::optional<Schemes> schemes;              // not said: https; any for a denial
+  std::optional<std::vector<uint16_t>> ports;  // not said: the scheme's own; any for a denial
   std::optional<std::vector<std::string>> methods;
   std::optional<std::vector<PathGlob>> paths;
   std::string reason;

@@ -115,6 +115,18 @@ TEST(Policy, TakesTheSchemesOwnPortUnlessOneIsNamed) {
                       {{"https", "b.example.com", 443, "GET", "/"}, Verdict::deny, "default-deny"}});
 }
 
+TEST(Policy, DeniesOnEverySchemeAndPortUnlessTheRuleSaysWhich) {
+  const Policy policy = policy_of({session(R"("http": [
+      {"id": "all", "action": "allow", "hosts": ["a.example.com"], "schemes": ["http", "https"], "ports": [80, 443, 8443]},
+      {"id": "keys", "action": "deny", "hosts": ["a.example.com"], "paths": ["/keys/**"]},
+      {"id": "odd", "action": "deny", "hosts": ["a.example.com"], "ports": [8443], "paths": ["/odd"]}])")});
+  expect_all(policy, {{{"http", "a.example.com", 80, "GET", "/keys/1"}, Verdict::deny, "keys"},
+                      {{"https", "a.example.com", 443, "GET", "/keys/1"}, Verdict::deny, "keys"},
+                      {{"https", "a.example.com", 8443, "GET", "/keys/1"}, Verdict::deny, "keys"},
+                      {{"https", "a.example.com", 8443, "GET", "/odd"}, Verdict::deny, "odd"},
+                      {{"https", "a.example.com", 443, "GET", "/odd"}, Verdict::allow, "all"}});
+}
+
 TEST(Policy, MatchesNothingWithAnEmptyList) {
   for (const auto* key : {"hosts", "schemes", "ports", "methods", "paths"}) {
     const std::string hosts = std::string_view(key) == "hosts" ? "" : R"("hosts": ["a.example.com"], )";
