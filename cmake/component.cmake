@@ -42,6 +42,9 @@ function(gatehouse_component name)
   endif()
 endfunction()
 
+# Everything that lands in bin/.
+add_custom_target(programs)
+
 # gatehouse_program(<binary> <name>): main.cc of the current folder plus <name>_core become bin/<binary>.
 function(gatehouse_program binary name)
   if(GATEHOUSE_FUZZ OR NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/main.cc)
@@ -49,6 +52,7 @@ function(gatehouse_program binary name)
   endif()
   add_executable(${binary} main.cc)
   target_link_libraries(${binary} PRIVATE ${name}_core)
+  add_dependencies(programs ${binary})
 endfunction()
 
 # gatehouse_fuzz(<name> <source> [LINK <target>...]): the libFuzzer binary fuzz/<name>, in the fuzz preset only.
