@@ -1,5 +1,6 @@
 // gatehouse: the command line. Each subcommand is in a file of its own.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "common/base/log.h"
 #include "common/base/options.h"
@@ -10,7 +11,7 @@ int main(int argc, char** argv) {
   log::start("gatehouse", log::Level::warn);
   CLI::App app("Runs an untrusted agent in a micro-VM whose only way out is a policy.", "gatehouse");
   app.set_version_flag("--version", "gatehouse " GATEHOUSE_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is refused below, where an unknown one has been named
   launcher::Run run;
   launcher::add_run_command(app, run);
   launcher::add_check_command(app, run);
@@ -20,6 +21,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  if (!run) {
+    fmt::print(stderr, "{}", app.help());
+    return kExitUsage;
   }
   return run();
 }

@@ -29,6 +29,8 @@ namespace {
 
 constexpr std::chrono::seconds kBootLimitKvm{60};
 constexpr std::chrono::seconds kBootLimitTcg{180};
+// A lost connection is the first sign of a dead bridge or machine: so long the cause may take to show.
+constexpr std::chrono::milliseconds kCauseWait{500};
 
 // An earlier session of the same name keeps its log under the time of its end.
 Result<void> put_aside_old_log(const std::string& path) {
@@ -78,6 +80,7 @@ class Session {
   void house_event(audit::ProcessEvent event);
   void house_failed(const Error& error);
   void reached(std::string_view stage);
+  void command_ended(Result<AgentExited> outcome);
   void end(Result<AgentExited> outcome);
   void print_summary() const;
 
@@ -97,7 +100,7 @@ class Session {
   std::unique_ptr<House> house_;
   std::unique_ptr<GuestCommand> command_;
   std::string exec_trace_;
-  bool command_ran_ = false;
+  std::unique_ptr<Timer> cause_wait_;
   std::optional<Result<AgentExited>> outcome_;
 };
 
@@ -193,7 +196,7 @@ Result<void> Session::start_command() {
   command_ = std::make_unique<GuestCommand>(
       loop_, std::move(command),
       GuestCommand::Callbacks{[this](std::string_view stage) { reached(stage); },
-                              [this](Result<AgentExited> outcome) { end(std::move(outcome)); }});
+                              [this](Result<AgentExited> outcome) { command_ended(std::move(outcome)); }});
   // On record before it can happen: the agent is given the command as soon as it is there.
   exec_trace_ = make_uuid();
   if (auto ok = audit_->append_and_wait(audit::ExecEvent{exec_trace_, settings_.command, "start", std::nullopt}); !ok) {
@@ -207,12 +210,14 @@ void Session::house_event(audit::ProcessEvent event) {
   audit_->append(std::move(event));
 }
 
+// The house cannot go on; what it said last and what the guest printed last tell why.
 void Session::house_failed(const Error& error) {
-  console_->drain();
   messages_->drain();
+  console_->drain();
   std::string text = error.message();
   if (const std::string tail = messages_->tail(); !tail.empty()) text += "\nlast messages of the house:\n" + tail;
   if (const std::string tail = console_->tail(); !tail.empty()) text += "\nlast lines of the guest's console:\n" + tail;
+  while (text.ends_with('\n')) text.pop_back();
   end(tl::unexpected(Error(text)));
 }
 
@@ -221,17 +226,17 @@ void Session::reached(std::string_view stage) {
     progress_.stage("hello", "starting the command");
   } else {
     progress_.finish();
-    command_ran_ = true;
   }
+}
+
+void Session::command_ended(Result<AgentExited> outcome) {
+  if (outcome) return end(std::move(outcome));
+  cause_wait_ = std::make_unique<Timer>(loop_, [this, error = outcome.error()] { house_failed(error); });
+  cause_wait_->start(kCauseWait);
 }
 
 void Session::end(Result<AgentExited> outcome) {
   if (outcome_) return;
-  if (!outcome && !command_ran_ && console_ && outcome.error().message().starts_with("the guest did not")) {
-    console_->drain();
-    outcome =
-        tl::unexpected(Error(outcome.error().message() + "\nlast lines of the guest's console:\n" + console_->tail()));
-  }
   outcome_ = std::move(outcome);
   loop_.stop();
 }
