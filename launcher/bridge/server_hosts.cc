@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <charconv>
 
@@ -23,6 +22,7 @@ Result<uint32_t> parse_connect_line(std::string_view line) {
 
 struct HostDoor::Client {
   Fd socket;
+  std::string line;
   std::unique_ptr<FdWatch> watch;
   std::unique_ptr<Timer> patience;
 };
@@ -36,7 +36,7 @@ HostDoor::~HostDoor() = default;
 
 void HostDoor::accept(Fd socket) {
   if (clients_.size() == kMaxConnectsReading) return;  // closes it
-  const auto client = clients_.insert(clients_.end(), Client{std::move(socket), nullptr, nullptr});
+  const auto client = clients_.insert(clients_.end(), Client{std::move(socket), {}, nullptr, nullptr});
   client->watch =
       std::make_unique<FdWatch>(loop_, client->socket.get(), [this, client](bool, bool) { read_line(client); });
   client->watch->want(true, false);
@@ -44,29 +44,24 @@ void HostDoor::accept(Fd socket) {
   client->patience->start(kConnectLineTimeout);
 }
 
-// Takes exactly the line from the socket: what follows it is the guest's.
+// Byte by byte, so that exactly the line is taken: what follows it is the guest's.
 void HostDoor::read_line(std::list<Client>::iterator client) {
-  std::array<char, kMaxConnectLineBytes> bytes;
-  const ssize_t seen = ::recv(client->socket.get(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (seen < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  const std::string_view text(bytes.data(), seen > 0 ? static_cast<size_t>(seen) : 0);
-  const size_t newline = text.find('\n');
-  if (newline == std::string_view::npos && seen > 0 && text.size() < bytes.size()) {
-    // Not whole yet. What is there stays readable, so look again only when the low-water mark has been passed.
-    const int more = static_cast<int>(text.size()) + 1;
-    ::setsockopt(client->socket.get(), SOL_SOCKET, SO_RCVLOWAT, &more, sizeof more);
-    return;
+  std::string& line = client->line;
+  while (line.size() < kMaxConnectLineBytes && !line.ends_with('\n')) {
+    char byte = 0;
+    const ssize_t got = ::recv(client->socket.get(), &byte, 1, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got <= 0) {
+      clients_.erase(client);
+      return;
+    }
+    line += byte;
   }
-  const auto port = parse_connect_line(text.substr(0, newline == std::string_view::npos ? newline : newline + 1));
-  Fd socket;
-  if (port &&
-      ::recv(client->socket.get(), bytes.data(), newline + 1, MSG_DONTWAIT) == static_cast<ssize_t>(newline + 1)) {
-    socket = std::move(client->socket);
-  } else if (seen > 0) {
-    log::warn("a client of the host socket was refused: {}", port ? "read failed" : port.error().message());
-  }
+  const auto port = parse_connect_line(line);
+  if (!port) log::warn("a client of the host socket was refused: {}", port.error().message());
+  Fd socket = std::move(client->socket);
   clients_.erase(client);
-  if (socket) on_connect_(*port, std::move(socket));
+  if (port) on_connect_(*port, std::move(socket));
 }
 
 }  // namespace gatehouse::bridge
