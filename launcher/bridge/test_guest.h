@@ -72,11 +72,12 @@ class TestGuest {
     bool event_index = true;
   };
   static constexpr uint16_t kPort = 1000;
+  static constexpr size_t kRamBytes = size_t{16} << 20;
 
   TestGuest() : TestGuest(Shape()) {}
   explicit TestGuest(const Shape& shape)
       : shape_(shape),
-        ram_(16 << 20),
+        ram_(kRamBytes),
         receive_(ram_, shape.queue_size, shape.event_index),
         transmit_(ram_, shape.queue_size, shape.event_index),
         buffers_(ram_.allocate(shape.queue_size / 2 * (kPacketHeaderBytes + shape.receive_payload))),
@@ -144,7 +145,7 @@ class TestGuest {
     free_.pop_front();
     const uint64_t at = packets_ + slot * kSlotBytes;
     write_packet_header(header, ram_.at(at));
-    std::memcpy(ram_.at(at + kPacketHeaderBytes), payload.data(), payload.size());
+    payload.copy(ram_.at(at + kPacketHeaderBytes), payload.size());
     const auto head = static_cast<uint16_t>(slot * 2);
     const bool more = !payload.empty();
     transmit_.descriptor(head) = {at, kPacketHeaderBytes, more ? kNext : uint16_t{0}, static_cast<uint16_t>(head + 1)};
