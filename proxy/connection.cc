@@ -56,8 +56,8 @@ void Connection::commit(audit::Event event, OnCommitted on_committed) {
       });
 }
 
-void Connection::open(const Target& target, bool fresh, OnOpened on_opened) {
-  opening_ = gate_.upstreams.open(target, fresh, [this, on_opened = std::move(on_opened)](Opened opened) {
+void Connection::open(const Target& target, OnOpened on_opened) {
+  opening_ = gate_.upstreams.open(target, [this, on_opened = std::move(on_opened)](Opened opened) {
     // The attempt that calls is destroyed last, after what it calls.
     const auto finished = std::move(opening_);
     on_opened(std::move(opened));

@@ -40,8 +40,9 @@ class Connection final : private Outside {
   void find_name(const IpAddress& address, OnName on_name) override;
   void commit(audit::Event event, OnCommitted on_committed) override;
   void note(audit::Event event) override { gate_.audit.append(std::move(event)); }
-  void open(const Target& target, bool fresh, OnOpened on_opened) override;
+  void open(const Target& target, OnOpened on_opened) override;
   void abandon_open() override { opening_.reset(); }
+  std::unique_ptr<Upstream> take(const Target& target) override { return gate_.upstreams.take(target); }
   void keep(const Target& target, std::unique_ptr<Upstream> upstream) override;
 
   const Gate& gate_;

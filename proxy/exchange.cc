@@ -35,7 +35,7 @@ bool is_idempotent(std::string_view method) {
 Exchange::Exchange(Outside& outside, ExchangeOwner& owner, const policy::Policy& policy, const Origin& origin)
     : outside_(outside), owner_(owner), policy_(policy), origin_(origin), began_(steady_clock::now()) {
   event_.event_id = make_uuid();
-  event_.trace_id = make_uuid();
+  event_.trace_id = event_.event_id;
   event_.channel = channel_of(origin);
   event_.address = origin.address;
   event_.host = origin.name.value_or("");
@@ -84,11 +84,13 @@ void Exchange::on_recorded(const Result<void>& committed) {
     return;
   }
   recorded_ = true;
-  open(false);
+  upstream_ = outside_.take(target_);
+  if (upstream_ != nullptr) return forward();
+  open();
 }
 
-void Exchange::open(bool fresh) {
-  outside_.open(target_, fresh, [this, alive = std::weak_ptr(alive_)](Opened opened) {
+void Exchange::open() {
+  outside_.open(target_, [this, alive = std::weak_ptr(alive_)](Opened opened) {
     if (!alive.expired()) on_opened(std::move(opened));
   });
 }
@@ -242,7 +244,7 @@ void Exchange::upstream_lost(const std::string& reason) {
   retried_ = true;
   upstream_.reset();
   owner_.want_request(false);
-  open(true);
+  open();
 }
 
 // A kept connection may be closed by its other end at any time. What may have been acted upon is not sent twice (RFC

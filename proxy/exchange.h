@@ -67,7 +67,7 @@ class Exchange final : private UpstreamListener {
  private:
   void record(Decision decision, int refusal_status);
   void on_recorded(const Result<void>& committed);
-  void open(bool fresh);
+  void open();
   void on_opened(Opened opened);
   void forward();
   void on_upstream_bytes(std::string_view bytes) override;

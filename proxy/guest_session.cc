@@ -73,13 +73,13 @@ void GuestSession::process() {
     }
   }
   compact();
-  if (state_ == State::exchanging && request_done_ && !wants_bytes()) outside_.read(false);
+  if (!wants_bytes()) outside_.read(false);
 }
 
-// While an exchange runs its guest is read on, within limits, so that a broken connection is noticed.
+// While an exchange waits or runs its guest is read on, within limits, so that a broken connection is noticed.
 bool GuestSession::wants_bytes() const {
   if (state_ != State::exchanging) return state_ != State::naming && state_ != State::closed;
-  return request_wanted_ && (!request_done_ || input_.size() <= kMaxPipelinedBytes);
+  return input_.size() <= kMaxAheadBytes;
 }
 
 void GuestSession::compact() {
@@ -238,7 +238,6 @@ void GuestSession::start_tunnel() {
 void GuestSession::begin_exchange() {
   state_ = State::exchanging;
   judged_one_ = true;
-  outside_.read(false);
   exchange_ = std::make_unique<Exchange>(outside_, static_cast<ExchangeOwner&>(*this), policy_, origin_);
 }
 
@@ -277,8 +276,9 @@ bool GuestSession::feed_exchange() {
 
 void GuestSession::want_request(bool wanted) {
   request_wanted_ = wanted;
-  outside_.read(wanted);
-  if (wanted) process();
+  if (!wanted) return;
+  process();
+  if (wants_bytes()) outside_.read(true);
 }
 
 void GuestSession::exchange_over(bool keep_alive) {

@@ -26,8 +26,8 @@ inline constexpr std::chrono::seconds kHandshakeTimeout{30};
 inline constexpr std::chrono::seconds kHeadTimeout{30};
 inline constexpr std::chrono::seconds kKeepAliveTimeout{120};
 inline constexpr std::chrono::seconds kLingerTimeout{5};
-inline constexpr size_t kMaxLingerBytes = 1 << 20;       // discarded, so that a guest still sending reads its answer
-inline constexpr size_t kMaxPipelinedBytes = 64 * 1024;  // of further requests while one is under way
+inline constexpr size_t kMaxLingerBytes = 1 << 20;   // discarded, so that a guest still sending reads its answer
+inline constexpr size_t kMaxAheadBytes = 64 * 1024;  // read and not looked at while an exchange cannot take more
 
 class GuestSession final : private ExchangeOwner {
  public:

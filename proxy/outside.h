@@ -43,7 +43,7 @@ class Upstream {
   virtual void set_listener(UpstreamListener* listener) = 0;  // null: nobody
   virtual void send(std::string_view bytes) = 0;              // never calls back from within
   virtual size_t queued() const = 0;
-  virtual void read(bool wanted) = 0;              // initially not
+  virtual void read(bool wanted) = 0;              // initially not; a kept connection is already read
   virtual const std::string& address() const = 0;  // "93.184.216.34:443"
   virtual bool reused() const = 0;                 // has carried an exchange before
 };
@@ -81,11 +81,13 @@ class Outside {
   using OnCommitted = std::function<void(Result<void>)>;
   virtual void commit(audit::Event event, OnCommitted on_committed) = 0;
   virtual void note(audit::Event event) = 0;  // a row nobody waits for
-  // Resolves, checks and dials; `fresh` takes no kept connection. One at a time: a second call abandons the first.
+  // Resolves, checks and dials. One at a time: a second call abandons the first.
   using OnOpened = std::function<void(Opened)>;
-  virtual void open(const Target& target, bool fresh, OnOpened on_opened) = 0;
+  virtual void open(const Target& target, OnOpened on_opened) = 0;
   virtual void abandon_open() = 0;
-  // Gives back a connection on which an exchange has ended well, to be reused.
+  // A connection to `target` that was kept, or null.
+  virtual std::unique_ptr<Upstream> take(const Target& target) = 0;
+  // Gives back a connection on which an exchange has ended well, to be taken again.
   virtual void keep(const Target& target, std::unique_ptr<Upstream> upstream) = 0;
 };
 

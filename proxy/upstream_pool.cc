@@ -40,24 +40,6 @@ class UpstreamPool::Idle final : public UpstreamListener {
   bool useless = false;
 };
 
-// A connection that was at hand.
-class UpstreamPool::Kept final : public Opening {
- public:
-  Kept(Loop& loop, std::unique_ptr<Upstream> upstream, OnOpened on_opened)
-      : upstream_(std::move(upstream)), on_opened_(std::move(on_opened)) {
-    loop.post([this, alive = std::weak_ptr(alive_)] {
-      if (alive.expired()) return;
-      const auto on_done = std::move(on_opened_);
-      on_done(std::move(upstream_));
-    });
-  }
-
- private:
-  std::unique_ptr<Upstream> upstream_;
-  OnOpened on_opened_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-};
-
 // A new connection: look-up, verdicts on the addresses, connecting to one after another, TLS.
 class UpstreamPool::Dialling final : public Opening {
  public:
@@ -167,10 +149,7 @@ UpstreamPool::UpstreamPool(Loop& loop, const policy::Policy& policy, TlsClientCo
 
 UpstreamPool::~UpstreamPool() = default;
 
-std::unique_ptr<Opening> UpstreamPool::open(const Target& target, bool fresh, OnOpened on_opened) {
-  if (!fresh) {
-    if (auto kept = take(target)) return std::make_unique<Kept>(loop_, std::move(kept), std::move(on_opened));
-  }
+std::unique_ptr<Opening> UpstreamPool::open(const Target& target, OnOpened on_opened) {
   return std::make_unique<Dialling>(*this, target, std::move(on_opened));
 }
 
@@ -184,7 +163,6 @@ std::unique_ptr<Upstream> UpstreamPool::take(const Target& target) {
       auto upstream = std::move(it->upstream);
       idle_.erase(it);
       upstream->set_listener(nullptr);
-      upstream->read(false);
       return upstream;
     }
     ++it;

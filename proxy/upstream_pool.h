@@ -33,10 +33,13 @@ class UpstreamPool {
   UpstreamPool(Loop& loop, const policy::Policy& policy, TlsClientContext& tls);
   ~UpstreamPool();
 
-  // A kept connection to `target` unless `fresh`, or a new one. The host is looked up (or taken from the policy's
+  // A new connection. The host is looked up (or taken from the policy's
   // `resolve`), every address it has is judged, and the first that answers is used: one refused address refuses them
   // all. `on_opened` is never called from within.
-  std::unique_ptr<Opening> open(const Target& target, bool fresh, OnOpened on_opened);
+  std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened);
+
+  // A kept connection to `target`, or null.
+  std::unique_ptr<Upstream> take(const Target& target);
 
   // Keeps a connection from open() for further requests to `target`.
   void keep(const Target& target, std::unique_ptr<Upstream> upstream);
@@ -45,10 +48,8 @@ class UpstreamPool {
 
  private:
   class Idle;
-  class Kept;
   class Dialling;
 
-  std::unique_ptr<Upstream> take(const Target& target);
   void forget_expired();
 
   Loop& loop_;
