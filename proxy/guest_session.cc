@@ -32,7 +32,7 @@ void GuestSession::start() {
 }
 
 void GuestSession::on_bytes(std::string_view bytes) {
-  if (state_ == State::closed) return;
+  if (state_ == State::closed || state_ == State::refused) return;
   if (state_ == State::lingering) {
     lingered_ += bytes.size();
     if (lingered_ > kMaxLingerBytes) close(true);
@@ -66,6 +66,7 @@ void GuestSession::process() {
         more = false;
         break;
       case State::lingering:
+      case State::refused:
       case State::closed:
         input_.clear();
         consumed_ = 0;
@@ -78,7 +79,8 @@ void GuestSession::process() {
 
 // While an exchange waits or runs its guest is read on, within limits, so that a broken connection is noticed.
 bool GuestSession::wants_bytes() const {
-  if (state_ != State::exchanging) return state_ != State::naming && state_ != State::closed;
+  if (state_ != State::exchanging)
+    return state_ != State::naming && state_ != State::refused && state_ != State::closed;
   return input_.size() <= kMaxAheadBytes;
 }
 
@@ -301,7 +303,7 @@ void GuestSession::send_plain(std::string_view bytes) {
 }
 
 void GuestSession::on_end() {
-  if (state_ == State::closed) return;
+  if (state_ == State::closed || state_ == State::refused) return;
   guest_ended_ = true;
   if (state_ == State::proxy_header) {
     if (proxy_header_.empty()) return close(false);
@@ -312,7 +314,7 @@ void GuestSession::on_end() {
 }
 
 void GuestSession::on_error(const Error& error) {
-  if (state_ == State::closed) return;
+  if (state_ == State::closed || state_ == State::refused) return;
   if (exchange_) exchange_->abort("the connection to the guest failed: " + error.message());
   if (!judged_one_ && state_ != State::proxy_header) {
     return refuse_connection("protocol.silent", "the connection failed before it sent a request: " + error.message());
@@ -348,6 +350,7 @@ void GuestSession::on_deadline() {
     case State::exchanging:
       return exchange_->on_deadline();
     case State::lingering:
+    case State::refused:
     case State::closed:
       return close(false);
   }
@@ -364,8 +367,10 @@ void GuestSession::refuse_connection(std::string_view rule, std::string_view rea
   event.port = origin_.port;
   event.sni = origin_.sni;
   if (origin_.fault) event.detail = reason;
-  outside_.note(std::move(event));
-  close(false);
+  state_ = State::refused;
+  outside_.read(false);
+  outside_.set_deadline(kLingerTimeout);
+  outside_.commit(std::move(event), [this](const Result<void>&) { close(false); });
 }
 
 void GuestSession::end_output() {

@@ -45,7 +45,7 @@ class GuestSession final : private ExchangeOwner {
   void on_deadline();
 
  private:
-  enum class State { proxy_header, naming, sensing, request, exchanging, lingering, closed };
+  enum class State { proxy_header, naming, sensing, request, exchanging, lingering, refused, closed };
 
   void process();
   bool read_proxy_header();
@@ -68,7 +68,7 @@ class GuestSession final : private ExchangeOwner {
 
   void receive_tls(std::string_view bytes);
   void refuse_request(const Refusal& refusal);
-  // Ends a connection that came to no request: one row, then closed.
+  // Ends a connection that came to no request: one row, and closed once that is committed.
   void refuse_connection(std::string_view rule, std::string_view reason);
   void end_output();
   void close(bool reset);

@@ -228,6 +228,8 @@ TEST_F(GuestSessionTest, NamesWhatEndedAConnectionWithoutARequest) {
     ASSERT_EQ(world_.rows.size(), 1U) << rule;
     EXPECT_EQ(world_.rows[0].decision.rule_id, rule);
     EXPECT_EQ(world_.rows[0].port, 22);
+    EXPECT_NE(world_.log.back(), "close");  // not before the row is there
+    world_.answer_commit();
     EXPECT_EQ(world_.log.back(), "close");
   }
 }

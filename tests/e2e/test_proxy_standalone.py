@@ -129,6 +129,8 @@ class Explicit(ProxyTest):
         body.write_bytes(b"x" * 3_000_000)
         status, body = self.gates.curl("https://api.demo.test/created", "--data-binary", f"@{body}")
         self.assertEqual((status, body.strip()), (201, "created"))
+        # nginx logs it once it has done with the rest of the body.
+        wait_until(lambda: len(self.upstream.requests()) > self.seen, 20, "the upstream's own log")
 
     def test_what_no_rule_allows_never_leaves(self):
         status, body = self.gates.curl("https://evil.example.com/steal")
