@@ -36,13 +36,14 @@ class Gates:
     def start_proxy(self) -> None:
         self.start("gatehouse-proxy", "--listen", f"tcp:127.0.0.1:{self.port}", "--listen", f"unix:{self.transparent}",
                    "--ca-cert-out", str(self.ca), *self.options)
-        wait_until(lambda: self._accepts(("127.0.0.1", self.port)), 20, "gatehouse-proxy")
+        # The port is bound before the certificate is written.
+        wait_until(lambda: self._accepts(("127.0.0.1", self.port)) and self.ca.exists(), 20, "gatehouse-proxy")
 
     def start(self, binary: str, *options: str) -> None:
         log = open(self.directory / f"{binary}.log", "ab")
         self.processes[binary] = subprocess.Popen(
             [str(BIN / binary), "--policy", str(self.policy), "--audit", str(self.audit), "--session", "test", *options],
-            stdout=log, stderr=log)
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
 
     def _accepts(self, address) -> bool:

@@ -68,6 +68,7 @@ class Upstream:
         self.tls, self.plain, self.status = free_port(), free_port(), free_port()
         self.ca = directory / "ca.pem"
         (directory / "files").mkdir(parents=True, exist_ok=True)
+        self._own_connections = 1  # the one of _answers()
         self._make_certificates()
         config = directory / "nginx.conf"
         config.write_text(NGINX.format(dir=directory, names=" ".join(names), tls=self.tls, plain=self.plain,
@@ -97,18 +98,22 @@ class Upstream:
             return False
 
     def requests(self) -> list[str]:
-        """What has been asked for, in order: "host METHOD /path STATUS bytes"."""
+        """What has been asked for until now, in order: "host METHOD /path STATUS bytes"."""
+        # nginx logs a request a moment after it has answered it; its one worker takes them in turn.
+        self._own_connections += 1
+        mark = f"/mark/{self._own_connections} "
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.plain}{mark.strip()}", timeout=5):
+            pass
         log = self.directory / "access.log"
-        return log.read_text().splitlines() if log.exists() else []
+        wait_until(lambda: mark in log.read_text(), 5, "nginx's log")
+        return [line for line in log.read_text().splitlines() if "/mark/" not in line]
 
     def connections(self) -> int:
-        """How many connections this upstream has ever accepted, those of this question left out."""
+        """How many connections this upstream has ever accepted, our own left out."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.status}/", timeout=5) as answer:
             accepted = int(re.search(r"^ (\d+)", answer.read().decode(), re.M).group(1))
-        self._questions = getattr(self, "_questions", 0) + 1
-        return accepted - self._questions - self._probes
-
-    _probes = 1  # _answers() connected once
+        self._own_connections += 1
+        return accepted - self._own_connections
 
     def close(self) -> None:
         self.process.terminate()
