@@ -8,6 +8,8 @@
 
 #include "common/base/fd.h"
 #include "common/base/options.h"
+#include "common/ipc/agent_protocol.h"
+#include "common/ipc/frame.h"
 #include "common/tls/ca.h"
 #include "launcher/command.h"
 #include "launcher/images.h"
@@ -84,6 +86,12 @@ Result<SessionSettings> read_words(const RunWords& words) {
     settings.upstream_ca = std::move(*path);
   }
   settings.command = words.command;
+  const size_t bytes = ipc::encode(ipc::Exec{settings.command, settings.environment, "", std::nullopt}).size();
+  if (bytes > ipc::kMaxFramePayloadBytes) {
+    return fail(
+        "command and environment are {} bytes, over the limit of {}: pass a file through standard input instead", bytes,
+        ipc::kMaxFramePayloadBytes);
+  }
   return settings;
 }
 

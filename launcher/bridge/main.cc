@@ -12,7 +12,6 @@ int main(int argc, char** argv) {
 
   auto sockets = bridge::take_sockets(options);
   if (!sockets) return report(sockets.error(), kExitUsage);
-  if (auto ok = bridge::raise_descriptor_limit(); !ok) return report(ok.error(), kExitFailed);
 
   std::unique_ptr<audit::AuditLog> audit;
   if (!options.gate.audit.empty()) {
@@ -23,6 +22,7 @@ int main(int argc, char** argv) {
 
   Loop loop;
   bridge::Server server(loop, audit.get(), options.ports, options.guest_cid);
+  if (auto ok = bridge::give_up_the_rest(options); !ok) return report(ok.error(), kExitFailed);
   server.start(std::move(sockets->vhost), std::move(sockets->host));
   return loop.run_until_signal();
 }

@@ -1,10 +1,10 @@
 #include "launcher/bridge/options.h"
 
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <limits>
 
+#include "common/base/confine.h"
 #include "common/net/endpoint.h"
 #include "launcher/bridge/muxer.h"
 
@@ -12,7 +12,7 @@ namespace gatehouse::bridge {
 
 namespace {
 
-constexpr rlim_t kNeededDescriptors = kMaxConnections + 64;
+constexpr size_t kNeededDescriptors = kMaxConnections + 64;
 
 // CID 0 to 2 are reserved, and the device's CID is 32 bits wide with the upper half zero (virtio 1.2 section 5.10.4).
 constexpr uint64_t kLastGuestCid = std::numeric_limits<uint32_t>::max() - 1;
@@ -82,13 +82,12 @@ Result<ListeningSockets> take_sockets(const Options& options) {
   return sockets;
 }
 
-Result<void> raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno("RLIMIT_NOFILE");
-  if (limit.rlim_cur >= kNeededDescriptors) return {};
-  limit.rlim_cur = std::min(limit.rlim_max, kNeededDescriptors);
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno("RLIMIT_NOFILE");
-  return {};
+Result<void> give_up_the_rest(const Options& options) {
+  Confinement needs{.outbound = Outbound::unix_sockets, .max_open_files = kNeededDescriptors};
+  if (!options.gate.audit.empty()) {
+    needs.write_paths = {std::filesystem::absolute(options.gate.audit).parent_path().string()};
+  }
+  return confine(needs);
 }
 
 }  // namespace gatehouse::bridge

@@ -31,7 +31,7 @@ struct ListeningSockets {
 // name, or no socket for QEMU is an error.
 Result<ListeningSockets> take_sockets(const Options& options);
 
-// Lets the process open as many descriptors as it may: each connection needs one.
-Result<void> raise_descriptor_limit();
+// Takes from the process all but its open sockets, new Unix sockets (one for each connection) and the audit log's folder.
+Result<void> give_up_the_rest(const Options& options);
 
 }  // namespace gatehouse::bridge

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -87,14 +88,19 @@ class Session(HouseTest):
         wait_until(lambda: not any(self.house.pids("killed", part) for part in parts), 10, "the house to be empty")
         self.assertEqual(self.run_command("killed", "true").returncode, 0)
 
-    def test_no_secret_of_the_session_is_in_a_childs_arguments_or_environment(self):
-        shell = Shell(self.house, *self.options, "--name", "secrets")
+    def test_a_child_has_neither_secrets_in_view_nor_more_rights_than_it_needs(self):
+        shell = Shell(self.house, *self.options, "--name", "confined")
         self.addCleanup(shell.close)
         for part in ["gatehouse-proxy", "gatehouse-dns", "gatehouse-bridge", "qemu-system-x86_64"]:
-            for pid in self.house.pids("secrets", part):
+            with self.subTest(part):
+                (pid,) = self.house.pids("confined", part)
                 for file in ["cmdline", "environ"]:
-                    with open(f"/proc/{pid}/{file}", "rb") as stream:
-                        self.assertNotIn(b"PRIVATE KEY", stream.read())
+                    self.assertNotIn(b"PRIVATE KEY", pathlib.Path(f"/proc/{pid}/{file}").read_bytes())
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
+                self.assertRegex(status, r"Seccomp:\s+2")
+                self.assertRegex(status, r"NoNewPrivs:\s+1")
+                self.assertRegex(status, r"CapEff:\s+0+\n")
+                self.assertRegex(pathlib.Path(f"/proc/{pid}/limits").read_text(), r"Max core file size\s+0\s+0")
 
     def test_refuses_what_it_cannot_read(self):
         broken = self.house.directory / "broken.json"
@@ -111,6 +117,11 @@ class Session(HouseTest):
                 done = self.house.gatehouse("run", *options, "--", "true")
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertIn(words, done.stderr)
+
+    def test_refuses_a_command_too_long_for_the_agent(self):
+        done = self.house.gatehouse("run", "--", "true", *["x" * 100_000] * 12)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("over the limit of 1048576", done.stderr)
 
     def test_keeps_binary_input_and_output_intact(self):
         blob = os.urandom(300_000)
