@@ -110,6 +110,17 @@ SocketAddress socket_address(const IpAddress& address, uint16_t port) {
   return result;
 }
 
+SocketAddress socket_address(const Endpoint& endpoint) {
+  if (endpoint.kind != Endpoint::Kind::unix_stream) return socket_address(endpoint.address, endpoint.port);
+  SocketAddress result;
+  auto* un = reinterpret_cast<sockaddr_un*>(&result.storage);
+  un->sun_family = AF_UNIX;
+  if (endpoint.path.size() >= sizeof un->sun_path) return result;
+  std::memcpy(un->sun_path, endpoint.path.data(), endpoint.path.size());
+  result.length = sizeof *un;
+  return result;
+}
+
 std::string local_address(int fd) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
@@ -141,25 +152,15 @@ std::string local_address(int fd) {
 Result<Fd> open_socket(const Endpoint& endpoint) {
   const bool stream = endpoint.kind != Endpoint::Kind::udp;
   const int type = (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  Fd fd;
   if (endpoint.kind == Endpoint::Kind::unix_stream) {
     if (auto ok = remove_stale_socket(endpoint.path); !ok) return failed(ok);
-    fd = Fd(::socket(AF_UNIX, type, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (endpoint.path.size() >= sizeof address.sun_path) return fail("{}: socket path too long", endpoint.path);
-    std::memcpy(address.sun_path, endpoint.path.data(), endpoint.path.size());
-    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-      return fail_errno("cannot listen on {}", endpoint.to_string());
-    }
-  } else {
-    fd = Fd(::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6, type, 0));
-    const int on = 1;
-    if (stream && fd) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const auto address = socket_address(endpoint.address, endpoint.port);
-    if (!fd || ::bind(fd.get(), address.get(), address.length) != 0) {
-      return fail_errno("cannot listen on {}", endpoint.to_string());
-    }
+  }
+  const auto address = socket_address(endpoint);
+  Fd fd(::socket(address.storage.ss_family, type, 0));
+  const int on = 1;
+  if (stream && fd) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!fd || ::bind(fd.get(), address.get(), address.length) != 0) {
+    return fail_errno("cannot listen on {}", endpoint.to_string());
   }
   if (stream && ::listen(fd.get(), kBacklog) != 0) return fail_errno("cannot listen on {}", endpoint.to_string());
   return fd;

@@ -35,6 +35,8 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 SocketAddress socket_address(const IpAddress& address, uint16_t port);
+// A path too long for a sockaddr_un gives length 0, which bind(2) and connect(2) refuse.
+SocketAddress socket_address(const Endpoint& endpoint);
 
 // A bound, non-blocking, close-on-exec socket; stream sockets also listen. A stale Unix socket file is replaced.
 Result<Fd> open_socket(const Endpoint& endpoint);

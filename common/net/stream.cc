@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -206,28 +205,19 @@ namespace {
 
 class SocketConnecting final : public Connecting {
  public:
-  SocketConnecting(Loop& loop, const Endpoint& endpoint, OnDone on_done)
-      : loop_(loop), to_(endpoint.to_string()), on_done_(std::move(on_done)), alive_(std::make_shared<bool>(true)) {
-    const bool unix_stream = endpoint.kind == Endpoint::Kind::unix_stream;
-    const int family = unix_stream ? AF_UNIX : endpoint.address.is_v4() ? AF_INET : AF_INET6;
-    socket_ = Fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    int status = -1;
-    if (unix_stream) {
-      sockaddr_un address{};
-      address.sun_family = AF_UNIX;
-      endpoint.path.copy(address.sun_path, sizeof address.sun_path - 1);
-      status = ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    } else {
-      const auto address = socket_address(endpoint.address, endpoint.port);
-      status = ::connect(socket_.get(), address.get(), address.length);
-    }
+  SocketConnecting(Loop& loop, const SocketAddress& to, std::string name, OnDone on_done)
+      : loop_(loop),
+        name_(std::move(name)),
+        on_done_(std::move(on_done)),
+        socket_(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+        alive_(std::make_shared<bool>(true)) {
+    const int status = ::connect(socket_.get(), to.get(), to.length);
     if (status != 0 && errno == EINPROGRESS) {
       watch_ = std::make_unique<FdWatch>(loop, socket_.get(), [this](bool, bool) { finish(pending_error()); });
       watch_->want(false, true);
       return;
     }
-    const int error = status == 0 ? 0 : errno;
-    loop.post([this, error, alive = std::weak_ptr<bool>(alive_)] {
+    loop.post([this, error = status == 0 ? 0 : errno, alive = std::weak_ptr<bool>(alive_)] {
       if (!alive.expired()) finish(error);
     });
   }
@@ -244,15 +234,14 @@ class SocketConnecting final : public Connecting {
     watch_.reset();
     const auto on_done = std::move(on_done_);
     if (error != 0) {
-      errno = error;
-      on_done(fail_errno("connect {}", to_));
+      on_done(fail_errno_message(error, fmt::format("connect {}", name_)));
       return;
     }
     on_done(Stream::adopt(loop_, std::move(socket_)));
   }
 
   Loop& loop_;
-  std::string to_;
+  std::string name_;
   OnDone on_done_;
   Fd socket_;
   std::unique_ptr<FdWatch> watch_;
@@ -330,7 +319,12 @@ class AddressLookup final : public Resolving {
 }  // namespace
 
 std::unique_ptr<Connecting> connect_stream(Loop& loop, const Endpoint& endpoint, Connecting::OnDone on_done) {
-  return std::make_unique<SocketConnecting>(loop, endpoint, std::move(on_done));
+  return connect_stream(loop, socket_address(endpoint), endpoint.to_string(), std::move(on_done));
+}
+
+std::unique_ptr<Connecting> connect_stream(Loop& loop, const SocketAddress& to, std::string name,
+                                           Connecting::OnDone on_done) {
+  return std::make_unique<SocketConnecting>(loop, to, std::move(name), std::move(on_done));
 }
 
 std::unique_ptr<Resolving> resolve(Loop& loop, const std::string& host, Resolving::OnDone on_done) {

@@ -96,6 +96,9 @@ class Connecting {
 };
 // `endpoint` is tcp or unix_stream. The callback never runs from within this call.
 std::unique_ptr<Connecting> connect_stream(Loop& loop, const Endpoint& endpoint, Connecting::OnDone on_done);
+// The same for an address of any family; `name` stands in the error.
+std::unique_ptr<Connecting> connect_stream(Loop& loop, const SocketAddress& to, std::string name,
+                                           Connecting::OnDone on_done);
 
 // A getaddrinfo look-up under way, on libuv's thread pool; destroying it abandons it.
 class Resolving {

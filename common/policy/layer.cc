@@ -160,6 +160,9 @@ class LayerReader {
   Result<std::vector<HostTerm>> read_hosts(const JsonNode& node, std::string_view key) const;
   Result<std::string> read_id(const JsonNode& rule) const;
   Result<std::string> read_reason(const JsonNode& rule) const;
+  template <class Rule>
+  Result<void> read_rule_start(const JsonNode& node, std::string_view hosts_key, Rule& rule,
+                               std::vector<HostTerm>& hosts) const;
   Result<Schemes> read_schemes(const JsonNode& node) const;
   Result<std::vector<uint16_t>> read_ports(const JsonNode& node) const;
   Result<HttpRule> read_http_rule(const JsonNode& node) const;
@@ -237,12 +240,11 @@ Result<std::vector<uint16_t>> LayerReader::read_ports(const JsonNode& node) cons
   });
 }
 
-Result<HttpRule> LayerReader::read_http_rule(const JsonNode& node) const {
-  if (auto ok = expect_kind(node, Kind::object, "http", "a list of objects"); !ok) return failed(ok);
-  if (auto ok = check_keys(node, kHttpKeys, false); !ok) return failed(ok);
-  HttpRule rule;
+// What every kind of rule has: place, id, action and the hosts it speaks of.
+template <class Rule>
+Result<void> LayerReader::read_rule_start(const JsonNode& node, std::string_view hosts_key, Rule& rule,
+                                          std::vector<HostTerm>& hosts) const {
   rule.place = place_of(node);
-
   auto id = read_id(node);
   if (!id) return failed(id);
   rule.id = std::move(*id);
@@ -251,11 +253,19 @@ Result<HttpRule> LayerReader::read_http_rule(const JsonNode& node) const {
   const auto action = action_of(**action_node, "action");
   if (!action) return failed(action);
   rule.action = *action;
-  const auto hosts_node = required(node, "hosts");
+  const auto hosts_node = required(node, hosts_key);
   if (!hosts_node) return failed(hosts_node);
-  auto hosts = read_hosts(**hosts_node, "hosts");
-  if (!hosts) return failed(hosts);
-  rule.hosts = std::move(*hosts);
+  auto read = read_hosts(**hosts_node, hosts_key);
+  if (!read) return failed(read);
+  hosts = std::move(*read);
+  return {};
+}
+
+Result<HttpRule> LayerReader::read_http_rule(const JsonNode& node) const {
+  if (auto ok = expect_kind(node, Kind::object, "http", "a list of objects"); !ok) return failed(ok);
+  if (auto ok = check_keys(node, kHttpKeys, false); !ok) return failed(ok);
+  HttpRule rule;
+  if (auto ok = read_rule_start(node, "hosts", rule, rule.hosts); !ok) return failed(ok);
 
   if (const JsonNode* schemes_node = node.find("schemes")) {
     const auto schemes = read_schemes(*schemes_node);
@@ -291,21 +301,7 @@ Result<DnsRule> LayerReader::read_dns_rule(const JsonNode& node) const {
   if (auto ok = expect_kind(node, Kind::object, "dns", "a list of objects"); !ok) return failed(ok);
   if (auto ok = check_keys(node, kDnsKeys, false); !ok) return failed(ok);
   DnsRule rule;
-  rule.place = place_of(node);
-
-  auto id = read_id(node);
-  if (!id) return failed(id);
-  rule.id = std::move(*id);
-  const auto action_node = required(node, "action");
-  if (!action_node) return failed(action_node);
-  const auto action = action_of(**action_node, "action");
-  if (!action) return failed(action);
-  rule.action = *action;
-  const auto names_node = required(node, "names");
-  if (!names_node) return failed(names_node);
-  auto names = read_hosts(**names_node, "names");
-  if (!names) return failed(names);
-  rule.names = std::move(*names);
+  if (auto ok = read_rule_start(node, "names", rule, rule.names); !ok) return failed(ok);
 
   if (const JsonNode* types_node = node.find("types")) {
     auto types = parsed_strings<std::string>(*types_node, "types", [](const std::string& text) -> Result<std::string> {

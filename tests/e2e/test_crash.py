@@ -1,4 +1,4 @@
-"""Gates die by SIGKILL under load: nothing the upstream has seen may be without its committed row."""
+"""Gates die by SIGKILL under load, ten times each: nothing the upstream has seen may be without its committed row."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ class Crash(HouseTest):
         shell = Shell(self.house, "--policy", policy, "--name", "crash", "--upstream-ca", str(self.upstream.ca))
         self.addCleanup(shell.close)
         shell.run(LOAD)
-        for turn in range(10):
+        for turn in range(20):
             gate = ["gatehouse-proxy", "gatehouse-dns"][turn % 2]
             with self.subTest(f"{gate}, kill {turn + 1}"):
                 seen = len(self.upstream.requests())
@@ -60,7 +60,7 @@ class Crash(HouseTest):
         self.assertGreater(len(seen), 100)
         self.assertEqual(seen - logged, set())
         crashes = self.rows("crash", table="process_events", phase="crash")
-        self.assertEqual(len(crashes), 10)
+        self.assertEqual(len(crashes), 20)
         verified = self.house.gatehouse("audit", "verify", "crash")
         self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
 
