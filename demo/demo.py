@@ -1,5 +1,6 @@
 """Boots a guest, lets demo/agent.sh loose in it, prints the audit table, and checks every verdict."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def rules(upstream: Upstream) -> dict:
 def main() -> int:
     began = time.monotonic()
     house = House()
+    house.environment = dict(os.environ)  # the log stays where a user's sessions are: gatehouse audit demo
     upstream = Upstream(house.directory / "upstream", ["api.demo.test", "other.demo.test"])
     try:
         policy = house.policy(rules(upstream), "demo.json")
@@ -64,7 +66,8 @@ def main() -> int:
             print("demo: the audit log does not verify", file=sys.stderr)
         if not wrong:
             print(f"\n{len(EXPECTED)} attempts, {len(allowed)} allowed, all as expected; the upstream saw "
-                  f"{len(upstream.requests())} requests; {time.monotonic() - began:.0f} s")
+                  f"{len(upstream.requests())} requests; {time.monotonic() - began:.0f} s\n"
+                  "Look again: build/release/bin/gatehouse audit demo [--blocked] [--json]")
         return 1 if wrong else 0
     finally:
         upstream.close()
