@@ -138,7 +138,8 @@ Result<void> Session::open_audit() {
   if (!path) return failed(path);
   audit_path_ = std::move(*path);
   if (auto ok = put_aside_old_log(audit_path_); !ok) return failed(ok);
-  auto log = audit::AuditLog::open({audit_path_, settings_.name, "launcher"});
+  auto log = audit::AuditLog::open(
+      {audit_path_, settings_.name, "launcher", audit::kMaxLogBytes + audit::kLauncherReserveBytes});
   if (!log) return failed(log);
   audit_ = std::move(*log);
   audit_->append(audit::ProcessEvent{"session", ::getpid(), "start", ""});

@@ -76,8 +76,17 @@ Result<Appender> Appender::open(const AuditLog::Options& options) {
   auto session = create_or_check_schema(appender.database_, storable_text(options.session));
   if (!session) return failed(session, options.path);
   appender.session_ = std::move(*session);
+  if (auto limited = appender.limit(options.max_bytes); !limited) return failed(limited, options.path);
   if (auto prepared = appender.prepare(); !prepared) return failed(prepared, options.path);
   return appender;
+}
+
+// The limit is this connection's and is not stored in the file. A page that is there already is never refused.
+Result<void> Appender::limit(int64_t max_bytes) {
+  auto page_bytes = database_.query_integer("PRAGMA page_size");
+  if (!page_bytes) return failed(page_bytes);
+  max_bytes_ = max_bytes;
+  return database_.execute(fmt::format("PRAGMA max_page_count={}", std::max<int64_t>(max_bytes / *page_bytes, 1)));
 }
 
 Result<void> Appender::prepare() {
@@ -178,6 +187,10 @@ Result<void> Appender::append_all(std::vector<Row>& rows, std::vector<Result<voi
 std::vector<Result<void>> Appender::append(std::vector<Row>& rows) {
   std::vector<Result<void>> results(rows.size());
   if (auto done = append_all(rows, results); !done) {
+    if (database_.failed_on_room()) {
+      done = fail("{}: the disk is full, or the log has reached its limit of {} bytes", done.error().message(),
+                  max_bytes_);
+    }
     for (auto& result : results) result = failed(done, path_);
   }
   return results;

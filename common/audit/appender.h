@@ -38,6 +38,7 @@ class Appender {
   };
 
   Appender(Fd lock, Database database) : lock_(std::move(lock)), database_(std::move(database)) {}
+  Result<void> limit(int64_t max_bytes);
   Result<void> prepare();
   Result<Head> read_head();
   Result<void> write_head(const Head& head);
@@ -48,6 +49,7 @@ class Appender {
   Database database_;
   std::string path_;
   std::string writer_;
+  int64_t max_bytes_ = 0;
   SessionRow session_;
   std::vector<OpenedFile> files_;
   std::vector<Statement> inserts_;  // in the order of tables()

@@ -137,6 +137,8 @@ bool Database::failed_on_row() const {
   return code == SQLITE_CONSTRAINT || code == SQLITE_TOOBIG;
 }
 
+bool Database::failed_on_room() const { return (sqlite3_errcode(connection_.get()) & 0xff) == SQLITE_FULL; }
+
 bool Database::failed_on_lock() const {
   const int code = sqlite3_errcode(connection_.get()) & 0xff;
   return code == SQLITE_BUSY || code == SQLITE_LOCKED;

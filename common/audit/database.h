@@ -58,6 +58,7 @@ class Database {
   bool failed_on_row() const;
   // Whether the last failure was another process's lock held for longer than kBusyLimit, or one not worth waiting for.
   bool failed_on_lock() const;
+  bool failed_on_room() const;  // no page more: disk full, or max_page_count
 
  private:
   struct Close {

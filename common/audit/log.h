@@ -5,6 +5,7 @@
 // takes its writer's chain up where the last committed row left it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,12 +16,18 @@
 
 namespace gatehouse::audit {
 
+// Nothing bounds how many rows a hostile guest causes (a denial is a row), so the file is bounded: beyond this, rows
+// fail and the gates deny, as on a full disk. The launcher's rows, which the guest does not cause, have room above it.
+inline constexpr int64_t kMaxLogBytes = int64_t{4} << 30;
+inline constexpr int64_t kLauncherReserveBytes = int64_t{16} << 20;
+
 class AuditLog {
  public:
   struct Options {
     std::string path;
     std::string session;
     std::string writer;  // names the chain: "proxy", "dns", "launcher", "bridge"; one live process per name
+    int64_t max_bytes = kMaxLogBytes;  // of the whole file, at least one page; this writer adds nothing above it
   };
   using Committed = std::function<void(Result<void>)>;
 
@@ -34,9 +41,9 @@ class AuditLog {
   AuditLog& operator=(const AuditLog&) = delete;
 
   // Queues one row, from any thread. `committed` is posted to `executor` after the COMMIT, or with an error when the
-  // row could not be written (disk full, file gone): the caller then denies. The writer commits at once when idle and
-  // groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls, but for rows
-  // refused because too many are queued already: those fail at once. `executor` must outlive this log.
+  // row could not be written (disk full, limit reached, file gone): the caller then denies. The writer commits at once
+  // when idle and groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls,
+  // but for rows refused because too many are queued already: those fail at once. `executor` must outlive this log.
   void append(Event event, Executor& executor, Committed committed);
 
   // As above for rows nobody waits for; a failure is logged.

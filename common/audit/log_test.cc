@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "common/audit/reader.h"
 #include "common/audit/test_log.h"
 
 namespace gatehouse::audit {
@@ -228,6 +229,30 @@ TEST_F(AuditLogTest, FailsWhileTheDiskIsFullAndGoesOnWithoutAGap) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(log->append_and_wait(net_event("after")));
   EXPECT_EQ(query_text(path_, "SELECT count(*) || ' ' || max(seq) FROM net_events"),
             fmt::format("{} {}", committed + 100, committed + 100));
+}
+
+// A denial is a row, so a guest that is denied in a tight loop must not be able to fill the host's disk.
+TEST_F(AuditLogTest, RefusesRowsAboveItsLimitButNotTheLaunchers) {
+  constexpr int64_t kLimit = 512 * 1024;
+  auto launcher = AuditLog::open({path_, "demo", "launcher", kLimit + 256 * 1024});
+  ASSERT_TRUE(launcher) << launcher.error().message();
+  auto proxy = AuditLog::open({path_, "demo", "proxy", kLimit});
+  ASSERT_TRUE(proxy) << proxy.error().message();
+  int committed = 0;
+  Result<void> last;
+  while (committed < 10'000 && (last = (*proxy)->append_and_wait(net_event(std::string(2000, 'x'))))) ++committed;
+  ASSERT_FALSE(last);
+  EXPECT_THAT(last.error().message(), HasSubstr("the log has reached its limit of 524288 bytes"));
+  EXPECT_GT(committed, 50);
+  EXPECT_FALSE((*proxy)->append_and_wait(net_event(std::string(2000, 'y'))));
+
+  EXPECT_TRUE((*launcher)->append_and_wait(net_event(std::string(2000, 'l'))));
+  launcher->reset();
+  proxy->reset();  // the last to close moves everything into the file
+  EXPECT_LE(std::filesystem::file_size(path_), static_cast<uintmax_t>(kLimit + 256 * 1024));
+  const auto verified = verify(path_);
+  ASSERT_TRUE(verified);
+  EXPECT_TRUE(verified->faults.empty());
 }
 
 TEST_F(AuditLogTest, TakesRowsFromManyThreads) {
