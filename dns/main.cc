@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "common/base/confine.h"
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/policy/policy.h"
@@ -47,6 +48,7 @@ int run(int argc, char** argv) {
 }  // namespace gatehouse::dns
 
 int main(int argc, char** argv) {
+  gatehouse::hold_standard_descriptors();
   gatehouse::log::start("gatehouse-dns");
   return gatehouse::dns::run(argc, argv);
 }

@@ -2,12 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "launcher/command.h"
 
 int main(int argc, char** argv) {
   using namespace gatehouse;
+  hold_standard_descriptors();
   log::start("gatehouse", log::Level::warn);
   CLI::App app("Runs an untrusted agent in a micro-VM whose only way out is a policy.", "gatehouse");
   app.set_version_flag("--version", "gatehouse " GATEHOUSE_VERSION);

@@ -1,5 +1,6 @@
 #include <list>
 
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/tls/ca.h"
 #include "proxy/options.h"
@@ -36,6 +37,7 @@ int run(int argc, char** argv) {
 }  // namespace gatehouse::proxy
 
 int main(int argc, char** argv) {
+  gatehouse::hold_standard_descriptors();
   gatehouse::log::start("gatehouse-proxy");
   return gatehouse::proxy::run(argc, argv);
 }

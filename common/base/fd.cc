@@ -13,6 +13,16 @@ void Fd::reset(int fd) {
   fd_ = fd;
 }
 
+void hold_standard_descriptors() {
+  // open() gives the lowest free number, so the first above standard error says that the three are taken.
+  for (;;) {
+    const int fd = ::open("/dev/null", O_RDWR);
+    if (fd >= 0 && fd <= STDERR_FILENO) continue;
+    const Fd surplus(fd);
+    return;
+  }
+}
+
 Result<PipeEnds> make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("cannot make a pipe");

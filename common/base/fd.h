@@ -29,6 +29,10 @@ class Fd {
   int fd_ = -1;
 };
 
+// Puts /dev/null where standard input, output or error is closed, so that no file opened later takes its number and is
+// read as input or written to as a message. The first thing main() does.
+void hold_standard_descriptors();
+
 struct PipeEnds {
   Fd read;
   Fd write;

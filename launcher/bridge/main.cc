@@ -1,10 +1,12 @@
 // gatehouse-bridge: the wiring diagram.
+#include "common/base/fd.h"
 #include "common/base/log.h"
 #include "launcher/bridge/options.h"
 #include "launcher/bridge/server.h"
 
 int main(int argc, char** argv) {
   using namespace gatehouse;
+  hold_standard_descriptors();
   log::start("bridge");
   const auto parsed = bridge::parse_options(argc, argv);
   if (parsed.exit_code) return *parsed.exit_code;
