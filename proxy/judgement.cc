@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "common/base/ip_address.h"
 #include "common/base/log.h"
 
@@ -34,6 +37,30 @@ std::optional<Decision> judge_form(const Origin& origin, const RequestHead& head
   return std::nullopt;
 }
 
+// Field names as CGI and its descendants see them, which take '_' for '-'.
+bool same_field(std::string_view name, std::string_view known) {
+  std::string hyphens(name);
+  std::replace(hyphens.begin(), hyphens.end(), '_', '-');
+  return same_token(hyphens, known);
+}
+
+// Fields by which many servers (Rails, Symfony, ASP.NET, Express and others) take another method or path than the
+// request line's: what is judged must be what is done.
+std::optional<Decision> judge_overrides(const RequestHead& head) {
+  constexpr std::string_view kMethods[] = {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"};
+  constexpr std::string_view kPaths[] = {"X-Original-URL", "X-Rewrite-URL"};
+  for (const Field& field : head.fields) {
+    const auto named = [&](std::string_view known) { return same_field(field.name, known); };
+    const bool other_method =
+        std::any_of(std::begin(kMethods), std::end(kMethods), named) && !same_token(field.value, head.method);
+    const bool other_path = std::any_of(std::begin(kPaths), std::end(kPaths), named) && field.value != head.path;
+    if (!other_method && !other_path) continue;
+    return deny("http.override", fmt::format("the field {} asks for another {} than the request line", field.name,
+                                             other_method ? "method" : "path"));
+  }
+  return std::nullopt;
+}
+
 std::optional<Decision> judge_names(const Origin& origin, const RequestHead& head) {
   if (origin.way == Origin::Way::forward) return std::nullopt;
   // RFC 6066 section 3: an address is never sent as SNI.
@@ -58,6 +85,7 @@ Decision judge_request(const policy::Policy& policy, const Origin& origin, const
   if (origin.fault) return *origin.fault;
   if (auto refused = judge_form(origin, head)) return *refused;
   if (auto refused = judge_names(origin, head)) return *refused;
+  if (auto refused = judge_overrides(head)) return *refused;
   auto decision = policy.judge(policy::HttpRequest{.scheme = to_string(head.scheme),
                                                    .host = head.host,
                                                    .port = target_port(origin, head),

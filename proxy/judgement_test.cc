@@ -1,0 +1,48 @@
+#include "proxy/judgement.h"
+
+#include <gtest/gtest.h>
+
+#include "proxy/request_reader.h"
+
+namespace gatehouse::proxy {
+namespace {
+
+constexpr std::string_view kPolicy = R"({"version": 1, "name": "test", "http": [
+  {"id": "read", "action": "allow", "hosts": ["api.test.example"], "methods": ["GET", "POST"], "paths": ["/v1/**"]}]})";
+
+Decision judge(const std::string& fields) {
+  RequestReader reader(Scheme::https);
+  const auto read = reader.feed("POST /v1/a?b=c HTTP/1.1\r\nHost: api.test.example\r\n" + fields + "\r\n");
+  EXPECT_TRUE(read && read->kind == ReadEvent::Kind::head);
+  Origin origin;
+  origin.port = 443;
+  origin.name = origin.sni = "api.test.example";
+  origin.tls = true;
+  const auto policy = policy::Policy::parse({{"p.json", std::string(kPolicy), false}});
+  return judge_request(*policy, origin, reader.head());
+}
+
+TEST(Judgement, RefusesAFieldThatAsksForAnotherMethodOrPath) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"X-HTTP-Method-Override: DELETE\r\n", "method"}, {"x-http-method: DELETE\r\n", "method"},
+      {"X-Method-Override: PUT\r\n", "method"},         {"X_HTTP_Method_Override: DELETE\r\n", "method"},
+      {"X-Original-URL: /admin\r\n", "path"},           {"X-Rewrite-Url: /admin\r\n", "path"},
+      {"X-HTTP-Method-Override:\r\n", "method"},        {"X-Original-URL: /v1/a\r\nX-Original-URL: /x\r\n", "path"},
+  };
+  for (const auto& [fields, what] : cases) {
+    const auto decision = judge(fields);
+    EXPECT_EQ(decision.verdict, Verdict::deny) << fields;
+    EXPECT_EQ(decision.rule_id, "http.override") << fields;
+    EXPECT_NE(decision.reason.find(std::string("another ") + what), std::string::npos) << decision.reason;
+  }
+}
+
+TEST(Judgement, LetsAFieldPassThatSaysWhatTheRequestLineSays) {
+  for (const char* fields :
+       {"X-HTTP-Method-Override: post\r\n", "X-Original-URL: /v1/a?b=c\r\n", "X-Method: DELETE\r\n"}) {
+    EXPECT_EQ(judge(fields).rule_id, "read") << fields;
+  }
+}
+
+}  // namespace
+}  // namespace gatehouse::proxy
