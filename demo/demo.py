@@ -29,6 +29,7 @@ EXPECTED = [
 
 def rules(upstream: Upstream) -> dict:
     return {
+        "name": "demo",
         "http": [
             {"id": "api-read", "action": "allow", "hosts": ["api.demo.test"], "methods": ["GET"], "paths": ["/v1/**"]},
             {"id": "api-notes", "action": "allow", "hosts": ["api.demo.test"], "methods": ["POST"], "paths": ["/v1/notes"]},

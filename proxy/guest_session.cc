@@ -104,6 +104,11 @@ bool GuestSession::read_proxy_header() {
     start_sensing();
     return true;
   }
+  // No name can be behind an address that is not of the pool; only for those is the DNS gate asked.
+  if (!is_pool_address(header.destination)) {
+    take_name(std::optional<std::string>());
+    return true;
+  }
   state_ = State::naming;
   outside_.read(false);
   outside_.set_deadline(kHeadTimeout);  // the look-up has a shorter one of its own
@@ -113,6 +118,12 @@ bool GuestSession::read_proxy_header() {
 
 void GuestSession::on_name(const Result<std::optional<std::string>>& name) {
   if (state_ != State::naming) return;
+  take_name(name);
+  outside_.read(true);
+  process();
+}
+
+void GuestSession::take_name(const Result<std::optional<std::string>>& name) {
   if (!name) {
     origin_.fault = Decision{Verdict::deny, "dns.unavailable",
                              "the name behind the address cannot be found out: " + name.error().message()};
@@ -124,8 +135,6 @@ void GuestSession::on_name(const Result<std::optional<std::string>>& name) {
     origin_.name = **name;
   }
   start_sensing();
-  outside_.read(true);
-  process();
 }
 
 void GuestSession::start_sensing() {

@@ -50,6 +50,7 @@ class GuestSession final : private ExchangeOwner {
   void process();
   bool read_proxy_header();
   void on_name(const Result<std::optional<std::string>>& name);
+  void take_name(const Result<std::optional<std::string>>& name);
   void start_sensing();
   bool sense();
   void start_tls();

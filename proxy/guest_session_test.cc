@@ -203,15 +203,24 @@ TEST_F(GuestSessionTest, CutsAGuestThatNeverFinishes) {
   EXPECT_EQ(world_.log.back(), "reset");
 }
 
-TEST_F(GuestSessionTest, RefusesAnAddressWithoutAName) {
+TEST_F(GuestSessionTest, RefusesAnAddressOutsideThePoolWithoutAskingForItsName) {
   start();
   ProxyHeader header{*IpAddress::parse("10.0.0.1"), 1, *IpAddress::parse("8.8.8.8"), 80};
+  session_->on_bytes(serialize_proxy_header(header) + kGet);
+  EXPECT_FALSE(world_.name);
+  world_.answer_commit();
+  EXPECT_EQ(world_.rows[0].decision.rule_id, "address.unknown");
+}
+
+TEST_F(GuestSessionTest, RefusesAnAddressWithoutAName) {
+  start();
+  ProxyHeader header{*IpAddress::parse("10.0.0.1"), 1, *IpAddress::parse("198.19.255.254"), 80};
   session_->on_bytes(serialize_proxy_header(header) + kGet);
   std::exchange(world_.name, nullptr)(std::optional<std::string>());
   world_.answer_commit();
   EXPECT_EQ(world_.rows[0].decision.rule_id, "address.unknown");
-  EXPECT_EQ(world_.rows[0].address, "8.8.8.8");
-  EXPECT_THAT(world_.to_guest, HasSubstr("8.8.8.8 is not an address that Gatehouse"));
+  EXPECT_EQ(world_.rows[0].address, "198.19.255.254");
+  EXPECT_THAT(world_.to_guest, HasSubstr("198.19.255.254 is not an address that Gatehouse"));
 }
 
 TEST_F(GuestSessionTest, NamesWhatEndedAConnectionWithoutARequest) {

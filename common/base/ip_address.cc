@@ -180,6 +180,10 @@ std::string_view special_purpose(const IpAddress& address) {
   return {};
 }
 
+bool is_pool_address(const IpAddress& address) {
+  return address.is_v4() && address.octets()[0] == static_cast<char>(198) && (address.octets()[1] & ~1) == 18;
+}
+
 bool looks_like_ip(std::string_view host) {
   if (host.find_first_of("[]:") != std::string_view::npos) return true;
   if (host.ends_with('.')) host.remove_suffix(1);

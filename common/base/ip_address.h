@@ -55,6 +55,9 @@ class IpNetwork {
 // they carry an IPv4 address in disguise.
 std::string_view special_purpose(const IpAddress& address);
 
+// True for 198.18.0.0/15, the private pool from which gatehouse-dns answers.
+bool is_pool_address(const IpAddress& address);
+
 // True for a host as written in a URL that is, or that a lenient parser could take for, an IP address: dotted quad,
 // octal (0177.0.0.1), hex (0x7f.1), short (127.1), decimal (2130706433), bracketed IPv6.
 bool looks_like_ip(std::string_view host);

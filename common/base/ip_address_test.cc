@@ -155,5 +155,14 @@ TEST(LooksLikeIp, IsFalseForNames) {
   }
 }
 
+TEST(IsPoolAddress, KnowsBothHalvesOfThePoolAndItsNeighbours) {
+  for (const char* inside : {"198.18.0.0", "198.18.255.255", "198.19.0.1", "198.19.255.255", "::ffff:198.18.0.1"}) {
+    EXPECT_TRUE(is_pool_address(*IpAddress::parse(inside))) << inside;
+  }
+  for (const char* outside : {"198.17.255.255", "198.20.0.0", "199.18.0.1", "0.0.0.0", "c612:1::1"}) {
+    EXPECT_FALSE(is_pool_address(*IpAddress::parse(outside))) << outside;
+  }
+}
+
 }  // namespace
 }  // namespace gatehouse
