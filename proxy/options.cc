@@ -25,8 +25,7 @@ ProxyOptions parse_options(int argc, char** argv) {
             ->type_name("FILE|fd:N");
         app.add_option("--ca-cert-out", own.ca_cert_out, "where to write the certificate that clients are to trust")
             ->type_name("FILE");
-        app.add_option("--upstream-ca", own.upstream_ca,
-                       "certificates to trust upstream besides the system's (PEM)")
+        app.add_option("--upstream-ca", own.upstream_ca, "certificates to trust upstream besides the system's (PEM)")
             ->type_name("FILE");
         app.add_option("--workers", own.workers, "event loops, a thread each")
             ->check(CLI::Range(1, kMaxWorkers))

@@ -116,11 +116,14 @@ TEST(Confine, ReachesOutAsFarAsItMay) {
     int family;
     std::string answer;
   } cases[] = {
-      {Outbound::none, AF_INET, "socket: EPERM"},     {Outbound::none, AF_INET6, "socket: EPERM"},
-      {Outbound::none, AF_UNIX, "socket: EPERM"},     {Outbound::unix_sockets, AF_INET, "socket: EPERM"},
+      {Outbound::none, AF_INET, "socket: EPERM"},
+      {Outbound::none, AF_INET6, "socket: EPERM"},
+      {Outbound::none, AF_UNIX, "socket: EPERM"},
+      {Outbound::unix_sockets, AF_INET, "socket: EPERM"},
       {Outbound::unix_sockets, AF_UNIX, "EINVAL"},  // an IPv4 address on a Unix socket: connect() itself was let
                                                     // through
-      {Outbound::network, AF_INET, "ECONNREFUSED"},   {Outbound::network, AF_PACKET, "socket: EPERM"},
+      {Outbound::network, AF_INET, "ECONNREFUSED"},
+      {Outbound::network, AF_PACKET, "socket: EPERM"},
       {Outbound::network, AF_VSOCK, "socket: EPERM"},
   };
   for (const auto& c : cases) {

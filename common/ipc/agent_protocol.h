@@ -49,9 +49,9 @@ enum class AgentFrame : uint8_t {
 };
 
 struct Boot {
-  std::string hostname;          // name of the session
-  std::string ca_certificate;    // PEM of the session CA, to be trusted by everything in the guest
-  int64_t time_us = 0;           // host's clock, microseconds since 1970 UTC
+  std::string hostname;        // name of the session
+  std::string ca_certificate;  // PEM of the session CA, to be trusted by everything in the guest
+  int64_t time_us = 0;         // host's clock, microseconds since 1970 UTC
 };
 
 struct TerminalSize {
@@ -60,10 +60,10 @@ struct TerminalSize {
 };
 
 struct Exec {
-  std::vector<std::string> argv;                            // at least one; argv[0] is looked up in PATH
-  std::vector<std::pair<std::string, std::string>> env;     // besides the guest's own defaults
-  std::string directory;                                    // working directory; empty is the image's default
-  std::optional<TerminalSize> terminal;                     // present: run on a pty of this size
+  std::vector<std::string> argv;                         // at least one; argv[0] is looked up in PATH
+  std::vector<std::pair<std::string, std::string>> env;  // besides the guest's own defaults
+  std::string directory;                                 // working directory; empty is the image's default
+  std::optional<TerminalSize> terminal;                  // present: run on a pty of this size
 };
 
 struct Exit {
@@ -83,6 +83,6 @@ Result<TerminalSize> decode_terminal_size(std::string_view payload);
 std::string encode_signal(int number);
 Result<int> decode_signal(std::string_view payload);  // 1 to 64
 std::string encode(const Exit& exit);
-Result<Exit> decode_exit(std::string_view payload);   // code 0 to 255
+Result<Exit> decode_exit(std::string_view payload);  // code 0 to 255
 
 }  // namespace gatehouse::ipc

@@ -1,5 +1,5 @@
-// Length-prefixed frames: u32 little-endian length of what follows, u8 type, payload. Used by the guest agent and, later,
-// by the scanner and the supervisor's control socket. Control payloads are JSON, data payloads raw bytes.
+// Length-prefixed frames: u32 little-endian length of what follows, u8 type, payload. Used by the guest agent and,
+// later, by the scanner and the supervisor's control socket. Control payloads are JSON, data payloads raw bytes.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,8 @@ struct ListeningSockets {
 // name, or no socket for QEMU is an error.
 Result<ListeningSockets> take_sockets(const Options& options);
 
-// Takes from the process all but its open sockets, new Unix sockets (one for each connection) and the audit log's folder.
+// Takes from the process all but its open sockets, new Unix sockets (one for each connection) and the audit log's
+// folder.
 Result<void> give_up_the_rest(const Options& options);
 
 }  // namespace gatehouse::bridge
