@@ -57,7 +57,7 @@ void GuestSession::process() {
         more = sense();
         break;
       case State::request:
-        more = read_request();
+        more = answers_are_taken() && read_request();
         break;
       case State::exchanging:
         more = feed_exchange();
@@ -77,8 +77,13 @@ void GuestSession::process() {
   if (!wants_bytes()) outside_.read(false);
 }
 
+// Who asks and never reads the answers is asked to wait: an answer is longer than the request that causes it, and all
+// of them would be kept here.
+bool GuestSession::answers_are_taken() const { return outside_.queued() <= kMaxQueuedBytes; }
+
 // While an exchange waits or runs its guest is read on, within limits, so that a broken connection is noticed.
 bool GuestSession::wants_bytes() const {
+  if (state_ == State::request && !answers_are_taken()) return false;
   if (state_ != State::exchanging)
     return state_ != State::naming && state_ != State::refused && state_ != State::closed;
   return input_.size() <= kMaxAheadBytes;
@@ -338,6 +343,7 @@ void GuestSession::on_drained() {
     return;
   }
   if (exchange_) exchange_->on_guest_drained();
+  if (state_ == State::request) process();
   outside_.read(wants_bytes());
 }
 

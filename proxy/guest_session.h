@@ -61,6 +61,7 @@ class GuestSession final : private ExchangeOwner {
   void begin_exchange();
   void compact();
   bool wants_bytes() const;
+  bool answers_are_taken() const;
 
   void send_plain(std::string_view bytes) override;
   void want_request(bool wanted) override;

@@ -333,6 +333,36 @@ TEST_F(GuestSessionTest, StopsReadingASideWhoseOtherSideIsFull) {
   EXPECT_TRUE(wire_.reading);
 }
 
+TEST_F(GuestSessionTest, TakesNoFurtherRequestWhileItsAnswersAreNotTaken) {
+  dial();
+  session_->on_bytes("GET /no HTTP/1.1\r\nHost: api.test.example\r\n\r\n" + kGet);
+  world_.guest_queued = kMaxQueuedBytes + 1;
+  world_.answer_commit();
+  EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 403"));
+  EXPECT_EQ(world_.rows.size(), 1U);
+  EXPECT_FALSE(world_.reading);
+  session_->on_bytes(kGet);
+  EXPECT_EQ(world_.rows.size(), 1U);
+
+  world_.guest_queued = 0;
+  session_->on_drained();
+  EXPECT_EQ(world_.rows.size(), 2U);
+  EXPECT_EQ(world_.rows.back().decision.rule_id, "all");
+  EXPECT_TRUE(world_.reading);
+}
+
+TEST_F(GuestSessionTest, EndsOnceItsAnswersAreTakenByAGuestThatSaysNoMore) {
+  dial();
+  session_->on_bytes("GET /no HTTP/1.1\r\nHost: api.test.example\r\n\r\n");
+  world_.guest_queued = kMaxQueuedBytes + 1;
+  world_.answer_commit();
+  session_->on_end();
+  EXPECT_EQ(world_.log.back(), "name 198.18.0.7");
+  world_.guest_queued = 0;
+  session_->on_drained();
+  EXPECT_EQ(world_.log.back(), "close");
+}
+
 TEST_F(GuestSessionTest, ReChunksAChunkedBody) {
   dial();
   forward(
