@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "common/base/log.h"
 
@@ -24,12 +25,13 @@ Progress::Progress()
 void Progress::stage(std::string_view name, std::string_view shown) {
   finish();
   name_ = name;
-  if (terminal_) fmt::print(stderr, "{}gatehouse: {}...", kEraseLine, shown);
+  drawn_ = terminal_ && !shown.empty();
+  if (drawn_) fmt::print(stderr, "{}gatehouse: {}...", kEraseLine, shown);
 }
 
 void Progress::finish() {
   if (name_.empty()) return;
-  if (terminal_) fmt::print(stderr, "{}", kEraseLine);
+  if (std::exchange(drawn_, false)) fmt::print(stderr, "{}", kEraseLine);
   const auto now = std::chrono::steady_clock::now();
   log::debug("stage {}: {} ms, {} ms since start", name_, milliseconds(now - stage_started_),
              milliseconds(now - started_));

@@ -16,14 +16,16 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Ends the stage before and begins this one. `name` is one word, `shown` what the user reads.
-  void stage(std::string_view name, std::string_view shown);
+  // Ends the stage before and begins this one. `name` is one word, `shown` what the user reads; empty: nothing, as
+  // after the guest's output, whose last line would be erased with it.
+  void stage(std::string_view name, std::string_view shown = "");
   // Ends the last stage and erases the line.
   void finish();
 
  private:
   using Time = std::chrono::steady_clock::time_point;
   bool terminal_;
+  bool drawn_ = false;
   std::string name_;
   Time started_;
   Time stage_started_;

@@ -100,6 +100,7 @@ class Session {
   std::unique_ptr<House> house_;
   std::unique_ptr<GuestCommand> command_;
   std::string exec_trace_;
+  bool command_ran_ = false;
   std::unique_ptr<Timer> cause_wait_;
   std::optional<Result<AgentExited>> outcome_;
 };
@@ -227,6 +228,7 @@ void Session::reached(std::string_view stage) {
     progress_.stage("hello", "starting the command");
   } else {
     progress_.finish();
+    command_ran_ = true;
   }
 }
 
@@ -250,7 +252,8 @@ Result<int> Session::tear_down() {
   if (outcome) event.exit_code = outcome->code;
   audit_->append(std::move(event));
   command_.reset();
-  progress_.stage("stop", "stopping the guest");
+  if (command_ran_ && ::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "{}", kAfterGuest);
+  progress_.stage("stop");
   house_->stop();
   messages_->drain();
   console_->drain();

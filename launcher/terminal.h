@@ -4,6 +4,7 @@
 #include <termios.h>
 
 #include <optional>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/ipc/agent_protocol.h"
@@ -15,6 +16,11 @@ bool is_interactive(int input_fd, int output_fd);
 
 // The window's size; the usual 24 by 80 when the terminal does not know.
 ipc::TerminalSize terminal_size(int fd);
+
+// What leaves a terminal fit for our own words after a guest has written to it, whatever it wrote: ST ends a string it
+// began, DECSTR and SGR 0 undo hidden text, colours and character sets, and its last line may lack its end (ECMA-48
+// sections 8.3.143 and 8.3.117; DECSTR is DEC's).
+inline constexpr std::string_view kAfterGuest = "\x1b\\\x1b[!p\x1b[0m\n";
 
 // Passes every key through to the guest, ^C and ^Z included, until it is destroyed.
 class RawMode {

@@ -76,6 +76,12 @@ class Interactive(HouseTest):
             self.assertEqual(terminal.process.wait(30), 9)
             self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
 
+    def test_what_the_guest_leaves_on_the_terminal_hides_nothing(self):
+        terminal = Terminal(self.house, "--", "printf", r"last words\033[8m\033]0;")
+        self.addCleanup(terminal.close)
+        after = terminal.expect(r"(?s)last words\x1b\[8m\x1b\]0;(.*?)gatehouse: 0 allowed, 0 denied", BOOT_SECONDS)
+        self.assertEqual(after, "\x1b\\\x1b[!p\x1b[0m\r\n")
+
     def test_signals_end_a_boot(self):
         for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
             with self.subTest(number.name):
