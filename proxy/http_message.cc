@@ -33,10 +33,11 @@ bool starts_with_token(std::string_view name, std::string_view prefix) {
 
 // What concerns this connection only, whether or not Connection names it (RFC 9110 section 7.6.1), and what the
 // serializer writes itself.
-bool is_hop_by_hop(std::string_view name) {
+// Hop-by-hop fields, and those that only this proxy may say: in a response they would pass for one of its denials.
+bool stays_here(std::string_view name) {
   static constexpr std::string_view kOwn[] = {"Connection", "Expect",  "Keep-Alive",        "TE",
                                               "Trailer",    "Upgrade", "Transfer-Encoding", "Content-Length"};
-  return starts_with_token(name, "Proxy-") ||
+  return starts_with_token(name, "Proxy-") || starts_with_token(name, "Gatehouse-") ||
          std::any_of(std::begin(kOwn), std::end(kOwn), [&](std::string_view own) { return same_token(own, name); });
 }
 
@@ -49,7 +50,7 @@ void append_end_to_end(std::string& out, const Fields& fields, std::string_view 
     named.insert(named.end(), members.begin(), members.end());
   }
   for (const Field& field : fields) {
-    if (is_hop_by_hop(field.name) || same_token(field.name, besides)) continue;
+    if (stays_here(field.name) || same_token(field.name, besides)) continue;
     if (std::any_of(named.begin(), named.end(), [&](std::string_view name) { return same_token(name, field.name); })) {
       continue;
     }

@@ -25,7 +25,7 @@ TEST(HttpMessage, FramesAResponseSoThatTheGuestSeesItsEnd) {
   }
 }
 
-TEST(HttpMessage, DropsOnlyFieldsThatConnectionNamesAndHopByHopOnes) {
+TEST(HttpMessage, DropsOnlyFieldsThatConnectionNamesHopByHopOnesAndOurOwn) {
   RequestHead head;
   head.method = "GET";
   head.host = "a.example";
@@ -35,7 +35,7 @@ TEST(HttpMessage, DropsOnlyFieldsThatConnectionNamesAndHopByHopOnes) {
   head.fields = {{"X-Keep", "1"},         {"connection", "x-one ,, X-TWO,close"},
                  {"X-One", "2"},          {"x-two", "3"},
                  {"PROXY-ANYTHING", "4"}, {"X-Keep", "5"},
-                 {"Host", "evil"}};
+                 {"gatehouse-Rule", "6"}, {"Host", "evil"}};
   EXPECT_EQ(serialize_request_head(head, false),
             "GET /x HTTP/1.1\r\nHost: a.example\r\nX-Keep: 1\r\nX-Keep: 5\r\n\r\n");
 }

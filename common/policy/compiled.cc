@@ -167,7 +167,8 @@ Miss HttpMatcher::compare(const HttpRequest& request, std::string_view reading) 
   }
   if (rule->methods && !contains(*rule->methods, request.method)) return Miss::method;
   if (!rule->paths) return Miss::none;
-  const auto matches = [reading](const PathGlob& glob) { return glob.matches(reading); };
+  const auto letters = decision.verdict == Verdict::deny ? PathGlob::Case::ignored : PathGlob::Case::told_apart;
+  const auto matches = [reading, letters](const PathGlob& glob) { return glob.matches(reading, letters); };
   return std::any_of(rule->paths->begin(), rule->paths->end(), matches) ? Miss::none : Miss::path;
 }
 

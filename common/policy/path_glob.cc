@@ -11,8 +11,19 @@ namespace {
 
 constexpr std::string_view kAnySegments = "**";
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same(char a, char b, PathGlob::Case letters) {
+  return a == b || (letters == PathGlob::Case::ignored && lower(a) == lower(b));
+}
+
+bool starts_with(std::string_view text, std::string_view prefix, PathGlob::Case letters) {
+  return text.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), text.begin(),
+                                                    [letters](char a, char b) { return same(a, b, letters); });
+}
+
 // '*' for any characters. Stepping back to the last '*' alone is enough: an earlier one could not do better.
-bool segment_matches(std::string_view glob, std::string_view text) {
+bool segment_matches(std::string_view glob, std::string_view text, PathGlob::Case letters) {
   if (text.empty()) return glob.empty();
   size_t g = 0;
   size_t t = 0;
@@ -22,7 +33,7 @@ bool segment_matches(std::string_view glob, std::string_view text) {
     if (g < glob.size() && glob[g] == '*') {
       star = g++;
       resume = t;
-    } else if (g < glob.size() && glob[g] == text[t]) {
+    } else if (g < glob.size() && same(glob[g], text[t], letters)) {
       ++g;
       ++t;
     } else if (star != std::string_view::npos) {
@@ -86,8 +97,8 @@ Result<PathGlob> PathGlob::parse(std::string_view text) {
   return glob;
 }
 
-bool PathGlob::matches(std::string_view path) const {
-  if (!path.starts_with(prefix_) || path.empty()) return false;
+bool PathGlob::matches(std::string_view path, Case letters) const {
+  if (path.empty() || !starts_with(path, prefix_, letters)) return false;
   SegmentCursor cursor{path};
   SegmentCursor resume = cursor;
   size_t g = 0;
@@ -96,7 +107,7 @@ bool PathGlob::matches(std::string_view path) const {
     if (g < segments_.size() && segments_[g] == kAnySegments) {
       any = g++;
       resume = cursor;
-    } else if (g < segments_.size() && segment_matches(segments_[g], cursor.segment())) {
+    } else if (g < segments_.size() && segment_matches(segments_[g], cursor.segment(), letters)) {
       ++g;
       cursor.next();
     } else if (any != std::string::npos) {

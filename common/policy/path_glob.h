@@ -17,8 +17,11 @@ class PathGlob {
   // fragment, bad percent escapes, '\', '[', ']', '{', '}', and anything but printable ASCII.
   static Result<PathGlob> parse(std::string_view text);
 
+  // Whether 'a' and 'A' are the same: some servers take them so, which a denial must not be got round by.
+  enum class Case { told_apart, ignored };
+
   // Takes time proportional to the path times the glob at worst; allocates nothing.
-  bool matches(std::string_view path) const;
+  bool matches(std::string_view path, Case letters) const;
   const std::string& text() const { return text_; }
 
  private:
