@@ -1,5 +1,6 @@
 """Gates die by SIGKILL under load, ten times each: nothing the upstream has seen may be without its committed row."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -64,12 +65,23 @@ class Crash(HouseTest):
         verified = self.house.gatehouse("audit", "verify", "crash")
         self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
 
-        with self.subTest("and an edited log is found out"):
-            writer = sqlite3.connect(f"{self.house.directory}/state/gatehouse/sessions/crash/audit.db")
-            writer.execute("UPDATE net_events SET path = '/innocent' WHERE event_id = "
-                           "(SELECT event_id FROM net_events ORDER BY seq LIMIT 1)")
-            writer.commit()
-            writer.close()
-            verified = self.house.gatehouse("audit", "verify", "crash")
-            self.assertEqual(verified.returncode, 3)
-            self.assertIn("edited", verified.stdout)
+        two = [seq for (seq,) in database.execute(
+            "SELECT seq FROM net_events WHERE writer = 'proxy' AND verdict = 'allow' ORDER BY seq LIMIT 2")]
+        for tampering, sql, told in [
+            ("edited", [f"UPDATE net_events SET path = '/innocent' WHERE writer = 'proxy' AND seq = {two[0]}"], "edited"),
+            ("deleted", [f"DELETE FROM net_events WHERE writer = 'proxy' AND seq = {two[0]}"], "missing"),
+            ("swapped", [f"UPDATE net_events SET seq = {to} WHERE writer = 'proxy' AND seq = {at}"
+                         for at, to in [(two[0], 10**9), (two[1], two[0]), (10**9, two[1])]], "out of order"),
+        ]:
+            with self.subTest(f"a row that was {tampering}"):
+                copy = self.house.directory / f"{tampering}.db"
+                with contextlib.closing(sqlite3.connect(copy)) as changed:
+                    database.backup(changed)
+                    for statement in sql:
+                        changed.execute(statement)
+                    changed.commit()
+                os.chmod(copy, 0o600)
+                verified = self.house.gatehouse("audit", "verify", str(copy))
+                self.assertEqual(verified.returncode, 3, verified.stdout + verified.stderr)
+                self.assertIn(told, verified.stdout)
+                self.assertIn(f"{two[0]}", verified.stdout)
