@@ -57,6 +57,11 @@ bool forbidden_in_trailer(std::string_view name) {
                      [&](std::string_view forbidden) { return same_token(forbidden, name); });
 }
 
+// Bytes of a body that goes on.
+ReadEvent piece(size_t consumed, std::string_view bytes) {
+  return {bytes.empty() ? ReadEvent::Kind::need_more : ReadEvent::Kind::body, consumed, bytes};
+}
+
 }  // namespace
 
 void BodyReader::start(const Framing& framing) {
@@ -65,17 +70,17 @@ void BodyReader::start(const Framing& framing) {
   left_ = framing.length;
 }
 
-tl::expected<BodyReader::Step, Refusal> BodyReader::feed(std::string_view input) {
+tl::expected<ReadEvent, Refusal> BodyReader::feed(std::string_view input) {
   switch (framing_.kind) {
     case Framing::Kind::none:
-      return Step{0, {}, true};
+      return ReadEvent{ReadEvent::Kind::complete, 0, {}};
     case Framing::Kind::until_close:
-      return Step{input.size(), input, false};
+      return piece(input.size(), input);
     case Framing::Kind::length: {
-      if (left_ == 0) return Step{0, {}, true};
+      if (left_ == 0) return ReadEvent{ReadEvent::Kind::complete, 0, {}};
       const std::string_view bytes = input.substr(0, left_);
       left_ -= bytes.size();
-      return Step{bytes.size(), bytes, false};
+      return piece(bytes.size(), bytes);
     }
     case Framing::Kind::chunked:
       break;
@@ -83,25 +88,24 @@ tl::expected<BodyReader::Step, Refusal> BodyReader::feed(std::string_view input)
   return feed_chunked(input);
 }
 
-tl::expected<BodyReader::Step, Refusal> BodyReader::feed_chunked(std::string_view input) {
-  Step step;
-  while (chunk_ != Chunk::complete && step.consumed < input.size()) {
-    const std::string_view rest = input.substr(step.consumed);
+tl::expected<ReadEvent, Refusal> BodyReader::feed_chunked(std::string_view input) {
+  size_t consumed = 0;
+  while (chunk_ != Chunk::complete && consumed < input.size()) {
+    const std::string_view rest = input.substr(consumed);
     if (chunk_ == Chunk::data) {
-      step.bytes = rest.substr(0, left_);
-      step.consumed += step.bytes.size();
-      left_ -= step.bytes.size();
+      const std::string_view bytes = rest.substr(0, left_);
+      left_ -= bytes.size();
       if (left_ == 0) chunk_ = Chunk::data_end;
-      return step;
+      return piece(consumed + bytes.size(), bytes);
     }
     const auto taken = chunk_ == Chunk::size       ? read_size_line(rest)
                        : chunk_ == Chunk::data_end ? read_data_end(rest)
                                                    : read_trailers(rest);
     if (!taken) return tl::unexpected(taken.error());
-    step.consumed += *taken;
+    consumed += *taken;
   }
-  step.complete = chunk_ == Chunk::complete;
-  return step;
+  const auto kind = chunk_ == Chunk::complete ? ReadEvent::Kind::complete : ReadEvent::Kind::need_more;
+  return ReadEvent{kind, consumed, {}};
 }
 
 tl::expected<size_t, Refusal> BodyReader::read_size_line(std::string_view input) {

@@ -8,29 +8,24 @@
 
 #include "proxy/head_buffer.h"
 #include "proxy/http_message.h"
+#include "proxy/read_event.h"
 
 namespace gatehouse::proxy {
 
 class BodyReader {
  public:
-  struct Step {
-    size_t consumed = 0;
-    std::string_view bytes;  // decoded, part of the input; empty when only framing was read
-    bool complete = false;   // the body (and trailer section) is over
-  };
-
   void start(const Framing& framing);
 
-  // Consumes up to the end of one piece of the body, or all the input. A step that is not complete and has no bytes
-  // has consumed all its input. Refusals have status 400.
-  tl::expected<Step, Refusal> feed(std::string_view input);
+  // Consumes up to the end of one piece of the body (`body`), of the whole of it with its trailers (`complete`), or all
+  // the input (`need_more`). Refusals have status 400.
+  tl::expected<ReadEvent, Refusal> feed(std::string_view input);
 
   const Framing& framing() const { return framing_; }
   const Fields& trailers() const { return trailers_; }
 
  private:
   enum class Chunk { size, data, data_end, trailers, complete };
-  tl::expected<Step, Refusal> feed_chunked(std::string_view input);
+  tl::expected<ReadEvent, Refusal> feed_chunked(std::string_view input);
   tl::expected<size_t, Refusal> read_size_line(std::string_view input);
   tl::expected<size_t, Refusal> read_data_end(std::string_view input);
   tl::expected<size_t, Refusal> read_trailers(std::string_view input);

@@ -23,14 +23,10 @@ tl::expected<ReadEvent, Refusal> RequestReader::feed(std::string_view input) {
     case State::body:
       break;
   }
-  const auto step = body_.feed(input);
-  if (!step) return refuse(step.error());
-  if (step->complete) {
-    state_ = State::complete;
-    return ReadEvent{ReadEvent::Kind::complete, step->consumed, {}};
-  }
-  const auto kind = step->bytes.empty() ? ReadEvent::Kind::need_more : ReadEvent::Kind::body;
-  return ReadEvent{kind, step->consumed, step->bytes};
+  const auto event = body_.feed(input);
+  if (!event) return refuse(event.error());
+  if (event->kind == ReadEvent::Kind::complete) state_ = State::complete;
+  return event;
 }
 
 tl::expected<ReadEvent, Refusal> RequestReader::read_head(std::string_view input) {

@@ -9,22 +9,9 @@
 #include "proxy/body_reader.h"
 #include "proxy/head_buffer.h"
 #include "proxy/http_message.h"
+#include "proxy/read_event.h"
 
 namespace gatehouse::proxy {
-
-// What a call of feed() came to.
-struct ReadEvent {
-  enum class Kind {
-    need_more,  // all input is consumed
-    head,       // head() is valid
-    interim,    // responses only: head() is a 1xx other than 101; the real head is still to come
-    body,       // `body` holds decoded bytes, never empty
-    complete,   // the message is over; trailers() is valid; nothing is consumed any more
-  };
-  Kind kind = Kind::need_more;
-  size_t consumed = 0;    // bytes taken from the front of the input by this call
-  std::string_view body;  // part of the input given to feed()
-};
 
 // Usage: call feed() with what is left of the input until it says need_more, or until the caller wants to pause (a
 // verdict is pending, the other side is full): no event is lost by not calling. After `complete`, next_message()

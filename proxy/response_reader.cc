@@ -91,14 +91,10 @@ tl::expected<ReadEvent, Refusal> ResponseReader::feed(std::string_view input) {
     case State::body:
       break;
   }
-  const auto step = body_.feed(input);
-  if (!step) return refuse(step.error());
-  if (step->complete) {
-    state_ = State::complete;
-    return ReadEvent{ReadEvent::Kind::complete, step->consumed, {}};
-  }
-  const auto kind = step->bytes.empty() ? ReadEvent::Kind::need_more : ReadEvent::Kind::body;
-  return ReadEvent{kind, step->consumed, step->bytes};
+  const auto event = body_.feed(input);
+  if (!event) return refuse(event.error());
+  if (event->kind == ReadEvent::Kind::complete) state_ = State::complete;
+  return event;
 }
 
 tl::expected<ReadEvent, Refusal> ResponseReader::read_head(std::string_view input) {
@@ -131,7 +127,8 @@ tl::expected<ReadEvent, Refusal> ResponseReader::finish() {
   if (state_ == State::refused) return tl::unexpected(refusal_);
   const bool ended_by_close = state_ == State::body && head_.framing.kind == Framing::Kind::until_close;
   const bool nothing_left =
-      state_ == State::body && body_.feed({}).map([](const auto& step) { return step.complete; }).value_or(false);
+      state_ == State::body &&
+      body_.feed({}).map([](const auto& event) { return event.kind == ReadEvent::Kind::complete; }).value_or(false);
   if (state_ != State::complete && !ended_by_close && !nothing_left) {
     return refuse({"http.cut-short", 502, "upstream closed the connection within a response"});
   }
