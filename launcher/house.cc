@@ -80,26 +80,28 @@ Result<ProcessSpec> House::gate(std::string_view binary) const {
   return spec;
 }
 
-Result<ProcessSpec> House::dns() const {
-  auto spec = gate("gatehouse-dns");
+Result<ProcessSpec> House::judging_gate(std::string_view binary) const {
+  auto spec = gate(binary);
   if (!spec) return spec;
   for (const auto& policy : settings_.policies) add(*spec, {"--policy", policy});
   // So that a gate finds the same shipped policies as we did.
   if (const char* policies = std::getenv(kPoliciesVariable)) {
     spec->environment.push_back(fmt::format("{}={}", kPoliciesVariable, policies));
   }
+  return spec;
+}
+
+Result<ProcessSpec> House::dns() const {
+  auto spec = judging_gate("gatehouse-dns");
+  if (!spec) return spec;
   spec->sockets = {{dns_socket_.get(), "dns"}};
   spec->without_network = true;
   return spec;
 }
 
 Result<ProcessSpec> House::proxy() const {
-  auto spec = gate("gatehouse-proxy");
+  auto spec = judging_gate("gatehouse-proxy");
   if (!spec) return spec;
-  for (const auto& policy : settings_.policies) add(*spec, {"--policy", policy});
-  if (const char* policies = std::getenv(kPoliciesVariable)) {
-    spec->environment.push_back(fmt::format("{}={}", kPoliciesVariable, policies));
-  }
   add(*spec, {"--dns", "unix:" + socket_path("dns")});
   if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
   spec->sockets = {{proxy_socket_.get(), "transparent"}};

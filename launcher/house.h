@@ -39,7 +39,8 @@ class House {
  private:
   std::string socket_path(std::string_view name) const { return settings_.directory + "/" + std::string(name); }
   Result<void> open_sockets();
-  Result<ProcessSpec> gate(std::string_view binary) const;  // with the options every gate takes
+  Result<ProcessSpec> gate(std::string_view binary) const;          // with the options every gate takes
+  Result<ProcessSpec> judging_gate(std::string_view binary) const;  // with the policies
   Result<ProcessSpec> dns() const;
   Result<ProcessSpec> proxy() const;
   Result<ProcessSpec> bridge() const;
