@@ -75,6 +75,28 @@ struct ProcessEvent {
   std::string detail;
 };
 
+// dlp_findings: something the scanner found, written by the gate that asked, before the verdict's own row. Never holds
+// the secret itself.
+struct DlpFinding {
+  std::string trace_id;   // of the exchange or the question
+  Decision decision;      // allow for "warn", "redact" and "exempt", with rule_id "dlp.<rule>"
+  std::string channel;    // "https", "http", "dns", "git", "mcp"
+  std::string direction;  // "out", "in"
+  std::string host;
+  std::string rule;
+  std::string category;
+  std::string action;       // "deny", "redact", "warn", "exempt"
+  std::string confidence;   // "low", "medium", "high"
+  std::string location;     // "path", "query:token", "header:x-key", "cookie:sid", "body", "name"
+  std::string decode_path;  // "gzip>json>base64"; empty when it lay open
+  uint64_t offset = 0;      // in the bytes of the location as sent
+  uint64_t length = 0;
+  std::string prefix;       // the first 4 characters, printable
+  std::string fingerprint;  // keyed hash: the same secret has the same one within a session
+  std::string exemption;    // the policy's exemption that let it pass
+  std::string detail;
+};
+
 using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent>;
 
 }  // namespace gatehouse::audit

@@ -24,6 +24,28 @@ constexpr std::string_view to_string(Verdict verdict) {
 
 constexpr Verdict stricter(Verdict a, Verdict b) { return std::max(a, b); }
 
+// What becomes of something the scanner found, ordered by strictness.
+enum class FindingAction {
+  exempt,  // the policy says it may go, at this host
+  warn,    // it goes, and leaves a row
+  redact,  // its bytes are overwritten, the rest goes
+  deny,
+};
+
+constexpr std::string_view to_string(FindingAction action) {
+  switch (action) {
+    case FindingAction::exempt:
+      return "exempt";
+    case FindingAction::warn:
+      return "warn";
+    case FindingAction::redact:
+      return "redact";
+    case FindingAction::deny:
+      return "deny";
+  }
+  return "deny";
+}
+
 // A verdict with its cause. A default-constructed one denies.
 struct Decision {
   Verdict verdict = Verdict::deny;

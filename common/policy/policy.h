@@ -5,6 +5,7 @@
 // widen it. A machine-wide layer may say "unmatched": "pass" and then has no opinion where no rule of its own matches.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,6 +35,36 @@ struct HttpRequest {
 struct DnsQuestion {
   std::string_view name;  // lower case, without the final dot
   std::string_view type;  // "A", "AAAA"...
+};
+
+// Something the scanner found on its way to `host`.
+struct FindingQuestion {
+  std::string_view rule;      // "github-pat", or built in: "known-secret", "canary", "secret-fragment"...
+  std::string_view category;  // "credentials", "known-secrets", "canaries", "personal-data", "entropy", "injection"...
+  FindingAction severity = FindingAction::deny;  // what the rule asks for where no layer says anything
+  std::string_view host;                         // as judged; for DNS the name asked for
+};
+
+struct FindingDecision {
+  FindingAction action = FindingAction::deny;
+  std::string exemption;  // id of the exemption that decided; empty unless action is exempt
+};
+
+// What a session's scanner is given and may spend. The narrowest of all layers wins.
+struct Limits {
+  uint64_t request_body_bytes = 32 << 20;       // "request_body": over it, denied
+  uint64_t decoded_bytes = 256 << 20;           // "decoded_bytes": of all decodings of one stream together
+  int decode_depth = 8;                         // "decode_depth": encodings within encodings
+  std::chrono::milliseconds scan_time{10'000};  // "scan_time": of one request's scan
+};
+
+// A value that must not leave. The launcher reads it; it is never in the policy itself.
+struct SecretSource {
+  enum class From { environment, file, command };
+  std::string name;
+  From from = From::environment;
+  std::string where;                 // the variable, or the path
+  std::vector<std::string> command;  // of From::command: program and arguments
 };
 
 // Where a name that is deliberately local really is.
@@ -91,6 +122,13 @@ class Policy {
   // Whether the proxy may dial `address` for a name that was looked up: globally routable, or in a network that every
   // opinionated layer lists in "networks". Denials: "address.<kind>".
   Decision judge_address(const IpAddress& address) const;
+
+  // What becomes of a finding: in each layer the strictest of "dlp"'s lists that names its rule or its category, else
+  // the rule's own severity, unless an exemption names both its rule and its host; over all layers the strictest. A
+  // machine-wide layer that says nothing of it has no opinion where another layer has one.
+  FindingDecision judge(const FindingQuestion& question) const;
+  const Limits& limits() const;
+  const std::vector<SecretSource>& secrets() const;  // of all layers; a name given twice is refused at load
 
   // Runs every layer's `tests` against the whole policy.
   std::vector<TestOutcome> run_tests() const;

@@ -1,0 +1,53 @@
+// How a gate asks the scanner. A scanner that is away, late or incomprehensible is an error, and the gate that gets one
+// denies: there is no way to get a pass from here but a verdict that says so.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/dlp/finding.h"
+#include "common/net/endpoint.h"
+#include "common/net/loop.h"
+
+namespace gatehouse::dlp {
+
+// One stream under way. Destroying it abandons it and no callback follows.
+class Scan {
+ public:
+  using OnVerdict = std::function<void(Result<ScanVerdict>)>;  // never from within a call of ours
+
+  virtual ~Scan() = default;
+  // Begins the next part; what was written before belongs to the one before.
+  virtual void part(const PartInfo& part) = 0;
+  // Bytes of the current part. The caller stops above kMaxScanQueuedBytes until on_drained.
+  virtual void write(std::string_view bytes) = 0;
+  virtual size_t queued() const = 0;
+  virtual void on_drained(std::function<void()> callback) = 0;
+  // Asks for the verdict on everything written so far; the stream goes on. For responses that pass piece by piece.
+  // Findings are reported once: a later verdict holds the new ones. One question at a time.
+  virtual void check(OnVerdict on_verdict) = 0;
+  // Ends the stream; the last verdict.
+  virtual void finish(OnVerdict on_verdict) = 0;
+};
+
+inline constexpr size_t kMaxScanQueuedBytes = 256 * 1024;
+inline constexpr size_t kMaxIdleScanConnections = 64;
+
+// Keeps connections to the scanner and opens streams on them. Belongs to one loop, which outlives it, as it does its
+// scans.
+class ScanClient {
+ public:
+  // `deadline` is for each verdict asked for, connecting included.
+  static std::unique_ptr<ScanClient> create(Loop& loop, Endpoint scanner, std::chrono::milliseconds deadline);
+  virtual ~ScanClient() = default;
+  virtual std::unique_ptr<Scan> open(const StreamInfo& stream) = 0;
+};
+
+// The strictest finding in words for whoever is denied: "a GitHub personal access token (ghp_...) in the body, encoded
+// as gzip>json>base64". Holds nothing of the secret but its prefix.
+std::string describe(const Finding& finding);
+
+}  // namespace gatehouse::dlp
