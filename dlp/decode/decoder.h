@@ -1,0 +1,52 @@
+// What every decoder is: bytes of one layer in, pieces of decoded bytes out. Passive, streaming, in bounded memory; the
+// input is hostile and may be cut anywhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gatehouse::dlp {
+
+// One run of decoded bytes: a base64 string's content, a zip entry, a form field.
+struct Piece {
+  uint64_t origin = 0;       // where its encoded form begins in the decoder's input
+  std::string label;         // of a named one: "form:field", "file:upload.txt", "entry:dir/a.txt"; printable, bounded
+  std::string content_type;  // as a multipart part's own headers say; empty: unknown
+  std::string content_encoding;  // likewise: "base64", "quoted-printable"
+};
+
+// Where one kind of decoded bytes goes: the child layer of that kind.
+class DecoderOutput {
+ public:
+  virtual ~DecoderOutput() = default;
+  virtual void begin(const Piece& piece) = 0;
+  // False when the stream's budget is spent: the decoder drops what it holds and does nothing more.
+  virtual bool write(std::string_view bytes) = 0;
+  virtual void end() = 0;
+};
+
+// The layer a decoder reads.
+class DecoderHost {
+ public:
+  virtual ~DecoderHost() = default;
+  // The child layer for `kind`, made at the first call: "gzip", "base64". What follows a '#' keeps streams apart and
+  // is not shown: "base64#1". Null when the depth or the budget is spent (the host has noted it).
+  virtual DecoderOutput* output(std::string_view kind) = 0;
+  // What was declared to be encoded so cannot be decoded, or is of a kind that cannot be looked into: "gzip: invalid
+  // block type". Outbound that is a denial. Not called for what was merely guessed.
+  virtual void fault(std::string_view kind, std::string_view reason) = 0;
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // The layer's next bytes; valid during the call only.
+  virtual void write(std::string_view bytes) = 0;
+  // What follows is another piece: nothing spans it and what was before.
+  virtual void boundary() = 0;
+  // The layer is over; the decoder is as new afterwards.
+  virtual void end() = 0;
+};
+
+}  // namespace gatehouse::dlp
