@@ -108,7 +108,10 @@ class EntryTable {
   std::string_view color_of(std::string_view verdict) const {
     if (!color_) return "";
     if (verdict == to_string(Verdict::deny)) return "\x1b[31m";
-    if (verdict == to_string(Verdict::ask)) return "\x1b[33m";
+    if (verdict == to_string(Verdict::ask) || verdict == to_string(FindingAction::redact) ||
+        verdict == to_string(FindingAction::warn)) {
+      return "\x1b[33m";
+    }
     return verdict == to_string(Verdict::allow) ? "\x1b[32m" : "";
   }
 
@@ -174,7 +177,7 @@ void add_audit_command(CLI::App& app, Run& run) {
   CLI::App* audit = app.add_subcommand("audit", "show what a session did, and what was blocked and why");
   audit->add_option("SESSION", options->session,
                     "name of a session or path of an audit.db (default: the latest session)");
-  audit->add_flag("--blocked", options->blocked, "denials only");
+  audit->add_flag("--blocked", options->blocked, "denials and redactions only");
   audit->add_flag("--json", options->json, "one JSON object a line, whole rows");
   audit->add_flag("--follow", options->follow, "go on with what is committed from now on, until interrupted");
 

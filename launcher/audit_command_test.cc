@@ -88,6 +88,28 @@ TEST_F(AuditCommand, PrintsDenialsOnlyOnRequest) {
   EXPECT_THAT(output_, HasSubstr("bad.example"));
 }
 
+TEST_F(AuditCommand, PrintsFindingsWithWhatBecameOfThem) {
+  audit::DlpFinding finding;
+  finding.channel = "https";
+  finding.direction = "out";
+  finding.host = "a.example";
+  finding.rule = "github-pat";
+  finding.location = "body";
+  finding.decode_path = "gzip>json";
+  finding.prefix = "ghp_";
+  for (const auto action : {FindingAction::redact, FindingAction::warn}) {
+    finding.action = to_string(action);
+    finding.decision = {Verdict::allow, "dlp.github-pat", "a GitHub token in the body"};
+    ASSERT_TRUE(log_->append_and_wait(finding));
+  }
+  EXPECT_EQ(run({"audit", path_, "--blocked"}), kExitOk);
+  const std::string row =
+      "....-..-.. ..:..:..\\....  dlp      a.example: github-pat in body via gzip>json \\(ghp_\\.\\.\\.\\)  ";
+  EXPECT_THAT(output_, MatchesRegex("TIME [^\n]*\n" + row + "redact   dlp.github-pat  a GitHub token in the body\n"));
+  EXPECT_EQ(run({"audit", path_}), kExitOk);
+  EXPECT_THAT(output_, HasSubstr("  warn     dlp.github-pat  a GitHub token in the body\n"));
+}
+
 TEST_F(AuditCommand, PrintsOneJsonObjectALine) {
   add("a.example", {Verdict::allow, "npm", "listed"});
   EXPECT_EQ(run({"audit", "--json", path_}), kExitOk);

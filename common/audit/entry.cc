@@ -75,6 +75,17 @@ std::string process_news(const Row& row) {
       {text(row, "process"), fmt::format("(pid {})", integer(row, "pid")), text(row, "phase"), text(row, "detail")});
 }
 
+// "api.example.com: github-pat in body via gzip>json>base64 (ghp_...)". What came in is said to be from its host.
+std::string finding_target(const Row& row) {
+  const std::string host = text(row, "host");
+  const std::string direction = text(row, "direction") == "in" ? "from " : "";
+  const std::string decode_path = text(row, "decode_path");
+  const std::string prefix = text(row, "prefix");
+  return joined({host.empty() ? "" : direction + host + ":", text(row, "rule"), "in", text(row, "location"),
+                 decode_path.empty() ? "" : "via " + decode_path,
+                 prefix.empty() ? "" : fmt::format("({}...)", prefix)});
+}
+
 struct Reading {
   std::string_view table;
   std::string_view channel;  // empty: the row's own
@@ -91,6 +102,7 @@ constexpr Reading kReadings[] = {
     {"exec_events", "exec", exec_outcome},
     {"policy_events", "policy", policy_news},
     {"process_events", "process", process_news},
+    {"dlp_findings", "dlp", finding_target},
 };
 
 nlohmann::ordered_json to_json(const Value& value, ColumnType type) {
@@ -134,7 +146,7 @@ Entry to_entry(const StoredRow& stored) {
     entry.channel = reading.channel.empty() ? text(row, "channel") : std::string(reading.channel);
     entry.what = reading.what(row);
   }
-  entry.verdict = text(row, "verdict");
+  entry.verdict = text(row, find_text(row, "action") == nullptr ? "verdict" : "action");
   entry.rule_id = text(row, "rule_id");
   entry.reason = text(row, "reason");
   entry.json = to_json(stored);

@@ -97,6 +97,6 @@ struct DlpFinding {
   std::string detail;
 };
 
-using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent>;
+using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent, DlpFinding>;
 
 }  // namespace gatehouse::audit

@@ -11,6 +11,14 @@ struct AuditReader::Database {
   int64_t position = 0;  // of the last row looked at
 };
 
+static bool was_blocked(const Row& row) {
+  const std::string* verdict = find_text(row, "verdict");
+  const std::string* action = find_text(row, "action");
+  return (verdict != nullptr && *verdict == to_string(Verdict::deny)) ||
+         (action != nullptr &&
+          (*action == to_string(FindingAction::deny) || *action == to_string(FindingAction::redact)));
+}
+
 AuditReader::AuditReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
 AuditReader::~AuditReader() = default;
@@ -36,8 +44,7 @@ Result<std::vector<Entry>> AuditReader::next_entries(const Filter& filter) {
     if (!row) return failed(row);
     if (!*row) break;
     if (const auto* position = std::get_if<int64_t>(&(*row)->row.values[kPosition])) database_->position = *position;
-    const std::string* verdict = find_text((*row)->row, "verdict");
-    if (filter.blocked_only && (verdict == nullptr || *verdict != to_string(Verdict::deny))) continue;
+    if (filter.blocked_only && !was_blocked((*row)->row)) continue;
     entries.push_back(to_entry(**row));
   }
   rows.stop();

@@ -19,16 +19,17 @@ struct Entry {
   std::string event_id;
   std::string trace_id;
   std::string session;
-  std::string channel;  // "https", "http", "connect", "tcp", "vsock", "dns", "exec", "policy", "process"
+  std::string channel;  // "https", "http", "connect", "tcp", "vsock", "dns", "exec", "policy", "process", "dlp"
   std::string what;     // "GET api.example.com:443/x", "A api.example.com", ...: what was tried
-  std::string verdict;  // "allow", "ask", "deny"; empty for rows that judge nothing
+  std::string
+      verdict;  // "allow", "ask", "deny"; of a finding "deny", "redact", "warn", "exempt"; empty: judges nothing
   std::string rule_id;
   std::string reason;
   std::string json;  // the whole row as one JSON object, for --json
 };
 
 struct Filter {
-  bool blocked_only = false;  // verdict is deny
+  bool blocked_only = false;  // verdict is deny, or a finding was redacted
 };
 
 // How many exchanges (net and dns) were allowed and denied.

@@ -90,6 +90,63 @@ TEST_F(AuditReaderTest, LeavesOutWhatWasNotBlockedOnRequest) {
   EXPECT_THAT(what(*open_reader(), {.blocked_only = true}), ElementsAre("https: GET bad:443/x"));
 }
 
+TEST_F(AuditReaderTest, ListsFindingsByWhatBecameOfThem) {
+  auto log = open_log(path_);
+  DlpFinding open = finding_event(FindingAction::warn);
+  open.decode_path = open.prefix = "";
+  open.location = "query:token";
+  DlpFinding inbound = finding_event(FindingAction::exempt);
+  inbound.direction = "in";
+  inbound.rule = "prompt-injection";
+  const DlpFinding all[] = {finding_event(FindingAction::deny), finding_event(FindingAction::redact), open, inbound};
+  for (const auto& finding : all) ASSERT_TRUE(log->append_and_wait(finding));
+  EXPECT_THAT(what(*open_reader()),
+              ElementsAre("dlp: api.example.com: github-pat in body via gzip>json>base64 (ghp_...)",
+                          "dlp: api.example.com: github-pat in body via gzip>json>base64 (ghp_...)",
+                          "dlp: api.example.com: github-pat in query:token",
+                          "dlp: from api.example.com: prompt-injection in body via gzip>json>base64 (ghp_...)"));
+  auto entries = open_reader()->next_entries({});
+  ASSERT_TRUE(entries && entries->size() == 4);
+  std::vector<std::string> verdicts;
+  for (const auto& entry : *entries) verdicts.push_back(entry.verdict);
+  EXPECT_THAT(verdicts, ElementsAre("deny", "redact", "warn", "exempt"));
+  EXPECT_EQ(entries->front().rule_id, "dlp.github-pat");
+  EXPECT_EQ(entries->front().reason, "a GitHub token in the body");
+}
+
+TEST_F(AuditReaderTest, CountsADeniedOrRedactedFindingAsBlocked) {
+  auto log = open_log(path_);
+  for (const auto action : {FindingAction::exempt, FindingAction::deny, FindingAction::warn, FindingAction::redact}) {
+    ASSERT_TRUE(log->append_and_wait(finding_event(action)));
+  }
+  auto entries = open_reader()->next_entries({.blocked_only = true});
+  ASSERT_TRUE(entries && entries->size() == 2);
+  EXPECT_EQ((*entries)[0].verdict, "deny");
+  EXPECT_EQ((*entries)[1].verdict, "redact");
+}
+
+TEST_F(AuditReaderTest, GivesTheWholeFindingAsJson) {
+  auto log = open_log(path_);
+  DlpFinding finding = finding_event(FindingAction::exempt);
+  finding.length = 40;
+  finding.exemption = "sdk-docs";
+  finding.detail = "more";
+  ASSERT_TRUE(log->append_and_wait(finding));
+  auto entries = open_reader()->next_entries({});
+  ASSERT_TRUE(entries && entries->size() == 1);
+  auto json = nlohmann::json::parse(entries->front().json);
+  for (const char* key : {"event_id", "time_us", "hash"}) json.erase(key);
+  EXPECT_EQ(json, nlohmann::json::parse(fmt::format(
+                      R"({{"table": "dlp_findings", "position": 1, "session": "s1", "writer": "proxy", "seq": 1,
+                           "trace_id": "{}", "verdict": "allow", "rule_id": "dlp.github-pat",
+                           "reason": "a GitHub token in the body", "channel": "https", "direction": "out",
+                           "host": "api.example.com", "rule": "github-pat", "category": "credentials",
+                           "action": "exempt", "confidence": "high", "location": "body",
+                           "decode_path": "gzip>json>base64", "offset": 17, "length": 40, "prefix": "ghp_",
+                           "fingerprint": "0123456789abcdef", "exemption": "sdk-docs", "detail": "more"}})",
+                      finding.trace_id)));
+}
+
 TEST_F(AuditReaderTest, GivesTheWholeRowAsJson) {
   auto log = open_log(path_);
   const NetEvent event = net_event("grüße.example");

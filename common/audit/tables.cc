@@ -172,6 +172,27 @@ const Description<ProcessEvent>& description(const ProcessEvent&) {
   return table;
 }
 
+const Description<DlpFinding>& description(const DlpFinding&) {
+  static const auto table = describe<DlpFinding>("dlp_findings", judged<DlpFinding>({
+                                                                     field("channel", &DlpFinding::channel),
+                                                                     field("direction", &DlpFinding::direction),
+                                                                     field("host", &DlpFinding::host),
+                                                                     field("rule", &DlpFinding::rule),
+                                                                     field("category", &DlpFinding::category),
+                                                                     field("action", &DlpFinding::action),
+                                                                     field("confidence", &DlpFinding::confidence),
+                                                                     field("location", &DlpFinding::location),
+                                                                     field("decode_path", &DlpFinding::decode_path),
+                                                                     field("offset", &DlpFinding::offset),
+                                                                     field("length", &DlpFinding::length),
+                                                                     field("prefix", &DlpFinding::prefix),
+                                                                     field("fingerprint", &DlpFinding::fingerprint),
+                                                                     field("exemption", &DlpFinding::exemption),
+                                                                     field("detail", &DlpFinding::detail),
+                                                                 }));
+  return table;
+}
+
 template <class E>
 std::string event_id(const E& event) {
   if constexpr (std::is_same_v<E, NetResult>) {
@@ -202,8 +223,9 @@ std::string column_list(const Table& table) {
 
 const std::vector<const Table*>& tables() {
   static const std::vector<const Table*> all = {
-      &description(NetEvent{}).table,  &description(NetResult{}).table,   &description(DnsEvent{}).table,
-      &description(ExecEvent{}).table, &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
+      &description(NetEvent{}).table,   &description(NetResult{}).table,   &description(DnsEvent{}).table,
+      &description(ExecEvent{}).table,  &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
+      &description(DlpFinding{}).table,
   };
   return all;
 }

@@ -84,6 +84,26 @@ inline DnsEvent dns_event(const std::string& name, const std::string& address) {
   return {make_uuid(), make_uuid(), {Verdict::allow, "names", "listed"}, name, "A", "NOERROR", address};
 }
 
+inline DlpFinding finding_event(FindingAction action) {
+  DlpFinding finding;
+  finding.trace_id = make_uuid();
+  finding.decision = {action == FindingAction::deny ? Verdict::deny : Verdict::allow, "dlp.github-pat",
+                      "a GitHub token in the body"};
+  finding.channel = "https";
+  finding.direction = "out";
+  finding.host = "api.example.com";
+  finding.rule = "github-pat";
+  finding.category = "credentials";
+  finding.action = to_string(action);
+  finding.confidence = "high";
+  finding.location = "body";
+  finding.decode_path = "gzip>json>base64";
+  finding.offset = 17;
+  finding.prefix = "ghp_";
+  finding.fingerprint = "0123456789abcdef";
+  return finding;
+}
+
 inline std::unique_ptr<AuditLog> open_log(const std::string& path, const std::string& writer = "proxy") {
   auto log = AuditLog::open({path, "s1", writer});
   if (!log) throw std::runtime_error(log.error().message());

@@ -34,6 +34,16 @@ void write_log(const std::string& path) {
   }
 }
 
+TEST(AuditVerify, FindsAFindingMadeHarmless) {
+  const TempFolder folder;
+  const std::string path = folder.file("audit.db");
+  ASSERT_TRUE(open_log(path)->append_and_wait(finding_event(FindingAction::deny)));
+  EXPECT_EQ(faults_of(path), std::vector<std::string>());
+  tamper(path, "UPDATE dlp_findings SET action = 'warn'");
+  EXPECT_EQ(faults_of(path), std::vector<std::string>{"proxy 1 dlp_findings: edited: its contents do not give its hash "
+                                                      "after that of row 0"});
+}
+
 TEST(AuditVerify, FindsNothingInALogNobodyTouched) {
   const TempFolder folder;
   const std::string path = folder.file("audit.db");
