@@ -73,6 +73,8 @@ struct Policy::Compiled {
   std::vector<std::unique_ptr<const CompiledLayer>> layers;
   TextSet exact_names;  // named exactly by a rule that does not deny, or by a resolve entry
   std::unordered_map<std::string, ResolveOverride, TextHash, std::equal_to<>> resolve;
+  Limits limits;
+  std::vector<SecretSource> secrets;
   std::string files;
   std::string sha256;
 };

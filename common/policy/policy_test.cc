@@ -437,5 +437,12 @@ TEST(Policy, HasADigestOfAllItsSources) {
   EXPECT_NE(one, policy_of({session(R"("http": [ ])")}).sha256());
 }
 
+TEST(PolicyFindings, LeavesAFindingToItsRuleWhereNoLayerSpeaksOfIt) {
+  const Policy policy = policy_of({machine(R"("http": [])"), session(R"("http": [])")});
+  for (const auto severity : {FindingAction::warn, FindingAction::redact, FindingAction::deny}) {
+    EXPECT_EQ(policy.judge(FindingQuestion{"github-pat", "credentials", severity, "a.example.com"}).action, severity);
+  }
+}
+
 }  // namespace
 }  // namespace gatehouse::policy
