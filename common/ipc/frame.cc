@@ -19,7 +19,16 @@ std::string encode_frame(uint8_t type, std::string_view payload) {
   return out;
 }
 
-Result<std::optional<Frame>> FrameReader::next() {
+// Moving the rest to the front costs once per buffer, not once per frame.
+void FrameReader::feed(std::string_view bytes) {
+  if (read_ == buffer_.size() || read_ > max_payload_bytes_) {
+    buffer_.erase(0, read_);
+    read_ = 0;
+  }
+  buffer_.append(bytes);
+}
+
+Result<std::optional<FrameView>> FrameReader::next_view() {
   const std::string_view rest = std::string_view(buffer_).substr(read_);
   if (rest.size() < 4) return std::nullopt;
   uint32_t length = 0;
@@ -29,14 +38,15 @@ Result<std::optional<Frame>> FrameReader::next() {
     return fail("frame of {} bytes is over the limit of {}", length - 1, max_payload_bytes_);
   }
   if (rest.size() - 4 < length) return std::nullopt;
-  Frame frame{static_cast<uint8_t>(rest[4]), std::string(rest.substr(kFrameHeaderBytes, length - 1))};
   read_ += 4 + length;
-  // Moving the rest to the front costs once per buffer, not once per frame.
-  if (read_ == buffer_.size() || read_ > max_payload_bytes_) {
-    buffer_.erase(0, read_);
-    read_ = 0;
-  }
-  return frame;
+  return FrameView{static_cast<uint8_t>(rest[4]), rest.substr(kFrameHeaderBytes, length - 1)};
+}
+
+Result<std::optional<Frame>> FrameReader::next() {
+  const auto view = next_view();
+  if (!view) return failed(view);
+  if (!*view) return std::nullopt;
+  return Frame{(*view)->type, std::string((*view)->payload)};
 }
 
 }  // namespace gatehouse::ipc
