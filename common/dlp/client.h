@@ -14,10 +14,12 @@
 
 namespace gatehouse::dlp {
 
-// One stream under way. Destroying it abandons it and no callback follows.
+// One stream under way. Destroying it abandons it and no callback follows. After an error everything written is
+// dropped, queued() is 0 and every verdict asked for is that error.
 class Scan {
  public:
-  using OnVerdict = std::function<void(Result<ScanVerdict>)>;  // never from within a call of ours
+  // Never from within a call of ours; it may destroy the scan.
+  using OnVerdict = std::function<void(Result<ScanVerdict>)>;
 
   virtual ~Scan() = default;
   // Begins the next part; what was written before belongs to the one before.
@@ -25,9 +27,11 @@ class Scan {
   // Bytes of the current part. The caller stops above kMaxScanQueuedBytes until on_drained.
   virtual void write(std::string_view bytes) = 0;
   virtual size_t queued() const = 0;
+  // Called when everything that was to be sent has been taken, and after an error.
   virtual void on_drained(std::function<void()> callback) = 0;
   // Asks for the verdict on everything written so far; the stream goes on. For responses that pass piece by piece.
-  // Findings are reported once: a later verdict holds the new ones. One question at a time.
+  // Findings are reported once: a later verdict holds the new ones, and a redaction in it may begin in bytes that an
+  // earlier verdict let pass. One question at a time; more may be written meanwhile.
   virtual void check(OnVerdict on_verdict) = 0;
   // Ends the stream; the last verdict.
   virtual void finish(OnVerdict on_verdict) = 0;
@@ -40,7 +44,8 @@ inline constexpr size_t kMaxIdleScanConnections = 64;
 // scans.
 class ScanClient {
  public:
-  // `deadline` is for each verdict asked for, connecting included.
+  // `deadline` is for each verdict asked for, connecting included, and for the scanner to take what is queued. More
+  // than the policy's scan_time, so that the scanner's own words are heard.
   static std::unique_ptr<ScanClient> create(Loop& loop, Endpoint scanner, std::chrono::milliseconds deadline);
   virtual ~ScanClient() = default;
   virtual std::unique_ptr<Scan> open(const StreamInfo& stream) = 0;
