@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
-#include "common/tls/secret_bytes.h"
+#include "common/base/secret_bytes.h"
 
 namespace gatehouse::tls {
 

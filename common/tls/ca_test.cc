@@ -71,13 +71,5 @@ TEST(CertificateFromPem, SaysThatTextIsNoCertificate) {
   EXPECT_THAT(certificate.error().message(), HasSubstr("no readable PEM certificate"));
 }
 
-TEST(SecretBytes, KeepsItsBytesWhenMoved) {
-  auto secret = SecretBytes::copy_of("key");
-  ASSERT_TRUE(secret);
-  const SecretBytes moved = std::move(*secret);
-  EXPECT_EQ(moved.view(), "key");
-  EXPECT_TRUE(secret->empty());
-}
-
 }  // namespace
 }  // namespace gatehouse::tls

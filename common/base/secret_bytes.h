@@ -1,4 +1,4 @@
-// Key material in memory that is never swapped, never in a core dump, and wiped when let go of.
+// Secret values and keys in memory that is never swapped, never in a core dump, and wiped when let go of.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 #include "common/base/result.h"
 
-namespace gatehouse::tls {
+namespace gatehouse {
 
 // Owns a fixed number of bytes on pages of their own: mlock(2), MADV_DONTDUMP, wiped before they are unmapped.
 class SecretBytes {
@@ -34,4 +34,4 @@ class SecretBytes {
   bool locked_ = false;
 };
 
-}  // namespace gatehouse::tls
+}  // namespace gatehouse

@@ -1,4 +1,4 @@
-#include "common/tls/secret_bytes.h"
+#include "common/base/secret_bytes.h"
 
 #include <openssl/crypto.h>
 #include <sys/mman.h>
@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-namespace gatehouse::tls {
+namespace gatehouse {
 
 Result<SecretBytes> SecretBytes::copy_of(std::string_view bytes) {
   SecretBytes secret;
@@ -14,12 +14,12 @@ Result<SecretBytes> SecretBytes::copy_of(std::string_view bytes) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t mapped = (bytes.size() + page - 1) / page * page;
   void* pages = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (pages == MAP_FAILED) return fail_errno("cannot map {} bytes for a key", mapped);
+  if (pages == MAP_FAILED) return fail_errno("cannot map {} bytes for a secret", mapped);
   secret.data_ = static_cast<char*>(pages);
   secret.size_ = bytes.size();
   secret.mapped_ = mapped;
   secret.locked_ = ::mlock(pages, mapped) == 0;
-  if (::madvise(pages, mapped, MADV_DONTDUMP) != 0) return fail_errno("cannot keep a key out of core dumps");
+  if (::madvise(pages, mapped, MADV_DONTDUMP) != 0) return fail_errno("cannot keep a secret out of core dumps");
   std::memcpy(pages, bytes.data(), bytes.size());
   return secret;
 }
@@ -45,4 +45,4 @@ void SecretBytes::release() {
   data_ = nullptr;
 }
 
-}  // namespace gatehouse::tls
+}  // namespace gatehouse
