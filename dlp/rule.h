@@ -12,7 +12,7 @@
 namespace gatehouse::dlp {
 
 inline constexpr size_t kMaxMatchBytes = 8192;      // no rule's match is looked for beyond this
-inline constexpr size_t kMaxKeywordDistance = 512;  // from either end of a keyword to the farther end of the match
+inline constexpr size_t kMaxKeywordDistance = 512;  // from where a match begins to where one of its keywords begins
 
 enum class RuleDirection { out, in, both };
 
