@@ -17,7 +17,7 @@ struct Rule;
 // Something a reader found in its layer.
 struct Match {
   const Rule* rule = nullptr;  // outlives the scan
-  uint64_t begin = 0;          // of the secret, in the layer's bytes since its last reset
+  uint64_t begin = 0;          // of the secret, in the layer's bytes since its last end(); boundary() counts on
   uint64_t end = 0;
   std::string_view secret;                       // valid during the call only; may be cut to kMaxMatchBytes
   FindingAction severity = FindingAction::deny;  // the rule's, or its `unconfirmed`

@@ -24,6 +24,17 @@ class DecoderOutput {
   // False when the stream's budget is spent: the decoder drops what it holds and does nothing more.
   virtual bool write(std::string_view bytes) = 0;
   virtual void end() = 0;
+
+  // Within a piece: what follows is another short run, found at `origin`. The host puts a few bytes between that no
+  // secret holds, which costs a tenth of ending the piece and beginning the next.
+  virtual void separate(uint64_t origin) {
+    end();
+    begin(Piece{origin, {}, {}, {}});
+  }
+  // Within a piece, for decoders that pass on most of what they read: what follows, up to the next call that is no
+  // write, is the input from `origin` on as it was (`copied`), or was made of the input there. A secret that was merely
+  // copied is reported where it was read first.
+  virtual void from(uint64_t /*origin*/, bool /*copied*/) {}
 };
 
 // The layer a decoder reads.
@@ -45,7 +56,7 @@ class Decoder {
   virtual void write(std::string_view bytes) = 0;
   // What follows is another piece: nothing spans it and what was before.
   virtual void boundary() = 0;
-  // The layer is over; the decoder is as new afterwards.
+  // The layer is over; the decoder is as new afterwards, and counts its input from 0 again.
   virtual void end() = 0;
 };
 

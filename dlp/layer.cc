@@ -1,0 +1,199 @@
+#include "dlp/layer.h"
+
+#include <cassert>
+
+#include "dlp/decode/decoders.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+// Readers cost a call each, whatever it holds.
+constexpr size_t kStagedBytes = 4096;
+// What is read is decoded next, while it is in the processor's first cache.
+constexpr size_t kDeliveredBytes = 16 * 1024;
+constexpr size_t kMaxLocationBytes = 512;
+constexpr size_t kMaxIdleLayers = 64;
+
+std::string_view shown(std::string_view kind) { return kind.substr(0, kind.find('#')); }
+
+std::string joined(std::string_view front, std::string_view separator, std::string_view back) {
+  std::string text(front);
+  if (!front.empty() && !back.empty()) text += separator;
+  return text += back;
+}
+
+}  // namespace
+
+Layer::Layer() : decoders_(make_decoders(*this)) {
+  on_match_ = [this](const Match& match) {
+    const Place found = place(match.begin, match.end);
+    const std::string_view path = found.copied ? std::string_view() : path_;
+    context_->observer.found({match, path, location(), found.offset});
+  };
+}
+
+Layer::~Layer() = default;
+
+void Layer::attach(LayerContext& context, Layer* parent, std::string_view kind) {
+  assert(context_ == nullptr && fresh_);
+  context_ = &context;
+  parent_ = parent;
+  depth_ = parent == nullptr ? 0 : parent->depth_ + 1;
+  path_ = parent == nullptr ? std::string() : joined(parent->path_, ">", shown(kind));
+  readers_ = context.readers.open(context.stream);
+}
+
+void Layer::detach() {
+  for (Child& child : children_) context_->pool.give_back(std::move(child.layer));
+  children_.clear();
+  // What an abandoned stream left half done goes with its objects.
+  if (!fresh_) decoders_ = make_decoders(*this);
+  declared_.clear();
+  readers_.clear();
+  staged_.clear();
+  marks_.clear();
+  position_ = 0;
+  fresh_ = true;
+  parent_ = nullptr;
+  context_ = nullptr;
+}
+
+void Layer::begin(const Piece& piece) {
+  flush();
+  const bool labelled = !piece.label.empty();
+  if (!fresh_) boundary(labelled);
+  fresh_ = false;
+  label_ = piece.label;
+  mark(piece.origin, false);
+}
+
+bool Layer::write(std::string_view bytes) {
+  if (context_->budget.spent()) return false;
+  if (parent_ == nullptr ? !context_->budget.read(bytes.size()) : !context_->budget.decoded(bytes.size())) return false;
+  position_ += bytes.size();
+  if (staged_.size() + bytes.size() <= kStagedBytes) {
+    staged_ += bytes;
+  } else {
+    flush();
+    deliver(bytes);
+  }
+  return !context_->budget.spent();
+}
+
+void Layer::separate(uint64_t origin) {
+  if (position_ != 0) {
+    if (staged_.size() + kRunSeparator.size() > kStagedBytes) flush();
+    staged_ += kRunSeparator;
+    position_ += kRunSeparator.size();
+  }
+  mark(origin, false);
+}
+
+void Layer::from(uint64_t origin, bool copied) { mark(origin, copied); }
+
+void Layer::end() {
+  flush();
+  finish_declared();
+}
+
+// Whatever is delivered is flushed in the layers above as well, so only the lowest one has to be looked at.
+void Layer::flush() {
+  if (staged_.empty()) return;
+  deliver(staged_);
+  staged_.clear();
+}
+
+void Layer::deliver(std::string_view bytes) {
+  while (!bytes.empty() && !context_->budget.spent()) {
+    const std::string_view now = bytes.substr(0, kDeliveredBytes);
+    bytes.remove_prefix(now.size());
+    for (auto& reader : readers_) reader->write(now, on_match_);
+    for (auto& decoder : decoders_) decoder->write(now);
+    for (auto& decoder : declared_) decoder->write(now);
+    for (Child& child : children_) child.layer->flush();
+  }
+}
+
+void Layer::boundary(bool of_all_above) {
+  for (auto& decoder : decoders_) decoder->boundary();
+  for (Child& child : children_) {
+    child.layer->flush();
+    if (of_all_above && !child.layer->fresh_) child.layer->boundary(true);
+  }
+  for (auto& reader : readers_) reader->boundary(on_match_);
+}
+
+void Layer::finish_declared() {
+  if (declared_.empty()) return;
+  for (auto& decoder : declared_) decoder->end();
+  declared_.clear();
+  for (Child& child : children_) child.layer->flush();
+}
+
+void Layer::finish() {
+  if (fresh_) return;
+  flush();
+  finish_declared();
+  for (auto& decoder : decoders_) decoder->end();
+  for (Child& child : children_) child.layer->finish();
+  for (auto& reader : readers_) reader->end(on_match_);
+  staged_.clear();
+  marks_.clear();
+  position_ = 0;
+  fresh_ = true;
+}
+
+DecoderOutput* Layer::output(std::string_view kind) {
+  for (Child& child : children_) {
+    if (child.kind == kind) return child.layer.get();
+  }
+  if (!context_->budget.deeper(depth_ + 1) || !context_->budget.more_layers(context_->layers + 1)) return nullptr;
+  context_->layers += 1;
+  children_.push_back({std::string(kind), context_->pool.take(*context_, this, kind)});
+  return children_.back().layer.get();
+}
+
+void Layer::fault(std::string_view kind, std::string_view reason) {
+  context_->observer.fault(joined(path_, ">", shown(kind)), location(), reason);
+}
+
+std::string Layer::location() const {
+  if (parent_ == nullptr) return label_;
+  const std::string below = parent_->location();
+  return below.size() < kMaxLocationBytes ? joined(below, "/", label_) : below;
+}
+
+void Layer::mark(uint64_t origin, bool copied) {
+  if (parent_ == nullptr) return;
+  marks_.add({position_, origin, parent_->place(origin, origin).offset, copied});
+}
+
+Layer::Place Layer::place(uint64_t begin, uint64_t end) const {
+  if (parent_ == nullptr) return {begin, true};
+  const Marks::Found run = marks_.at(begin);
+  if (!run.mark.copied || end > run.end) return {run.mark.offset, false};
+  const uint64_t below = run.mark.origin + (begin - run.mark.position);
+  return parent_->place(below, below + (end - begin));
+}
+
+LayerPool::LayerPool() = default;
+LayerPool::~LayerPool() = default;
+
+std::unique_ptr<Layer> LayerPool::take(LayerContext& context, Layer* parent, std::string_view kind) {
+  std::unique_ptr<Layer> layer;
+  if (idle_.empty()) {
+    layer = std::make_unique<Layer>();
+  } else {
+    layer = std::move(idle_.back());
+    idle_.pop_back();
+  }
+  layer->attach(context, parent, kind);
+  return layer;
+}
+
+void LayerPool::give_back(std::unique_ptr<Layer> layer) {
+  layer->detach();
+  if (idle_.size() < kMaxIdleLayers) idle_.push_back(std::move(layer));
+}
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,127 @@
+// One layer of bytes: a part as sent, or what the decoders of one kind made of the layer below. Its readers read it,
+// its decoders make the layers above it, of which there is one for each kind, made when first needed.
+//
+// A layer is one long stream that is never held as a whole. Where its bytes came from is known by marks, of which only
+// the last ones are kept: a match is reported not far behind its end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dlp/budget.h"
+#include "dlp/decode/decoder.h"
+#include "dlp/layer_reader.h"
+#include "dlp/marks.h"
+
+namespace gatehouse::dlp {
+
+// Between runs of decoded bytes: no secret has these in it, and rules that end at a line end or at white space do so.
+inline constexpr std::string_view kRunSeparator{"\n\0\n", 3};
+
+// A match with its place.
+struct Sighting {
+  const Match& match;
+  std::string_view path;      // "gzip>json"; empty when the secret is in the part's bytes as it is
+  std::string_view location;  // "body/form:field"
+  uint64_t offset = 0;        // in the part: of the secret, or of the encoded run that holds it
+};
+
+// Whom the layers of one stream report to.
+class LayerObserver {
+ public:
+  virtual ~LayerObserver() = default;
+  virtual void found(const Sighting& sighting) = 0;
+  virtual void fault(std::string_view path, std::string_view location, std::string_view reason) = 0;
+};
+
+class LayerPool;
+
+// What the layers of one stream share; outlives them.
+struct LayerContext {
+  const StreamInfo& stream;
+  ReaderSource& readers;
+  LayerPool& pool;
+  Budget& budget;
+  LayerObserver& observer;
+  size_t layers = 0;  // of this stream, so far
+};
+
+// Pieces go into a layer as into any decoder's output; a part's own bytes are one piece, its label being the location.
+class Layer final : public DecoderHost, public DecoderOutput {
+ public:
+  Layer();
+  ~Layer() override;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  void begin(const Piece& piece) override;
+  bool write(std::string_view bytes) override;
+  void separate(uint64_t origin) override;
+  void from(uint64_t origin, bool copied) override;
+  void end() override;
+
+  DecoderOutput* output(std::string_view kind) override;
+  void fault(std::string_view kind, std::string_view reason) override;
+
+  // Reads everything written so far; what readers and decoders still wait for is not awaited.
+  void flush();
+  // The part is over: reads what is left of it, here and above. Ready for the next part.
+  void finish();
+
+ private:
+  friend class LayerPool;
+
+  struct Child {
+    std::string kind;  // with its '#'
+    std::unique_ptr<Layer> layer;
+  };
+  // Where bytes of this layer were in the part.
+  struct Place {
+    uint64_t offset;
+    bool copied;  // they stand there as they are
+  };
+
+  // A layer belongs to one stream at a time.
+  void attach(LayerContext& context, Layer* parent, std::string_view kind);
+  void detach();
+  void deliver(std::string_view bytes);
+  void boundary(bool of_all_above);
+  void finish_declared();
+  void mark(uint64_t origin, bool copied);
+  Place place(uint64_t begin, uint64_t end) const;
+  std::string location() const;
+
+  LayerContext* context_ = nullptr;
+  Layer* parent_ = nullptr;
+  int depth_ = 0;
+  std::string path_;
+  std::string label_;  // of the current piece
+  std::vector<std::unique_ptr<LayerReader>> readers_;
+  OnMatch on_match_;
+  std::vector<std::unique_ptr<Decoder>> decoders_;  // kept from stream to stream
+  std::vector<std::unique_ptr<Decoder>> declared_;  // of the current piece, as it says of itself
+  std::vector<Child> children_;
+  std::string staged_;     // small writes, until they are worth a reader's while
+  uint64_t position_ = 0;  // bytes since finish(), staged ones included
+  bool fresh_ = true;      // nothing since finish()
+  Marks marks_;
+};
+
+// Layers not in use, with their decoders, so that ten thousand small streams make them once. Of one thread.
+class LayerPool {
+ public:
+  LayerPool();
+  ~LayerPool();
+
+  std::unique_ptr<Layer> take(LayerContext& context, Layer* parent, std::string_view kind);
+  void give_back(std::unique_ptr<Layer> layer);
+
+ private:
+  std::vector<std::unique_ptr<Layer>> idle_;
+};
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,38 @@
+#include "dlp/marks.h"
+
+#include <gtest/gtest.h>
+
+namespace gatehouse::dlp {
+namespace {
+
+TEST(Marks, FindTheRunThatHoldsAPosition) {
+  Marks marks;
+  EXPECT_EQ(marks.at(5).mark.offset, 0u);
+  marks.add({0, 10, 100, false});
+  marks.add({20, 50, 140, true});
+  marks.add({30, 90, 180, false});
+  EXPECT_EQ(marks.at(19).mark.offset, 100u);
+  EXPECT_EQ(marks.at(19).end, 20u);
+  EXPECT_EQ(marks.at(20).mark.origin, 50u);
+  EXPECT_TRUE(marks.at(29).mark.copied);
+  EXPECT_EQ(marks.at(1'000'000).mark.offset, 180u);
+}
+
+TEST(Marks, OfAnEmptyRunTheNextOneIsKept) {
+  Marks marks;
+  marks.add({7, 1, 1, true});
+  marks.add({7, 2, 2, false});
+  EXPECT_EQ(marks.at(7).mark.offset, 2u);
+}
+
+TEST(Marks, KeepTheLastOnesAndCallNothingOlderCopied) {
+  Marks marks;
+  for (uint64_t i = 0; i < 3 * kMaxMarks; ++i) marks.add({i * 10, i, i, true});
+  EXPECT_EQ(marks.at(3 * kMaxMarks * 10).mark.offset, 3 * kMaxMarks - 1);
+  EXPECT_EQ(marks.at(2 * kMaxMarks * 10 + 5).mark.offset, 2 * kMaxMarks);
+  EXPECT_TRUE(marks.at(2 * kMaxMarks * 10 + 5).mark.copied);
+  EXPECT_FALSE(marks.at(15).mark.copied);
+}
+
+}  // namespace
+}  // namespace gatehouse::dlp
