@@ -1,0 +1,112 @@
+#include "dlp/decode/content_coding.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "dlp/decode/brotli.h"
+#include "dlp/decode/coded_stream.h"
+#include "dlp/decode/inflate.h"
+#include "dlp/decode/zstd.h"
+
+namespace gatehouse::dlp {
+
+namespace {
+
+// What senders write though nothing is compressed; the last two name protocols of signed uploads.
+constexpr std::array<std::string_view, 9> kUnchanged = {"identity", "none", "binary",  "7bit",       "8bit",
+                                                        "utf-8",    "utf8", "amz-1.0", "aws-chunked"};
+constexpr std::array<std::string_view, 2> kGuessed = {"base64", "quoted-printable"};
+
+bool contains(const auto& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    std::string name;
+    for (const char c : list.substr(0, comma)) {
+      if (c == ' ' || c == '\t') continue;
+      name += static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    if (!name.empty() && !contains(kUnchanged, name)) names.push_back(std::move(name));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return names;
+}
+
+struct Coding {
+  std::string_view kind;
+  std::unique_ptr<Codec> codec;  // null: unknown
+};
+
+Coding open(std::string_view name) {
+  if (name == "gzip" || name == "x-gzip") return {"gzip", std::make_unique<Inflate>(Inflate::Format::gzip)};
+  if (name == "deflate") return {"deflate", std::make_unique<Inflate>(Inflate::Format::deflate)};
+  if (name == "br") return {"br", std::make_unique<Brotli>()};
+  if (name == "zstd") return {"zstd", std::make_unique<Zstd>(kContentZstdWindowLog)};
+  return {};
+}
+
+// In place of what cannot be undone.
+class Refusal : public Follower {
+ public:
+  Refusal(DecoderHost& host, std::string kind, std::string_view reason)
+      : host_(host), kind_(std::move(kind)), reason_(reason) {}
+  bool feed(std::string_view bytes) override {
+    if (bytes.empty()) return true;
+    host_.fault(kind_, reason_);
+    return false;
+  }
+  void finish() override {}
+
+ private:
+  DecoderHost& host_;
+  std::string kind_;
+  std::string_view reason_;
+};
+
+class ContentDecoder : public Decoder {
+ public:
+  explicit ContentDecoder(std::unique_ptr<Follower> follower) : follower_(std::move(follower)) {}
+  void write(std::string_view bytes) override {
+    if (follower_ && !follower_->feed(bytes)) follower_ = nullptr;
+  }
+  void boundary() override { end(); }
+  void end() override {
+    if (follower_) follower_->finish();
+    follower_ = nullptr;
+  }
+
+ private:
+  std::unique_ptr<Follower> follower_;  // null: over
+};
+
+}  // namespace
+
+std::unique_ptr<Follower> follow_content_coding(DecoderHost& host, std::string_view codings,
+                                                std::string_view content_type) {
+  auto names = split(codings);
+  if (names.empty() || contains(kGuessed, names.back())) return nullptr;
+  if (names.size() > kMaxContentCodings) {
+    return std::make_unique<Refusal>(host, "content-encoding", "more encodings than are undone");
+  }
+  auto coding = open(names.back());
+  if (!coding.codec) return std::make_unique<Refusal>(host, "content-encoding", "an encoding that cannot be undone");
+  names.pop_back();
+  Piece piece;
+  piece.content_type = content_type;
+  for (const auto& name : names) piece.content_encoding += (piece.content_encoding.empty() ? "" : ", ") + name;
+  return std::make_unique<CodedStream>(host, std::string(coding.kind), std::move(coding.codec), std::move(piece),
+                                       Trust::declared);
+}
+
+std::unique_ptr<Decoder> make_content_decoder(DecoderHost& host, std::string_view codings,
+                                              std::string_view content_type) {
+  auto follower = follow_content_coding(host, codings, content_type);
+  return follower ? std::make_unique<ContentDecoder>(std::move(follower)) : nullptr;
+}
+
+}  // namespace gatehouse::dlp

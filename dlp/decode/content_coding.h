@@ -1,0 +1,27 @@
+// What a header says a piece is encoded as: Content-Encoding (RFC 9110 section 8.4) and Content-Transfer-Encoding.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "dlp/decode/decoder.h"
+#include "dlp/decode/follower.h"
+
+namespace gatehouse::dlp {
+
+inline constexpr size_t kMaxContentCodings = 4;  // that change anything; more are a fault
+
+// Undoes the last of `codings` ("gzip, br") into the child layer of its kind, "gzip", "deflate", "br", "zstd". The
+// piece there has the other codings as its content_encoding and `content_type` as its content_type, so that the child
+// layer goes on. Null if there is nothing to undo here: "identity" and other names for it, and "base64" and
+// "quoted-printable", which are looked for in every layer anyway. A coding that nobody here can undo is a fault at the
+// first byte.
+std::unique_ptr<Follower> follow_content_coding(DecoderHost& host, std::string_view codings,
+                                                std::string_view content_type);
+
+// As a decoder of one piece, or null. For a layer of its own; ContainerSniffer::declare() does the same among others.
+std::unique_ptr<Decoder> make_content_decoder(DecoderHost& host, std::string_view codings,
+                                              std::string_view content_type = {});
+
+}  // namespace gatehouse::dlp
