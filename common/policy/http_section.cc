@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include "common/base/log.h"
+#include "common/policy/sections.h"
+
+namespace gatehouse::policy {
+
+namespace {
+
+constexpr size_t kMaxMethodBytes = 32;
+constexpr std::string_view kSchemes[] = {"http", "https"};
+
+// RFC 9110 section 5.6.2.
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+Result<Schemes> read_schemes(const FieldReader& reader, const JsonNode& node) {
+  const auto words = reader.list_of_items<std::string>(node, "schemes", "a list of strings", [&](const JsonNode& item) {
+    return reader.word_of(item, "scheme", kSchemes);
+  });
+  if (!words) return failed(words);
+  Schemes schemes = 0;
+  for (const auto& word : *words) schemes |= word == "http" ? kHttp : kHttps;
+  return schemes;
+}
+
+Result<std::vector<uint16_t>> read_ports(const FieldReader& reader, const JsonNode& node) {
+  return reader.list_of_items<uint16_t>(
+      node, "ports", "a list of numbers", [&](const JsonNode& item) -> Result<uint16_t> {
+        if (item.kind != JsonNode::Kind::integer || item.integer < 1 || item.integer > 65535) {
+          return reader.refuse(item.offset, "a port is a number of 1 to 65535");
+        }
+        return static_cast<uint16_t>(item.integer);
+      });
+}
+
+Result<std::string> parse_method(const std::string& text) {
+  if (is_token(text) && text.size() <= kMaxMethodBytes) return text;
+  return fail("'{}' is no HTTP method", log::printable(text, 64));
+}
+
+// What narrows a rule beyond its hosts.
+Result<void> read_narrowing(const FieldReader& reader, const JsonNode& node, HttpRule& rule) {
+  if (const JsonNode* schemes_node = node.find("schemes")) {
+    const auto schemes = read_schemes(reader, *schemes_node);
+    if (!schemes) return failed(schemes);
+    rule.schemes = *schemes;
+  }
+  if (const JsonNode* ports_node = node.find("ports")) {
+    auto ports = read_ports(reader, *ports_node);
+    if (!ports) return failed(ports);
+    rule.ports = std::move(*ports);
+  }
+  if (const JsonNode* methods_node = node.find("methods")) {
+    auto methods = reader.parsed_strings<std::string>(*methods_node, "methods", parse_method);
+    if (!methods) return failed(methods);
+    rule.methods = std::move(*methods);
+  }
+  if (const JsonNode* paths_node = node.find("paths")) {
+    auto paths = reader.parsed_strings<PathGlob>(*paths_node, "paths", PathGlob::parse);
+    if (!paths) return failed(paths);
+    rule.paths = std::move(*paths);
+  }
+  return {};
+}
+
+Result<HttpRule> read_rule(const FieldReader& reader, const JsonNode& node) {
+  if (auto ok = reader.expect_object_item(node, "http"); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(node, kHttpKeys); !ok) return failed(ok);
+  HttpRule rule;
+  rule.place = reader.place_of(node);
+  auto id = reader.id_of(node);
+  if (!id) return failed(id);
+  rule.id = std::move(*id);
+  const auto action = reader.action_of(node, "action");
+  if (!action) return failed(action);
+  rule.action = *action;
+  auto hosts = reader.hosts_of(node, "hosts");
+  if (!hosts) return failed(hosts);
+  rule.hosts = std::move(*hosts);
+  if (auto ok = read_narrowing(reader, node, rule); !ok) return failed(ok);
+  auto reason = reader.reason_of(node);
+  if (!reason) return failed(reason);
+  rule.reason = std::move(*reason);
+  return rule;
+}
+
+}  // namespace
+
+Result<std::vector<HttpRule>> read_http(const FieldReader& reader, const JsonNode& section) {
+  return reader.list_of_items<HttpRule>(section, "http", "a list of objects",
+                                        [&](const JsonNode& node) { return read_rule(reader, node); });
+}
+
+}  // namespace gatehouse::policy
