@@ -52,8 +52,7 @@ void print_outcomes(const std::vector<TestOutcome>& outcomes) {
   size_t width = 0;
   for (const auto& outcome : outcomes) width = std::max(width, outcome.test.size());
   for (const auto& outcome : outcomes) {
-    fmt::print("{:6}  {:{}}  {} by {}\n", outcome.passed ? "ok" : "FAILED", outcome.test, width,
-               to_string(outcome.decision.verdict), outcome.decision.rule_id);
+    fmt::print("{:6}  {:{}}  {}\n", outcome.passed ? "ok" : "FAILED", outcome.test, width, outcome.verdict);
   }
 }
 
@@ -73,9 +72,8 @@ int test(const PolicyOptions& options) {
   }
   fmt::print("\n{} tests, {} failed\n", total, failures.size());
   for (const auto& failure : failures) {
-    fmt::print("{}:{}: {}: expected {}, not {} by {}: {}\n", failure.source, failure.line, failure.test,
-               failure.expected, to_string(failure.decision.verdict), failure.decision.rule_id,
-               failure.decision.reason);
+    fmt::print("{}:{}: {}: expected {}, not {}: {}\n", failure.source, failure.line, failure.test, failure.expected,
+               failure.verdict, failure.reason);
   }
   return failures.empty() ? kExitOk : kExitNo;
 }
@@ -113,7 +111,8 @@ void add_policy_command(CLI::App& app, Run& run) {
   explain_command->add_option("--policy", options->files, "policy file; repeatable, each is a layer of its own")
       ->type_name("FILE")
       ->allow_extra_args(false);
-  explain_command->add_option("QUESTION", options->question, "\"GET https://host/path\" or \"dns A name\"");
+  explain_command->add_option("QUESTION", options->question,
+                              "\"GET https://host/path\", \"dns A name\" or \"dlp rule host\"");
   explain_command->callback([options, &run] { run = [options] { return explain(*options); }; });
 }
 

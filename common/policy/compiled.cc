@@ -47,6 +47,7 @@ class LayerCompiler {
     for (const auto& rule : out_->layer.dns) {
       if (auto ok = add(rule); !ok) return failed(ok);
     }
+    if (auto ok = add(out_->layer.dlp); !ok) return failed(ok);
     for (const auto& test : out_->layer.tests) {
       if (auto ok = add(test); !ok) return failed(ok);
     }
@@ -67,6 +68,9 @@ class LayerCompiler {
     }
     for (const auto& rule : out_->layer.dns) {
       if (auto ok = check(rule); !ok) return ok;
+    }
+    for (const auto& exemption : out_->layer.dlp.exempt) {
+      if (auto ok = check(exemption); !ok) return ok;
     }
     return {};
   }
@@ -116,26 +120,43 @@ class LayerCompiler {
     return {};
   }
 
-  Result<void> add(const DnsRule& rule) {
-    const auto index = static_cast<uint32_t>(out_->dns.size());
-    out_->dns.push_back({&rule, decision_of(out_->layer, rule.id, rule.action, rule.reason)});
-    for (const auto& term : rule.names) {
+  // Puts `index` under each host; of a registry, under each of its names, whatever scheme and port.
+  Result<void> add_hosts(const std::vector<HostTerm>& terms, Verdict action, uint32_t index, RuleIndex& hosts) {
+    for (const auto& term : terms) {
       if (term.symbol.empty()) {
-        if (auto ok = check_wildcard(term, rule.action); !ok) return ok;
-        out_->dns_names.add(term.pattern, index);
+        if (auto ok = check_wildcard(term, action); !ok) return ok;
+        hosts.add(term.pattern, index);
         continue;
       }
       const auto origins = origins_of(term.symbol);
       if (!origins) return tl::unexpected(term.place.error(origins.error().message()));
-      for (const auto& origin : *origins) out_->dns_names.add({HostPattern::Kind::exact, origin.host}, index);
+      for (const auto& origin : *origins) hosts.add({HostPattern::Kind::exact, origin.host}, index);
+    }
+    return {};
+  }
+
+  Result<void> add(const DnsRule& rule) {
+    const auto index = static_cast<uint32_t>(out_->dns.size());
+    out_->dns.push_back({&rule, decision_of(out_->layer, rule.id, rule.action, rule.reason)});
+    return add_hosts(rule.names, rule.action, index, out_->dns_names);
+  }
+
+  Result<void> add(const DlpRules& rules) {
+    for (const auto& listed : rules.listed) {
+      const ListedFinding*& strictest = out_->findings[listed.selector.name];
+      if (strictest == nullptr || listed.action > strictest->action) strictest = &listed;
+    }
+    for (uint32_t i = 0; i < rules.exempt.size(); ++i) {
+      if (auto ok = add_hosts(rules.exempt[i].hosts, Verdict::allow, i, out_->exempt_hosts); !ok) return ok;
     }
     return {};
   }
 
   Result<void> add(const TestEntry& test) {
     CompiledTest compiled{&test, {}};
-    if (test.dns) {
-      auto question = parse_dns_question(test.question);
+    if (test.kind != QuestionKind::http) {
+      auto question =
+          test.kind == QuestionKind::dns ? parse_dns_question(test.question) : parse_dlp_question(test.question);
       if (!question) return tl::unexpected(test.place.error(question.error().message()));
       compiled.questions.push_back(std::move(*question));
     } else {

@@ -50,6 +50,8 @@ struct CompiledLayer {
   RuleIndex http_hosts;
   std::vector<DnsMatcher> dns;
   RuleIndex dns_names;
+  std::unordered_map<std::string_view, const ListedFinding*> findings;  // by rule id or category; the strictest
+  RuleIndex exempt_hosts;                                               // into layer.dlp.exempt
   std::vector<CompiledTest> tests;
 
   // Calls `use(const HttpMatcher&)` or `use(const DnsMatcher&)` for each whose host matches.
@@ -61,10 +63,16 @@ struct CompiledLayer {
   void for_each_dns(std::string_view name, Use use) const {
     dns_names.for_each(name, [&](uint32_t i) { use(dns[i]); });
   }
+  template <class Use>
+  void for_each_exemption(std::string_view host, Use use) const {
+    exempt_hosts.for_each(host, [&](uint32_t i) { use(layer.dlp.exempt[i]); });
+  }
 
   // What this layer says of a request in one reading of its path, or of a question; null where no rule matches.
   const Decision* judge(const HttpRequest& request, std::string_view reading) const;
   const Decision* judge(const DnsQuestion& question) const;
+  // What its own words say of a finding; nothing where it has none.
+  std::optional<FindingDecision> judge(const FindingQuestion& question) const;
   // Whether this layer lets a private address be dialled: its networks contain it, or it has no opinion.
   bool may_dial(const IpAddress& address) const;
 };
@@ -84,5 +92,7 @@ Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const Ho
 
 // In the words of every message: "rule 'x' of policy 'demo'".
 std::string describe_rule(const Layer& layer, std::string_view id);
+// "policy 'demo' (demo.json)", as a line over what is in it.
+std::string describe_layer(const Layer& layer);
 
 }  // namespace gatehouse::policy

@@ -31,6 +31,11 @@ class FieldReader {
   tl::unexpected<Error> refuse(size_t offset, std::string_view message) const {
     return tl::unexpected(source_->error_at(offset, message));
   }
+  // Without the source line: where a value may stand that belongs into no log.
+  tl::unexpected<Error> refuse_unshown(size_t offset, std::string_view message) const {
+    const std::string all = source_->error_at(offset, message).message();
+    return tl::unexpected(Error(all.substr(0, all.find('\n'))));
+  }
 
   // `wanted` as in "must be a list of strings".
   Result<void> expect_kind(const JsonNode& node, JsonNode::Kind kind, std::string_view key,

@@ -1,11 +1,93 @@
-// What becomes of what the scanner finds.
+// What becomes of what the scanner finds. Each layer is asked alone and the strictest answer wins.
+#include <algorithm>
+
+#include "common/base/log.h"
 #include "common/policy/compiled.h"
+#include "common/policy/finding_words.h"
 
 namespace gatehouse::policy {
 
-FindingDecision Policy::judge(const FindingQuestion& question) const { return {question.severity, {}}; }
+namespace {
+
+std::string cause_of(const Layer& layer, const Exemption& exemption) {
+  const std::string words = fmt::format("exemption '{}' of policy '{}'", exemption.id, layer.name);
+  return exemption.reason.empty() ? words : fmt::format("{} ({})", exemption.reason, words);
+}
+
+FindingDecision own_severity(const FindingQuestion& question) {
+  return {question.severity,
+          {},
+          fmt::format("the rule itself asks to {} and no policy says otherwise", to_string(question.severity))};
+}
+
+}  // namespace
+
+std::optional<FindingDecision> CompiledLayer::judge(const FindingQuestion& question) const {
+  const bool unscanned = is_unscanned(question.rule) || is_unscanned(question.category);
+  if (why_never_exempt(question.rule).empty() && why_never_exempt(question.category).empty()) {
+    const Exemption* exemption = nullptr;
+    for_each_exemption(question.host, [&](const Exemption& candidate) {
+      if (exemption == nullptr && candidate.rule.name == question.rule) exemption = &candidate;
+    });
+    if (exemption != nullptr) return FindingDecision{FindingAction::exempt, exemption->id, cause_of(layer, *exemption)};
+  }
+  const ListedFinding* strictest = nullptr;
+  for (const auto name : {question.rule, question.category}) {
+    const auto found = findings.find(name);
+    if (found == findings.end()) continue;
+    if (strictest == nullptr || found->second->action > strictest->action) strictest = found->second;
+  }
+  if (strictest == nullptr || (unscanned && strictest->action < question.severity)) return std::nullopt;
+  return FindingDecision{strictest->action,
+                         {},
+                         fmt::format("policy '{}' lists '{}' in \"{}\"", layer.name, strictest->selector.name,
+                                     to_string(strictest->action))};
+}
+
+FindingDecision Policy::judge(const FindingQuestion& question) const {
+  std::optional<FindingDecision> strictest;
+  bool left_to_rule = false;
+  for (const auto& layer : compiled_->layers) {
+    auto said = layer->judge(question);
+    if (!said) {
+      left_to_rule |= !layer->layer.place.source->machine_wide;
+    } else if (!strictest || said->action > strictest->action) {
+      strictest = std::move(said);
+    }
+  }
+  if (!strictest || (left_to_rule && question.severity > strictest->action)) return own_severity(question);
+  return std::move(*strictest);
+}
 
 const Limits& Policy::limits() const { return compiled_->limits; }
 const std::vector<SecretSource>& Policy::secrets() const { return compiled_->secrets; }
+
+std::vector<FindingSelector> Policy::finding_selectors() const {
+  std::vector<FindingSelector> selectors;
+  for (const auto& layer : compiled_->layers) {
+    for (const auto& listed : layer->layer.dlp.listed) selectors.push_back(listed.selector);
+    for (const auto& exemption : layer->layer.dlp.exempt) selectors.push_back(exemption.rule);
+    for (const auto& test : layer->tests) {
+      if (test.test->kind != QuestionKind::dlp) continue;
+      for (const auto& question : test.questions) selectors.push_back({question.rule, false, test.test->place});
+    }
+  }
+  return selectors;
+}
+
+Result<void> Policy::check_finding_rules(const std::vector<FindingRule>& rules) const {
+  std::vector<std::string_view> known;
+  for (const auto& rule : rules) known.push_back(rule.id);
+  for (const auto& rule : built_in_finding_rules()) known.push_back(rule.id);
+  for (const auto& selector : finding_selectors()) {
+    if (selector.is_category) continue;
+    if (std::find(known.begin(), known.end(), selector.name) != known.end()) continue;
+    std::vector<std::string_view> words = known;
+    for (const auto category : finding_categories()) words.push_back(category);
+    return tl::unexpected(selector.place.error(
+        fmt::format("the scanner has no rule '{}'{}", selector.name, suggest(selector.name, words))));
+  }
+  return {};
+}
 
 }  // namespace gatehouse::policy

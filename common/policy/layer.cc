@@ -10,13 +10,15 @@ namespace gatehouse::policy {
 
 namespace {
 
-constexpr std::string_view kPolicyKeys[] = {"$schema", "version", "name",    "extends",  "unmatched", "registries",
-                                            "http",    "dns",     "resolve", "networks", "tests"};
+constexpr std::string_view kPolicyKeys[] = {"$schema",    "version", "name",    "extends", "unmatched",
+                                            "registries", "http",    "dns",     "resolve", "networks",
+                                            "dlp",        "limits",  "secrets", "tests"};
 constexpr ObjectKeys kObjectKeys[] = {
-    {"policy", kPolicyKeys}, {"http", kHttpKeys}, {"dns", kDnsKeys}, {"test", kTestKeys}};
+    {"policy", kPolicyKeys},       {"http", kHttpKeys},    {"dns", kDnsKeys},       {"dlp", kDlpKeys},
+    {"exemption", kExemptionKeys}, {"limits", kLimitKeys}, {"secret", kSecretKeys}, {"test", kTestKeys}};
 
 // Written for a Gatehouse that enforces them; to read past them would be to promise what is not done.
-constexpr std::string_view kKeysNotEnforcedYet[] = {"secrets", "git", "mcp", "dlp", "limits"};
+constexpr std::string_view kKeysNotEnforcedYet[] = {"git", "mcp"};
 
 constexpr std::string_view kUnmatched[] = {"deny", "pass"};
 
@@ -107,6 +109,9 @@ Result<void> read_section(const FieldReader& reader, const JsonNode& root, std::
 Result<void> read_sections(const FieldReader& reader, const JsonNode& root, Layer& layer) {
   if (auto ok = read_section(reader, root, "http", read_http, layer.http); !ok) return ok;
   if (auto ok = read_section(reader, root, "dns", read_dns, layer.dns); !ok) return ok;
+  if (auto ok = read_section(reader, root, "dlp", read_dlp, layer.dlp); !ok) return ok;
+  if (auto ok = read_section(reader, root, "limits", read_limits, layer.limits); !ok) return ok;
+  if (auto ok = read_section(reader, root, "secrets", read_secrets, layer.secrets); !ok) return ok;
   if (auto ok = read_section(reader, root, "tests", read_tests, layer.tests); !ok) return ok;
   if (auto ok = read_section(reader, root, "resolve", read_resolve, layer.resolve); !ok) return ok;
   if (auto ok = read_section(reader, root, "registries", read_registries, layer.registries); !ok) return ok;

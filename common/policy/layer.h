@@ -1,6 +1,7 @@
 // A policy file as written: checked word for word, not yet joined with what it extends, nor compiled.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include "common/policy/host_pattern.h"
 #include "common/policy/path_glob.h"
 #include "common/policy/policy.h"
+#include "common/policy/question.h"
 #include "common/policy/registries.h"
 #include "common/policy/source_text.h"
 
@@ -57,11 +59,47 @@ struct ResolveEntry {
   Place place;
 };
 
+// One entry of the "dlp" lists "deny", "redact" and "warn".
+struct ListedFinding {
+  FindingSelector selector;
+  FindingAction action = FindingAction::deny;
+};
+
+struct Exemption {
+  std::string id;
+  FindingSelector rule;
+  std::vector<HostTerm> hosts;
+  std::string reason;
+  Place place;
+};
+
+struct DlpRules {
+  std::vector<ListedFinding> listed;
+  std::vector<Exemption> exempt;
+};
+
+// Those of Limits that a layer says.
+struct SaidLimits {
+  std::optional<uint64_t> request_body_bytes;
+  std::optional<uint64_t> decoded_bytes;
+  std::optional<int> decode_depth;
+  std::optional<std::chrono::milliseconds> scan_time;
+
+  void narrow(const SaidLimits& other);  // to the narrower of both, each for itself
+  Limits over(Limits defaults) const;
+};
+
+struct SecretEntry {
+  SecretSource source;
+  Place place;
+};
+
 struct TestEntry {
-  bool dns = false;
-  std::string question;  // "GET https://host/path" or "A name"
-  Verdict expect = Verdict::deny;
-  std::string rule;  // "" for any
+  QuestionKind kind = QuestionKind::http;
+  std::string question;                                // "GET https://host/path", "A name" or "rule host"
+  Verdict expect = Verdict::deny;                      // of http and dns
+  FindingAction expect_finding = FindingAction::deny;  // of dlp
+  std::string rule;                                    // "" for any; of dlp the exemption
   Place place;
 };
 
@@ -80,12 +118,15 @@ struct Layer {
   std::vector<DnsRule> dns;
   std::vector<ResolveEntry> resolve;
   std::optional<std::vector<IpNetwork>> networks;
+  DlpRules dlp;
+  SaidLimits limits;
+  std::vector<SecretEntry> secrets;
   std::vector<TestEntry> tests;
 };
 
 // The keys of each kind of object, for the reader, for suggestions and for the schema's test.
 struct ObjectKeys {
-  std::string_view kind;  // "policy", "http", "dns", "test"
+  std::string_view kind;  // "policy", "http", "dns", "dlp", "exemption", "limits", "secret", "test"
   std::span<const std::string_view> keys;
 };
 std::span<const ObjectKeys> object_keys();

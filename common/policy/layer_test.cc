@@ -83,7 +83,7 @@ TEST(PolicyError, RefusesAnEnormousFile) {
 }
 
 TEST(PolicyError, RefusesKeysItDoesNotEnforceYet) {
-  for (const auto* key : {"secrets", "git", "mcp", "dlp", "limits"}) {
+  for (const auto* key : {"git", "mcp"}) {
     EXPECT_EQ(first_line_of(fmt::format("\"{}\": {{}}", key)),
               fmt::format("p.json:2:1: '{}' is not enforced yet by this version of Gatehouse; remove it", key));
   }
@@ -142,15 +142,147 @@ TEST(PolicyError, NamesTheWrongKeyOrValue) {
       {R"("registries": {"@nmp": []})", "16: unknown key '@nmp'; did you mean '@npm'?"},
       {R"("registries": {"@npm": ["http://10.0.0.5/npm"]})", "25: registry '10.0.0.5' is an address; give it a name"},
       {R"("registries": {"@npm": ["https://u:secret@/x"]})", "25: registry '' is no host name"},
-      {R"("tests": [{"expect": "deny"}])", "11: a test has either 'http' or 'dns'"},
+      {R"("tests": [{"expect": "deny"}])", "11: a test needs one of 'http', 'dns' and 'dlp'"},
       {R"("tests": [{"dns": "A x", "http": "GET https://x/", "expect": "deny"}])",
-       "11: a test has either 'http' or 'dns'"},
+       "11: a test asks one question, not several"},
       {R"("tests": [{"dns": "A x"}])", "11: 'expect' is missing"},
       {R"("tests": [{"http": "https://x/", "expect": "deny"}])",
-       "11: cannot read 'https://x/'; expected \"GET https://host/path\" or \"dns A name\""},
+       "11: cannot read 'https://x/'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\""},
+      {R"("tests": [{"dlp": "github-pat", "expect": "deny"}])",
+       "11: cannot read 'github-pat'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\""},
+      {R"("tests": [{"dlp": "GitHub a.example.com", "expect": "deny"}])",
+       "11: cannot read 'GitHub a.example.com'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule "
+       "host\""},
+      {R"("tests": [{"dlp": "github-pat a.example.com", "expect": "allow"}])",
+       "57: unknown expect 'allow'; expected deny, redact, warn, exempt"},
+      {R"("tests": [{"dlp": "github-pat a.example.com", "expect": "deny", "rule": "x"}])",
+       "73: 'rule' of a dlp test is the exemption; it goes with \"expect\": \"exempt\""},
       {R"("extends": ["../x"])", "13: '../x' is no name of a shipped policy"},
   };
   for (const auto& [member, message] : cases) EXPECT_EQ(first_line_of(member), "p.json:2:" + message) << member;
+}
+
+TEST(PolicyError, NamesWhatIsWrongInDlp) {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"("dlp": [])", "8: 'dlp' must be an object, not a list"},
+      {R"("dlp": {"block": []})", "9: unknown key 'block'"},
+      {R"("dlp": {"denny": []})", "9: unknown key 'denny'; did you mean 'deny'?"},
+      {R"("dlp": {"deny": "credentials"})", "17: 'deny' must be a list of rule ids and categories, not a string"},
+      {R"("dlp": {"deny": [1]})", "18: 'deny' must be a string, not a number"},
+      {R"("dlp": {"deny": ["Known_Secrets"]})",
+       "18: 'Known_Secrets' is no rule id (lower-case letters, digits and '-'); did you mean 'known-secrets'?"},
+      {R"("dlp": {"deny": ["*"]})", "18: '*' is no rule id (lower-case letters, digits and '-')"},
+      {R"("dlp": {"deny": [""]})", "18: '' is no rule id (lower-case letters, digits and '-')"},
+      {R"("dlp": {"deny": ["entropy"], "warn": ["iban", "entropy"]})",
+       "47: 'entropy' is in 'deny' already, at p.json:2"},
+      {R"("dlp": {"warn": ["iban", "iban"]})", "26: 'iban' is in 'warn' already, at p.json:2"},
+      {R"("dlp": {"warn": ["limits"]})", "18: 'limits' can only be denied: what is over a limit was not scanned"},
+      {R"("dlp": {"redact": ["decode-budget"]})",
+       "20: 'decode-budget' can only be denied: what is over a limit was not scanned"},
+      {R"("dlp": {"exempt": {}})", "19: 'exempt' must be a list of objects, not an object"},
+      {R"("dlp": {"exempt": ["x"]})", "20: 'exempt' must be a list of objects, not a string"},
+      {R"("dlp": {"exempt": [{}]})", "20: 'id' is missing"},
+      {R"("dlp": {"exempt": [{"id": "x"}]})", "20: 'rule' is missing"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "iban"}]})", "20: 'hosts' is missing"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "iban", "hosts": []}]})",
+       "57: 'hosts' is empty; an exemption names the hosts it is for"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "iban", "host": ["a.example.com"]}]})",
+       "48: unknown key 'host'; did you mean 'hosts'?"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "iban", "hosts": ["*.com"]}]})",
+       "58: '*.com' covers the whole top-level domain 'com'; name the hosts"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "iban", "hosts": ["@nmp"]}]})",
+       "58: unknown registry '@nmp'; did you mean '@npm'?"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "credentials"}]})",
+       "40: 'credentials' is a category; an exemption names one rule"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "canaries"}]})",
+       "40: 'canaries' cannot be exempted: a canary has no business anywhere"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "canary"}]})",
+       "40: 'canary' cannot be exempted: a canary has no business anywhere"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "limits"}]})",
+       "40: 'limits' cannot be exempted: what is over a limit was not scanned"},
+      {R"("dlp": {"exempt": [{"id": "x", "rule": "decode-budget"}]})",
+       "40: 'decode-budget' cannot be exempted: what is over a limit was not scanned"},
+  };
+  for (const auto& [member, message] : cases) EXPECT_EQ(first_line_of(member), "p.json:2:" + message) << member;
+  EXPECT_EQ(
+      first_line_of("\"http\": [{\"id\": \"x\", \"action\": \"deny\", \"hosts\": []}],\n"
+                    "\"dlp\": {\"exempt\": [{\"id\": \"x\", \"rule\": \"iban\", \"hosts\": [\"a.example.com\"]}]}"),
+      "p.json:3:20: duplicate rule id 'x', first at p.json:2");
+}
+
+TEST(PolicyError, NamesWhatIsWrongInLimits) {
+  const std::string size = "must be a number of bytes, or a size such as \"512KiB\", \"32MiB\" or \"1GiB\"";
+  const std::pair<std::string, std::string> cases[] = {
+      {R"("limits": 7)", "11: 'limits' must be an object, not a number"},
+      {R"("limits": {"body": 7})", "12: unknown key 'body'"},
+      {R"("limits": {"request_body": 1023})", "28: 'request_body' is out of its range of 1KiB to 4GiB"},
+      {R"("limits": {"request_body": -1})", "28: 'request_body' is out of its range of 1KiB to 4GiB"},
+      {R"("limits": {"request_body": "5GiB"})", "28: 'request_body' is out of its range of 1KiB to 4GiB"},
+      {R"("limits": {"request_body": "99999999999999999999GiB"})",
+       "28: 'request_body' is out of its range of 1KiB to 4GiB"},
+      {R"("limits": {"request_body": "17179869184GiB"})", "28: 'request_body' is out of its range of 1KiB to 4GiB"},
+      {R"("limits": {"request_body": "32MB"})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": "1.5MiB"})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": "-1MiB"})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": "32 MiB"})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": "32"})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": ""})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": 1.5})", "28: 'request_body' " + size},
+      {R"("limits": {"request_body": null})", "28: 'request_body' " + size},
+      {R"("limits": {"decoded_bytes": "17GiB"})", "29: 'decoded_bytes' is out of its range of 64KiB to 16GiB"},
+      {R"("limits": {"decode_depth": 0})", "28: 'decode_depth' is out of its range of 1 to 32"},
+      {R"("limits": {"decode_depth": 33})", "28: 'decode_depth' is out of its range of 1 to 32"},
+      {R"("limits": {"decode_depth": "8"})", "28: 'decode_depth' must be a whole number"},
+      {R"("limits": {"scan_time": 10})", "25: 'scan_time' must be a time such as \"500ms\" or \"10s\""},
+      {R"("limits": {"scan_time": "10m"})", "25: 'scan_time' must be a time such as \"500ms\" or \"10s\""},
+      {R"("limits": {"scan_time": "9ms"})", "25: 'scan_time' is out of its range of 10ms to 600s"},
+      {R"("limits": {"scan_time": "601s"})", "25: 'scan_time' is out of its range of 10ms to 600s"},
+  };
+  for (const auto& [member, message] : cases) EXPECT_EQ(first_line_of(member), "p.json:2:" + message) << member;
+}
+
+TEST(PolicyError, NamesWhatIsWrongInSecrets) {
+  const std::string forms = "\"env:NAME\", \"file:/PATH\" or [\"command\", \"argument\"...]";
+  const std::string later =
+      " is not enforced yet: credentials are not injected by this version; 'from' alone makes the scanner stop the "
+      "value";
+  const std::pair<std::string, std::string> cases[] = {
+      {R"("secrets": [])", "12: 'secrets' must be an object, not a list"},
+      {R"("secrets": {"A-B": {}})",
+       "13: 'A-B' is no name of a secret: 1 to 64 letters, digits and '_', no digit first"},
+      {R"("secrets": {"1A": {}})", "13: '1A' is no name of a secret: 1 to 64 letters, digits and '_', no digit first"},
+      {R"("secrets": {"": {}})", "13: '' is no name of a secret: 1 to 64 letters, digits and '_', no digit first"},
+      {R"("secrets": {"A": "env:A"})", "18: 'A' must be an object, not a string"},
+      {R"("secrets": {"A": {}})", "18: 'from' is missing"},
+      {R"("secrets": {"A": {"from": "env:A", "hosts": ["a.example.com"]}})", "36: 'hosts'" + later},
+      {R"("secrets": {"A": {"as": "bearer"}})", "19: 'as'" + later},
+      {R"("secrets": {"A": {"form": "env:A"}})", "19: unknown key 'form'; did you mean 'from'?"},
+      {R"("secrets": {"A": {"from": 7}})", "27: 'from' must be " + forms + ", not a number"},
+      {R"("secrets": {"A": {"from": "env:"}})", "27: '' is no name of an environment variable"},
+      {R"("secrets": {"A": {"from": "env:A=B"}})", "27: 'A=B' is no name of an environment variable"},
+      {R"("secrets": {"A": {"from": "file:token"}})", "27: 'token' is no absolute path"},
+      {R"("secrets": {"A": {"from": "file:/a\u0000b"}})", "27: '/a\\x00b' is no absolute path"},
+      {R"("secrets": {"A": {"from": []}})", "27: the command is empty"},
+      {R"("secrets": {"A": {"from": [""]}})", "27: the command is empty"},
+      {R"("secrets": {"A": {"from": ["pass", 7]}})", "36: 'from' must be a string, not a number"},
+      {R"("secrets": {"A": {"from": ["a\u0000b"]}})", "28: a NUL in a command"},
+  };
+  for (const auto& [member, message] : cases) EXPECT_EQ(first_line_of(member), "p.json:2:" + message) << member;
+}
+
+TEST(PolicyError, DoesNotRepeatASecretWrittenIntoThePolicyItself) {
+  EXPECT_EQ(error_of(R"({"version": 1, "secrets": {"A": {"from": "hunter2hunter2"}}})"),
+            "p.json:1:42: 'from' says where the value is: \"env:NAME\", \"file:/PATH\" or [\"command\", "
+            "\"argument\"...]");
+}
+
+TEST(PolicyError, RefusesLayersThatDisagreeWhereASecretIs) {
+  const auto policy = Policy::parse({{"a.json", R"({"version": 1, "secrets": {"A": {"from": "env:A"}}})", true},
+                                     {"b.json", R"({"version": 1, "secrets": {"A": {"from": "env:B"}}})", false}});
+  EXPECT_EQ(policy.error().message(),
+            "b.json:1:28: the secret 'A' comes from elsewhere at a.json:1\n"
+            "{\"version\": 1, \"secrets\": {\"A\": {\"from\": \"env:B\"}}}\n"
+            "                           ^");
 }
 
 TEST(PolicyError, WantsTheOneVersion) {
@@ -215,7 +347,7 @@ TEST(PolicyLoad, TakesEveryShippedPolicyAndItsTestsHold) {
     EXPECT_FALSE(outcomes.empty()) << entry.path();
     for (const auto& outcome : outcomes) {
       EXPECT_TRUE(outcome.passed) << outcome.source << ":" << outcome.line << ": " << outcome.test << ": "
-                                  << outcome.decision.reason;
+                                  << outcome.reason;
     }
     ++files;
   }

@@ -52,12 +52,31 @@ Result<void> join_resolve(std::vector<ResolveEntry>& into, const ResolveEntry& e
       entry.place.error(fmt::format("'{}' resolves to another address at {}", entry.host, same->place.to_string())));
 }
 
+Result<void> join_secret(std::vector<SecretEntry>& into, const SecretEntry& entry) {
+  const auto same =
+      std::find_if(into.begin(), into.end(), [&](const auto& e) { return e.source.name == entry.source.name; });
+  if (same == into.end()) {
+    into.push_back(entry);
+    return {};
+  }
+  if (same->source == entry.source) return {};
+  return tl::unexpected(entry.place.error(
+      fmt::format("the secret '{}' comes from elsewhere at {}", entry.source.name, same->place.to_string())));
+}
+
+template <class T>
+void put_before(std::vector<T>& into, std::vector<T> extended) {
+  std::move(into.begin(), into.end(), std::back_inserter(extended));
+  into = std::move(extended);
+}
+
 // Puts a shipped policy's rules before those of the layer that extends it.
 Result<void> join(Layer& into, Layer extended) {
-  std::move(into.http.begin(), into.http.end(), std::back_inserter(extended.http));
-  into.http = std::move(extended.http);
-  std::move(into.dns.begin(), into.dns.end(), std::back_inserter(extended.dns));
-  into.dns = std::move(extended.dns);
+  put_before(into.http, std::move(extended.http));
+  put_before(into.dns, std::move(extended.dns));
+  put_before(into.dlp.listed, std::move(extended.dlp.listed));
+  put_before(into.dlp.exempt, std::move(extended.dlp.exempt));
+  into.limits.narrow(extended.limits);
   into.registries.merge(extended.registries);  // the extending layer's own win
   if (extended.networks) {
     if (!into.networks) into.networks.emplace();
@@ -67,6 +86,10 @@ Result<void> join(Layer& into, Layer extended) {
     if (auto ok = join_resolve(extended.resolve, entry); !ok) return ok;
   }
   into.resolve = std::move(extended.resolve);
+  for (const auto& entry : into.secrets) {
+    if (auto ok = join_secret(extended.secrets, entry); !ok) return ok;
+  }
+  into.secrets = std::move(extended.secrets);
   return {};
 }
 
@@ -82,6 +105,8 @@ class Loader {
 
   std::unique_ptr<Policy::Compiled> out_ = std::make_unique<Policy::Compiled>();
   std::vector<ResolveEntry> resolve_;
+  std::vector<SecretEntry> secrets_;
+  SaidLimits limits_;
   std::string digested_;
 };
 
@@ -153,9 +178,15 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     for (const auto& entry : (*compiled)->layer.resolve) {
       if (auto ok = join_resolve(resolve_, entry); !ok) return failed(ok);
     }
+    for (const auto& entry : (*compiled)->layer.secrets) {
+      if (auto ok = join_secret(secrets_, entry); !ok) return failed(ok);
+    }
+    limits_.narrow((*compiled)->layer.limits);
     note_exact_names(**compiled);
     out_->layers.push_back(std::move(*compiled));
   }
+  for (auto& entry : secrets_) out_->secrets.push_back(std::move(entry.source));
+  out_->limits = limits_.over(Limits{});
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);
   auto digest = sha256_hex(digested_);
   if (!digest) return failed(digest);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "common/base/ip_address.h"
 #include "common/base/result.h"
 #include "common/base/verdict.h"
+#include "common/policy/source_text.h"
 
 namespace gatehouse::policy {
 
@@ -48,9 +50,30 @@ struct FindingQuestion {
 struct FindingDecision {
   FindingAction action = FindingAction::deny;
   std::string exemption;  // id of the exemption that decided; empty unless action is exempt
+  std::string cause;      // in words: "policy 'demo' lists 'credentials' in \"deny\""
 };
 
-// What a session's scanner is given and may spend. The narrowest of all layers wins.
+// One of the scanner's rules, as far as a policy needs to know it: rule files are not read here.
+struct FindingRule {
+  std::string id;
+  std::string category;
+  FindingAction severity = FindingAction::deny;
+};
+
+// The rules that are in no rule file: "known-secret", "canary", "decode-budget"...
+const std::vector<FindingRule>& built_in_finding_rules();
+
+// "credentials", "private-keys"...: the words that select a whole kind of rules.
+std::span<const std::string_view> finding_categories();
+
+// A rule or category that a "dlp" list, an exemption or a test names. Whether there is such a rule is not known here.
+struct FindingSelector {
+  std::string name;
+  bool is_category = false;
+  Place place;  // place.error(message) reads "file:line:column: message"
+};
+
+// What a session's scanner is given and may spend. The narrowest of all layers wins; what no layer says is as here.
 struct Limits {
   uint64_t request_body_bytes = 32 << 20;       // "request_body": over it, denied
   uint64_t decoded_bytes = 256 << 20;           // "decoded_bytes": of all decodings of one stream together
@@ -65,6 +88,8 @@ struct SecretSource {
   From from = From::environment;
   std::string where;                 // the variable, or the path
   std::vector<std::string> command;  // of From::command: program and arguments
+
+  bool operator==(const SecretSource&) const = default;
 };
 
 // Where a name that is deliberately local really is.
@@ -86,7 +111,8 @@ struct TestOutcome {
   int line = 0;
   std::string test;      // "GET https://api.example.com/x"
   std::string expected;  // "deny", or "deny by rule-id"
-  Decision decision;
+  std::string verdict;   // what came of it: "deny by rule-id", "redact"
+  std::string reason;
   bool passed = false;
 };
 
@@ -96,7 +122,7 @@ class Policy {
   // refused: no layer at all, text that is no JSON (comments allowed), over kMaxPolicyBytes or kMaxPolicyDepth, unknown
   // or duplicate keys, wrong types, duplicate rule ids, bad globs, host patterns that cover a whole public suffix ("*",
   // "*.com", "**"), bad addresses and networks, an unknown "extends" or registry symbol, "unmatched" in a session's
-  // file.
+  // file, a "dlp" selector in two lists of one file, an exemption without hosts, limits out of their range.
   static Result<Policy> parse(const std::vector<Source>& layers);
 
   // Reads /etc/gatehouse/policy.d/*.json (sorted; machine-wide layers), then `files`. Shipped policies named by
@@ -125,19 +151,27 @@ class Policy {
 
   // What becomes of a finding: in each layer the strictest of "dlp"'s lists that names its rule or its category, else
   // the rule's own severity, unless an exemption names both its rule and its host; over all layers the strictest. A
-  // machine-wide layer that says nothing of it has no opinion where another layer has one.
+  // machine-wide layer that says nothing of it has no opinion where another layer has one. Nothing exempts a finding of
+  // category "canaries" or "limits" or makes less of the latter.
   FindingDecision judge(const FindingQuestion& question) const;
   const Limits& limits() const;
-  const std::vector<SecretSource>& secrets() const;  // of all layers; a name given twice is refused at load
+  // Of all layers, in the order written. One name with two different sources is refused at load.
+  const std::vector<SecretSource>& secrets() const;
 
-  // Runs every layer's `tests` against the whole policy.
-  std::vector<TestOutcome> run_tests() const;
+  // Every selector of every layer, in the order written.
+  std::vector<FindingSelector> finding_selectors() const;
+  // Refuses the first selector that is no category and none of `rules` or the built-in ones, in the words of parse().
+  Result<void> check_finding_rules(const std::vector<FindingRule>& rules) const;
+
+  // Runs every layer's `tests` against the whole policy. A rule that is not among `rules` has no category and severity
+  // deny.
+  std::vector<TestOutcome> run_tests(const std::vector<FindingRule>& rules = {}) const;
 
   // The rules in force, for people: `policy explain` with no question.
   std::string describe() const;
   // Every rule that matches, layer by layer, and which decided: `policy explain "GET https://..."`. An unreadable
-  // question is an error that shows the form.
-  Result<std::string> explain(std::string_view question) const;
+  // question is an error that shows the form. `rules` as for run_tests().
+  Result<std::string> explain(std::string_view question, const std::vector<FindingRule>& rules = {}) const;
 
   // "file1\nfile2", and lower-case hex SHA-256 over all sources: for the audit row.
   const std::string& files() const;

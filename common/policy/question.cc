@@ -1,8 +1,11 @@
 #include "common/policy/question.h"
 
 #include <charconv>
+#include <tuple>
+#include <utility>
 
 #include "common/base/log.h"
+#include "common/policy/finding_words.h"
 
 namespace gatehouse::policy {
 
@@ -20,13 +23,24 @@ std::string folded(std::string_view text) {
 }
 
 tl::unexpected<Error> unreadable(std::string_view text) {
-  return fail("cannot read '{}'; expected \"GET https://host/path\" or \"dns A name\"", log::printable(text, 100));
+  return fail("cannot read '{}'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\"",
+              log::printable(text, 100));
+}
+
+// "WORD HOST", the host folded and without its final dot.
+Result<std::pair<std::string, std::string>> parse_word_and_host(std::string_view text) {
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) return unreadable(text);
+  std::string host = folded(text.substr(space + 1));
+  if (host.ends_with('.')) host.pop_back();
+  return std::pair(std::string(text.substr(0, space)), std::move(host));
 }
 
 }  // namespace
 
 std::string Question::to_string() const {
-  if (dns) return fmt::format("dns {} {}", type, host);
+  if (kind == QuestionKind::dns) return fmt::format("dns {} {}", type, host);
+  if (kind == QuestionKind::dlp) return fmt::format("dlp {} {}", rule, host);
   const bool usual = port == (scheme == "https" ? kHttpsPort : kHttpPort);
   return fmt::format("{} {}://{}{}{}", method, scheme, host, usual ? "" : fmt::format(":{}", port), path);
 }
@@ -70,13 +84,21 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
 }
 
 Result<Question> parse_dns_question(std::string_view text) {
-  const size_t space = text.find(' ');
-  if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) return unreadable(text);
+  auto read = parse_word_and_host(text);
+  if (!read) return failed(read);
   Question question;
-  question.dns = true;
-  question.type = text.substr(0, space);
-  question.host = folded(text.substr(space + 1));
-  if (question.host.ends_with('.')) question.host.pop_back();
+  question.kind = QuestionKind::dns;
+  std::tie(question.type, question.host) = std::move(*read);
+  return question;
+}
+
+Result<Question> parse_dlp_question(std::string_view text) {
+  auto read = parse_word_and_host(text);
+  if (!read) return failed(read);
+  if (!is_finding_rule_id(read->first)) return unreadable(text);
+  Question question;
+  question.kind = QuestionKind::dlp;
+  std::tie(question.rule, question.host) = std::move(*read);
   return question;
 }
 

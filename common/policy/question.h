@@ -1,4 +1,4 @@
-// Questions as people write them: "GET https://host/path", "dns A name".
+// Questions as people write them: "GET https://host/path", "dns A name", "dlp rule host".
 #pragma once
 
 #include <functional>
@@ -11,15 +11,19 @@
 
 namespace gatehouse::policy {
 
-// An owned HttpRequest or DnsQuestion.
+enum class QuestionKind { http, dns, dlp };
+
+// An owned HttpRequest, DnsQuestion or FindingQuestion.
 struct Question {
-  bool dns = false;
+  QuestionKind kind = QuestionKind::http;
   std::string scheme, host, method, path;  // http
   uint16_t port = 0;
   std::string type;  // dns; the name is in `host`
+  std::string rule;  // dlp; to whom it goes is in `host`
 
   HttpRequest request() const { return {scheme, host, port, method, path}; }
   DnsQuestion dns_question() const { return {host, type}; }
+  FindingQuestion finding(const FindingRule& facts) const { return {rule, facts.category, facts.severity, host}; }
   std::string to_string() const;
 };
 
@@ -31,5 +35,8 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
 
 // Reads "TYPE NAME"; folds the name's case and drops its final dot.
 Result<Question> parse_dns_question(std::string_view text);
+
+// Reads "RULE HOST"; folds the host's case and drops its final dot.
+Result<Question> parse_dlp_question(std::string_view text);
 
 }  // namespace gatehouse::policy

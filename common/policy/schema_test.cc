@@ -25,6 +25,9 @@ TEST(PolicySchema, KnowsTheKeysThatTheReaderKnows) {
     EXPECT_EQ(keys_of(object["properties"]), std::set<std::string>(keys.begin(), keys.end())) << kind;
     EXPECT_EQ(object["additionalProperties"], false) << kind;
   }
+  const auto categories = finding_categories();
+  EXPECT_EQ(schema["$defs"]["category"]["enum"].get<std::set<std::string>>(),
+            std::set<std::string>(categories.begin(), categories.end()));
   const auto& symbols = registry_symbols();
   EXPECT_EQ(keys_of(schema["properties"]["registries"]["properties"]),
             std::set<std::string>(symbols.begin(), symbols.end()));

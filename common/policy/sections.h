@@ -12,7 +12,17 @@ Result<std::vector<HttpRule>> read_http(const FieldReader& reader, const JsonNod
 inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types", "reason"};
 Result<std::vector<DnsRule>> read_dns(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kTestKeys[] = {"http", "dns", "expect", "rule"};
+inline constexpr std::string_view kDlpKeys[] = {"deny", "redact", "warn", "exempt"};
+inline constexpr std::string_view kExemptionKeys[] = {"id", "rule", "hosts", "reason"};
+Result<DlpRules> read_dlp(const FieldReader& reader, const JsonNode& section);
+
+inline constexpr std::string_view kLimitKeys[] = {"request_body", "decoded_bytes", "decode_depth", "scan_time"};
+Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section);
+
+inline constexpr std::string_view kSecretKeys[] = {"from"};
+Result<std::vector<SecretEntry>> read_secrets(const FieldReader& reader, const JsonNode& section);
+
+inline constexpr std::string_view kTestKeys[] = {"http", "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
 // "resolve", "registries" and "networks": where hosts are.

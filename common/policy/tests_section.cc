@@ -4,26 +4,59 @@ namespace gatehouse::policy {
 
 namespace {
 
+constexpr std::string_view kFindingActions[] = {"deny", "redact", "warn", "exempt"};
+
+Result<void> read_question(const FieldReader& reader, const JsonNode& node, TestEntry& test) {
+  constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {
+      {"http", QuestionKind::http}, {"dns", QuestionKind::dns}, {"dlp", QuestionKind::dlp}};
+  const JsonNode* asked = nullptr;
+  for (const auto& [key, kind] : kKinds) {
+    const JsonNode* found = node.find(key);
+    if (found == nullptr) continue;
+    if (asked != nullptr) return reader.refuse(node.offset, "a test asks one question, not several");
+    asked = found;
+    test.kind = kind;
+    auto question = reader.text_of(*found, key);
+    if (!question) return failed(question);
+    test.question = std::move(*question);
+  }
+  if (asked == nullptr) return reader.refuse(node.offset, "a test needs one of 'http', 'dns' and 'dlp'");
+  return {};
+}
+
+Result<void> read_expectation(const FieldReader& reader, const JsonNode& node, TestEntry& test) {
+  if (test.kind != QuestionKind::dlp) {
+    const auto expect = reader.action_of(node, "expect");
+    if (!expect) return failed(expect);
+    test.expect = *expect;
+    return {};
+  }
+  const auto expect_node = reader.required(node, "expect");
+  if (!expect_node) return failed(expect_node);
+  const auto word = reader.word_of(**expect_node, "expect", kFindingActions);
+  if (!word) return failed(word);
+  test.expect_finding = *word == "deny"     ? FindingAction::deny
+                        : *word == "redact" ? FindingAction::redact
+                        : *word == "warn"   ? FindingAction::warn
+                                            : FindingAction::exempt;
+  return {};
+}
+
 Result<TestEntry> read_test(const FieldReader& reader, const JsonNode& node) {
   if (auto ok = reader.expect_object_item(node, "tests"); !ok) return failed(ok);
   if (auto ok = reader.check_keys(node, kTestKeys); !ok) return failed(ok);
-  const JsonNode* http = node.find("http");
-  const JsonNode* dns = node.find("dns");
-  if ((http == nullptr) == (dns == nullptr)) return reader.refuse(node.offset, "a test has either 'http' or 'dns'");
-
   TestEntry test;
   test.place = reader.place_of(node);
-  test.dns = dns != nullptr;
-  auto question = reader.text_of(http != nullptr ? *http : *dns, http != nullptr ? "http" : "dns");
-  if (!question) return failed(question);
-  test.question = std::move(*question);
-  const auto expect = reader.action_of(node, "expect");
-  if (!expect) return failed(expect);
-  test.expect = *expect;
+  if (auto ok = read_question(reader, node, test); !ok) return failed(ok);
+  if (auto ok = read_expectation(reader, node, test); !ok) return failed(ok);
   if (const JsonNode* rule_node = node.find("rule")) {
     auto rule = reader.text_of(*rule_node, "rule");
     if (!rule) return failed(rule);
     test.rule = std::move(*rule);
+    if (test.kind == QuestionKind::dlp && test.expect_finding != FindingAction::exempt) {
+      return reader.refuse(rule_node->offset,
+                           "'rule' of a dlp test is the exemption; it goes with \"expect\": \"exempt\"");
+    }
   }
   return test;
 }

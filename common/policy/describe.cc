@@ -1,0 +1,128 @@
+// A policy in words: the rules in force.
+#include <fmt/format.h>
+
+#include "common/policy/compiled.h"
+
+namespace gatehouse::policy {
+
+namespace {
+
+std::string join_words(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
+
+std::string describe_terms(const CompiledLayer& layer, const std::vector<HostTerm>& terms) {
+  std::vector<std::string> words;
+  for (const auto& term : terms) {
+    if (term.symbol.empty()) {
+      words.push_back(term.pattern.to_string());
+      continue;
+    }
+    std::vector<std::string> hosts;
+    for (const auto& origin : layer.symbols.at(term.symbol)) {
+      const bool usual = origin.https && origin.port == 443;
+      hosts.push_back(usual ? origin.host
+                            : fmt::format("{}://{}:{}", origin.https ? "https" : "http", origin.host, origin.port));
+    }
+    words.push_back(fmt::format("{} ({})", term.symbol, join_words(hosts)));
+  }
+  return words.empty() ? "no host" : join_words(words);
+}
+
+std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
+  std::string text =
+      fmt::format("  http  {:5}  {:20}  {}", to_string(rule.action), rule.id, describe_terms(layer, rule.hosts));
+  if (rule.schemes) {
+    constexpr std::string_view kNames[] = {"none", "http", "https", "http or https"};
+    text += fmt::format("; scheme {}", kNames[*rule.schemes]);
+  }
+  if (rule.ports)
+    text += fmt::format("; port {}", rule.ports->empty() ? "none" : fmt::format("{}", fmt::join(*rule.ports, " ")));
+  if (rule.methods) text += fmt::format("; method {}", rule.methods->empty() ? "none" : join_words(*rule.methods));
+  if (rule.paths) {
+    std::vector<std::string> globs;
+    for (const auto& glob : *rule.paths) globs.push_back(glob.text());
+    text += fmt::format("; path {}", globs.empty() ? "none" : join_words(globs));
+  }
+  return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
+}
+
+std::string describe_dns(const CompiledLayer& layer, const DnsRule& rule) {
+  std::string text =
+      fmt::format("  dns   {:5}  {:20}  {}", to_string(rule.action), rule.id, describe_terms(layer, rule.names));
+  if (rule.types) text += fmt::format("; type {}", rule.types->empty() ? "none" : join_words(*rule.types));
+  return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
+}
+
+std::string describe_dlp(const CompiledLayer& layer) {
+  std::string text;
+  for (const auto action : {FindingAction::deny, FindingAction::redact, FindingAction::warn}) {
+    std::vector<std::string> names;
+    for (const auto& listed : layer.layer.dlp.listed) {
+      if (listed.action == action) names.push_back(listed.selector.name);
+    }
+    if (!names.empty()) text += fmt::format("  dlp   {:6} {}\n", to_string(action), join_words(names));
+  }
+  for (const auto& exemption : layer.layer.dlp.exempt) {
+    text += fmt::format("  dlp   exempt {:20}  {} at {}{}\n", exemption.id, exemption.rule.name,
+                        describe_terms(layer, exemption.hosts),
+                        exemption.reason.empty() ? "" : fmt::format("; \"{}\"", exemption.reason));
+  }
+  return text;
+}
+
+// A command's arguments are left out: somebody may have put a password there.
+std::string describe_secret(const SecretSource& source) {
+  switch (source.from) {
+    case SecretSource::From::environment:
+      return fmt::format("  the value of {} from the environment variable {} is stopped\n", source.name, source.where);
+    case SecretSource::From::file:
+      return fmt::format("  the value of {} from the file {} is stopped\n", source.name, source.where);
+    case SecretSource::From::command:
+      return fmt::format("  the value of {} from the command {} is stopped\n", source.name, source.command.front());
+  }
+  return {};
+}
+
+std::string size_words(uint64_t bytes) {
+  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}};
+  for (const auto& [factor, unit] : kUnits) {
+    if (bytes % factor == 0) return fmt::format("{} {}", bytes / factor, unit);
+  }
+  return fmt::format("{} bytes", bytes);
+}
+
+std::string describe_limits(const Limits& limits) {
+  return fmt::format("limits of the scanner: request body {}, decoded {}, {} encodings deep, {} ms a request\n",
+                     size_words(limits.request_body_bytes), size_words(limits.decoded_bytes), limits.decode_depth,
+                     limits.scan_time.count());
+}
+
+}  // namespace
+
+std::string describe_layer(const Layer& layer) {
+  return fmt::format("policy '{}' ({}){}\n", layer.name, layer.place.source->name,
+                     layer.pass_unmatched ? ", no opinion where no rule matches" : "");
+}
+
+std::string Policy::describe() const {
+  std::string text;
+  for (const auto& layer : compiled_->layers) {
+    text += describe_layer(layer->layer);
+    for (const auto& rule : layer->layer.http) text += describe_http(*layer, rule);
+    for (const auto& rule : layer->layer.dns) text += describe_dns(*layer, rule);
+    for (const auto& [host, override, place] : layer->layer.resolve) {
+      text += fmt::format("  {} is at {}{}\n", host, override.address.to_string(),
+                          override.port == 0 ? "" : fmt::format(", port {}", override.port));
+    }
+    if (layer->layer.networks) {
+      std::vector<std::string> networks;
+      for (const auto& network : *layer->layer.networks) networks.push_back(network.to_string());
+      text += fmt::format("  private networks: {}\n", networks.empty() ? "none" : join_words(networks));
+    }
+    text += describe_dlp(*layer);
+    for (const auto& secret : layer->layer.secrets) text += describe_secret(secret.source);
+    if (!layer->layer.pass_unmatched) text += "  all else is denied\n";
+  }
+  return text + describe_limits(compiled_->limits);
+}
+
+}  // namespace gatehouse::policy

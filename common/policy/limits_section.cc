@@ -1,0 +1,114 @@
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "common/base/log.h"
+#include "common/policy/sections.h"
+
+namespace gatehouse::policy {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr uint64_t kKiB = 1 << 10;
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kGiB = 1 << 30;
+
+struct Unit {
+  std::string_view name;
+  uint64_t factor;
+};
+constexpr Unit kSizeUnits[] = {{"KiB", kKiB}, {"MiB", kMiB}, {"GiB", kGiB}};
+constexpr Unit kTimeUnits[] = {{"ms", 1}, {"s", 1000}};
+
+struct Range {
+  uint64_t least;
+  uint64_t most;
+  std::string_view words;
+
+  bool holds(uint64_t value) const { return least <= value && value <= most; }
+};
+constexpr Range kRequestBody{kKiB, 4 * kGiB, "1KiB to 4GiB"};
+constexpr Range kDecodedBytes{64 * kKiB, 16 * kGiB, "64KiB to 16GiB"};
+constexpr Range kDecodeDepth{1, 32, "1 to 32"};
+constexpr Range kScanTime{10, 600'000, "10ms to 600s"};
+
+// "32MiB" in bytes, "10s" in milliseconds; a number too large for 64 bits is the largest there is.
+std::optional<uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const bool too_large = error == std::errc::result_out_of_range;
+  if (error != std::errc() && !too_large) return std::nullopt;
+  const std::string_view name(stop, static_cast<size_t>(end - stop));
+  for (const auto& unit : units) {
+    if (unit.name != name) continue;
+    if (too_large || number > std::numeric_limits<uint64_t>::max() / unit.factor) {
+      return std::numeric_limits<uint64_t>::max();
+    }
+    return number * unit.factor;
+  }
+  return std::nullopt;
+}
+
+// The value of `key`, if it is there: an integer, or a text with one of `units`.
+Result<std::optional<uint64_t>> read_quantity(const FieldReader& reader, const JsonNode& section, std::string_view key,
+                                              bool takes_integer, std::span<const Unit> units, const Range& range,
+                                              std::string_view form) {
+  const JsonNode* node = section.find(key);
+  if (node == nullptr) return std::optional<uint64_t>();
+  std::optional<uint64_t> value;
+  if (takes_integer && node->kind == JsonNode::Kind::integer) {
+    value = node->integer < 0 ? 0 : static_cast<uint64_t>(node->integer);
+  } else if (node->kind == JsonNode::Kind::string) {
+    value = parse_quantity(node->text, units);
+  }
+  if (!value) return reader.refuse(node->offset, fmt::format("'{}' must be {}", key, form));
+  if (!range.holds(*value)) {
+    return reader.refuse(node->offset, fmt::format("'{}' is out of its range of {}", key, range.words));
+  }
+  return value;
+}
+
+template <class T>
+void narrow_one(std::optional<T>& value, const std::optional<T>& other) {
+  if (other && (!value || *other < *value)) value = other;
+}
+
+}  // namespace
+
+void SaidLimits::narrow(const SaidLimits& other) {
+  narrow_one(request_body_bytes, other.request_body_bytes);
+  narrow_one(decoded_bytes, other.decoded_bytes);
+  narrow_one(decode_depth, other.decode_depth);
+  narrow_one(scan_time, other.scan_time);
+}
+
+Limits SaidLimits::over(Limits defaults) const {
+  return {request_body_bytes.value_or(defaults.request_body_bytes), decoded_bytes.value_or(defaults.decoded_bytes),
+          decode_depth.value_or(defaults.decode_depth), scan_time.value_or(defaults.scan_time)};
+}
+
+Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section) {
+  if (auto ok = reader.expect_kind(section, JsonNode::Kind::object, "limits", "an object"); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(section, kLimitKeys); !ok) return failed(ok);
+  constexpr std::string_view kSize = "a number of bytes, or a size such as \"512KiB\", \"32MiB\" or \"1GiB\"";
+  SaidLimits limits;
+  const auto body = read_quantity(reader, section, "request_body", true, kSizeUnits, kRequestBody, kSize);
+  if (!body) return failed(body);
+  limits.request_body_bytes = *body;
+  const auto decoded = read_quantity(reader, section, "decoded_bytes", true, kSizeUnits, kDecodedBytes, kSize);
+  if (!decoded) return failed(decoded);
+  limits.decoded_bytes = *decoded;
+  const auto depth = read_quantity(reader, section, "decode_depth", true, {}, kDecodeDepth, "a whole number");
+  if (!depth) return failed(depth);
+  if (*depth) limits.decode_depth = static_cast<int>(**depth);
+  const auto time =
+      read_quantity(reader, section, "scan_time", false, kTimeUnits, kScanTime, "a time such as \"500ms\" or \"10s\"");
+  if (!time) return failed(time);
+  if (*time) limits.scan_time = milliseconds(**time);
+  return limits;
+}
+
+}  // namespace gatehouse::policy
