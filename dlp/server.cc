@@ -1,0 +1,33 @@
+#include "dlp/server.h"
+
+#include <fcntl.h>
+
+#include "common/base/log.h"
+#include "common/net/loop_threads.h"
+
+namespace gatehouse::dlp {
+
+Server::Server(std::list<Loop>& loops, const std::function<OpenScan()>& make_open_scan, JudgeFinding judge)
+    : loops_(loops), judge_(std::move(judge)) {
+  for (auto& loop : loops) workers_.push_back(std::make_unique<Worker>(loop, make_open_scan(), judge_));
+}
+
+Server::~Server() = default;
+
+Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
+  for (auto& socket : sockets) {
+    const std::string name = local_address(socket.fd.get());
+    if (socket.datagram) return fail("the scanner listens on stream sockets only, not on {}", name);
+    log::info("listening on {}", name);
+    for (auto& worker : workers_) {
+      Fd copy(::fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0));
+      if (!copy) return fail_errno("cannot share a listening socket");
+      if (auto ok = worker->listen(std::move(copy)); !ok) return failed(ok);
+    }
+  }
+  return {};
+}
+
+int Server::run_until_signal() { return gatehouse::run_until_signal(loops_); }
+
+}  // namespace gatehouse::dlp
