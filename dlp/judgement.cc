@@ -49,11 +49,11 @@ std::string masked(const std::string& location, const std::vector<Finding>& find
 
 }  // namespace
 
-Judgement::Judgement(const JudgeFinding& judge, std::string host) : judge_(judge), host_(std::move(host)) {}
+StreamJudgement::StreamJudgement(const JudgeFinding& judge, std::string host) : judge_(judge), host_(std::move(host)) {}
 
-void Judgement::begin_part(const PartInfo& part) { plain_parts_.push_back(is_plain(part)); }
+void StreamJudgement::begin_part(const PartInfo& part) { plain_parts_.push_back(is_plain(part)); }
 
-void Judgement::add(Finding finding) {
+void StreamJudgement::add(Finding finding) {
   auto decision = judge_({finding.rule, finding.category, finding.severity, host_});
   finding.action = decision.action;
   finding.exemption = std::move(decision.exemption);
@@ -69,11 +69,11 @@ void Judgement::add(Finding finding) {
   keep(std::move(finding));
 }
 
-bool Judgement::can_overwrite(const Finding& finding) const {
+bool StreamJudgement::can_overwrite(const Finding& finding) const {
   return finding.path.empty() && finding.length > 0 && finding.part < plain_parts_.size() && plain_parts_[finding.part];
 }
 
-void Judgement::overwrite(const Finding& finding) {
+void StreamJudgement::overwrite(const Finding& finding) {
   redacted_ = true;
   redactions_.push_back({finding.part, finding.offset, finding.length});
   if (redactions_.size() >= kMostUnmerged) merge_redactions();
@@ -89,7 +89,7 @@ void Judgement::overwrite(const Finding& finding) {
   keep(finding);
 }
 
-void Judgement::settle_joined() {
+void StreamJudgement::settle_joined() {
   for (Finding& finding : joined_) {
     const auto redacted = redacted_query_.find({finding.rule, finding.fingerprint});
     if (redacted != redacted_query_.end() && redacted->second > 0) {
@@ -104,7 +104,7 @@ void Judgement::settle_joined() {
   redacted_query_.clear();
 }
 
-void Judgement::keep(Finding finding) {
+void StreamJudgement::keep(Finding finding) {
   denied_ = denied_ || finding.action == FindingAction::deny;
   for (Kept& kept : kept_) {
     if (!same_place(kept.finding, finding)) continue;
@@ -122,7 +122,7 @@ void Judgement::keep(Finding finding) {
   kept_.pop_back();
 }
 
-void Judgement::merge_redactions() {
+void StreamJudgement::merge_redactions() {
   std::sort(redactions_.begin(), redactions_.end(), [](const Redaction& a, const Redaction& b) {
     return std::tie(a.part, a.offset) < std::tie(b.part, b.offset);
   });
@@ -139,7 +139,7 @@ void Judgement::merge_redactions() {
   if (!redactions_.empty()) redactions_.resize(last + 1);
 }
 
-std::vector<Finding> Judgement::report() {
+std::vector<Finding> StreamJudgement::report() {
   std::vector<Finding> findings;
   for (auto& [finding, times] : kept_) {
     if (times > 1) append_words(finding.detail, fmt::format("{} times", times));
@@ -155,14 +155,14 @@ std::vector<Finding> Judgement::report() {
   return findings;
 }
 
-void Judgement::deny_instead(std::string_view words) {
+void StreamJudgement::deny_instead(std::string_view words) {
   denied_ = true;
   if (kept_.empty()) return;
   kept_.front().finding.action = FindingAction::deny;
   append_words(kept_.front().finding.detail, words);
 }
 
-ScanVerdict Judgement::take(uint64_t dropped) {
+ScanVerdict StreamJudgement::take(uint64_t dropped) {
   settle_joined();
   merge_redactions();
   if (redactions_.size() > kMaxRedactions) {

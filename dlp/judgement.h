@@ -19,10 +19,10 @@ using JudgeFinding = std::function<policy::FindingDecision(const policy::Finding
 // that is redacted its copy in "query", all parameters joined, is not denied too.
 //
 // No location that is reported shows more of a secret than its prefix: the guest may well use one as a name.
-class Judgement {
+class StreamJudgement {
  public:
   // `judge` outlives the judgement.
-  Judgement(const JudgeFinding& judge, std::string host);
+  StreamJudgement(const JudgeFinding& judge, std::string host);
 
   // Parts in their order, each before the findings in it.
   void begin_part(const PartInfo& part);

@@ -16,8 +16,8 @@ using Outcome = ScanVerdict::Outcome;
 
 // What a policy that follows the rules' severities says, but for one exemption.
 const JudgeFinding kJudge = [](const policy::FindingQuestion& question) -> policy::FindingDecision {
-  if (question.rule == "exempted") return {FindingAction::exempt, "docs at " + std::string(question.host)};
-  return {question.severity, ""};
+  if (question.rule == "exempted") return {FindingAction::exempt, "docs at " + std::string(question.host), ""};
+  return {question.severity, "", ""};
 };
 
 Finding found(FindingAction severity, uint32_t part, const std::string& location, uint64_t offset, uint64_t length,
@@ -47,7 +47,7 @@ std::string outcome(const ScanVerdict& verdict) {
   return verdict.outcome == Outcome::allow ? "allow" : verdict.outcome == Outcome::redact ? "redact" : "deny";
 }
 
-class JudgementTest : public testing::Test {
+class StreamJudgementTest : public testing::Test {
  protected:
   // Parts by their locations; one that ends in '~' has a content encoding.
   void parts(const std::vector<std::string>& locations) {
@@ -57,10 +57,10 @@ class JudgementTest : public testing::Test {
       judgement_.begin_part({location, "", encoded ? "gzip" : ""});
     }
   }
-  Judgement judgement_{kJudge, "docs.example"};
+  StreamJudgement judgement_{kJudge, "docs.example"};
 };
 
-TEST_F(JudgementTest, DeniesWhenAnyFindingDenies) {
+TEST_F(StreamJudgementTest, DeniesWhenAnyFindingDenies) {
   parts({"body"});
   judgement_.add(found(FindingAction::warn, 0, "body", 0, 4));
   judgement_.add(found(FindingAction::redact, 0, "body", 10, 4));
@@ -74,7 +74,7 @@ TEST_F(JudgementTest, DeniesWhenAnyFindingDenies) {
   EXPECT_EQ(verdict.findings[2].action, FindingAction::warn);
 }
 
-TEST_F(JudgementTest, LetsPassWhatIsWarnedOfOrExempted) {
+TEST_F(StreamJudgementTest, LetsPassWhatIsWarnedOfOrExempted) {
   parts({"body"});
   judgement_.add(found(FindingAction::warn, 0, "body", 0, 4));
   Finding exempted = found(FindingAction::deny, 0, "body", 0, 4);
@@ -86,7 +86,7 @@ TEST_F(JudgementTest, LetsPassWhatIsWarnedOfOrExempted) {
   EXPECT_EQ(verdict.findings[1].exemption, "docs at docs.example");
 }
 
-TEST_F(JudgementTest, OverwritesOnlyWhatLiesOpen) {
+TEST_F(StreamJudgementTest, OverwritesOnlyWhatLiesOpen) {
   const struct {
     const char* part;
     const char* location;
@@ -109,7 +109,7 @@ TEST_F(JudgementTest, OverwritesOnlyWhatLiesOpen) {
       {"name", "name", "", 8, "deny"},
   };
   for (const auto& c : cases) {
-    Judgement judgement(kJudge, "host");
+    StreamJudgement judgement(kJudge, "host");
     const bool encoded = std::string(c.part).ends_with('~');
     judgement.begin_part({std::string(c.part, std::strlen(c.part) - (encoded ? 1 : 0)), "", encoded ? "gzip" : ""});
     Finding finding = found(FindingAction::redact, 0, c.location, 3, c.length);
@@ -125,7 +125,7 @@ TEST_F(JudgementTest, OverwritesOnlyWhatLiesOpen) {
   }
 }
 
-TEST_F(JudgementTest, MergesWhatOverlapsAndPutsItInOrder) {
+TEST_F(StreamJudgementTest, MergesWhatOverlapsAndPutsItInOrder) {
   parts({"header:a", "body"});
   const struct {
     uint32_t part;
@@ -138,7 +138,7 @@ TEST_F(JudgementTest, MergesWhatOverlapsAndPutsItInOrder) {
   EXPECT_THAT(spans(judgement_.take()), ElementsAre("0: 0+4", "0: 5+4", "1: 10+14", "1: 30+10"));
 }
 
-TEST_F(JudgementTest, RedactsAParameterWhoseCopyIsInAllJoined) {
+TEST_F(StreamJudgementTest, RedactsAParameterWhoseCopyIsInAllJoined) {
   parts({"query:a", "query:b", "query"});
   judgement_.add(found(FindingAction::redact, 0, "query:a", 0, 8));
   judgement_.add(found(FindingAction::redact, 2, "query", 0, 8));
@@ -147,7 +147,7 @@ TEST_F(JudgementTest, RedactsAParameterWhoseCopyIsInAllJoined) {
   EXPECT_THAT(spans(verdict), ElementsAre("0: 0+8"));
 }
 
-TEST_F(JudgementTest, DeniesASecretThatOnlyAllParametersTogetherMake) {
+TEST_F(StreamJudgementTest, DeniesASecretThatOnlyAllParametersTogetherMake) {
   parts({"query:a", "query:b", "query"});
   judgement_.add(found(FindingAction::redact, 0, "query:a", 0, 8));
   judgement_.add(found(FindingAction::redact, 2, "query", 0, 8));
@@ -155,7 +155,7 @@ TEST_F(JudgementTest, DeniesASecretThatOnlyAllParametersTogetherMake) {
   EXPECT_EQ(outcome(judgement_.take()), "deny");
 }
 
-TEST_F(JudgementTest, ReportsTheSameThingOnce) {
+TEST_F(StreamJudgementTest, ReportsTheSameThingOnce) {
   parts({"body"});
   for (uint64_t i = 0; i < 100; ++i) judgement_.add(found(FindingAction::deny, 0, "body", i * 50, 40));
   const auto verdict = judgement_.take();
@@ -164,7 +164,7 @@ TEST_F(JudgementTest, ReportsTheSameThingOnce) {
   EXPECT_EQ(verdict.findings[0].detail, "100 times");
 }
 
-TEST_F(JudgementTest, ReportsTheStrictestAndCountsTheRest) {
+TEST_F(StreamJudgementTest, ReportsTheStrictestAndCountsTheRest) {
   parts({"body"});
   for (uint64_t i = 0; i < 100; ++i) {
     judgement_.add(found(FindingAction::warn, 0, "body", i * 50, 40, fmt::format("{:08}", i)));
@@ -176,7 +176,7 @@ TEST_F(JudgementTest, ReportsTheStrictestAndCountsTheRest) {
   EXPECT_EQ(verdict.findings.back().detail, "and 69 findings more");
 }
 
-TEST_F(JudgementTest, DeniesWhatWouldHaveToBeOverwrittenEverywhere) {
+TEST_F(StreamJudgementTest, DeniesWhatWouldHaveToBeOverwrittenEverywhere) {
   parts({"body"});
   for (uint64_t i = 0; i <= kMaxRedactions; ++i) judgement_.add(found(FindingAction::redact, 0, "body", i * 50, 40));
   const auto verdict = judgement_.take();
@@ -188,7 +188,7 @@ TEST_F(JudgementTest, DeniesWhatWouldHaveToBeOverwrittenEverywhere) {
   EXPECT_EQ(outcome(judgement_.take()), "deny");
 }
 
-TEST_F(JudgementTest, DeniesWhenSomethingToBeOverwrittenMayHaveBeenDropped) {
+TEST_F(StreamJudgementTest, DeniesWhenSomethingToBeOverwrittenMayHaveBeenDropped) {
   parts({"body"});
   judgement_.add(found(FindingAction::warn, 0, "body", 0, 4));
   const auto warned = judgement_.take(7);
@@ -200,7 +200,7 @@ TEST_F(JudgementTest, DeniesWhenSomethingToBeOverwrittenMayHaveBeenDropped) {
   EXPECT_EQ(outcome(judgement_.take(8)), "deny");
 }
 
-TEST_F(JudgementTest, SaysWhatIsNewAndStaysDenied) {
+TEST_F(StreamJudgementTest, SaysWhatIsNewAndStaysDenied) {
   parts({"body"});
   judgement_.add(found(FindingAction::redact, 0, "body", 0, 4));
   EXPECT_EQ(outcome(judgement_.take()), "redact");
@@ -212,7 +212,7 @@ TEST_F(JudgementTest, SaysWhatIsNewAndStaysDenied) {
   EXPECT_THAT(later.findings, IsEmpty());
 }
 
-TEST_F(JudgementTest, ShowsNoSecretThatServesAsAName) {
+TEST_F(StreamJudgementTest, ShowsNoSecretThatServesAsAName) {
   const struct {
     const char* location;
     const char* shown;

@@ -10,7 +10,7 @@ struct Session::Stream {
       : info(std::move(stream)), judgement(judge, info.host), scan(open_scan(info)) {}
 
   const StreamInfo info;
-  Judgement judgement;
+  StreamJudgement judgement;
   std::unique_ptr<StreamScan> scan;
   size_t parts = 0;
 };

@@ -60,7 +60,7 @@ class LetterScan final : public StreamScan {
 
 // As a policy judges that says nothing of its own.
 inline const JudgeFinding kJudgeBySeverity = [](const policy::FindingQuestion& question) -> policy::FindingDecision {
-  return {question.severity, ""};
+  return {question.severity, "", ""};
 };
 
 }  // namespace gatehouse::dlp
