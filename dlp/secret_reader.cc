@@ -1,0 +1,240 @@
+#include "dlp/secret_reader.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <limits>
+#include <tuple>
+
+namespace gatehouse::dlp {
+namespace {
+
+constexpr size_t kBlockBytes = 8 << 10;  // after which tracks are reported: few are held at a time
+constexpr uint64_t kMaxBreakBytes = 64;  // white space passed over between two lines of a key: its indentation
+constexpr uint64_t kNoBound = std::numeric_limits<uint64_t>::max();
+
+bool is_break(char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; }
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+}  // namespace
+
+SecretReader::SecretReader(const KnownSecrets& secrets, FragmentLedger& ledger, const StreamInfo& stream,
+                           const Clock& clock)
+    : secrets_(secrets), ledger_(ledger), stream_(stream), clock_(clock), caseless_(stream.channel == "dns") {}
+
+void SecretReader::write(std::string_view bytes, const OnMatch& on_match) {
+  while (!bytes.empty()) {
+    const std::string_view block = bytes.substr(0, kBlockBytes);
+    bytes.remove_prefix(block.size());
+
+    // What lies across the border is seen in a copy, the rest where it is.
+    const size_t head = std::min(block.size(), kKeptBytes);
+    std::memcpy(joint_.data() + kept_, block.data(), head);
+    scan({joint_.data(), position_ - kept_, position_ + head}, on_match);
+    if (block.size() > head) scan({block.data(), position_, position_ + block.size()}, on_match);
+
+    position_ += block.size();
+    if (block.size() >= kKeptBytes) {
+      std::memcpy(joint_.data(), block.data() + block.size() - kKeptBytes, kKeptBytes);
+      kept_ = kKeptBytes;
+    } else {
+      const size_t all = kept_ + block.size();
+      const size_t dropped = all > kKeptBytes ? all - kKeptBytes : 0;
+      std::memmove(joint_.data(), joint_.data() + dropped, all - dropped);
+      kept_ = all - dropped;
+    }
+  }
+}
+
+void SecretReader::boundary(const OnMatch& on_match) {
+  // The last runs, which could not be loaded as a whole word before.
+  const View view{joint_.data(), position_ - kept_, position_};
+  std::memset(joint_.data() + kept_, 0, GramIndex::kLoadBytes);
+  sample(secrets_.grams(), next_, view, secrets_.grams().gram_bytes());
+  sample(secrets_.short_grams(), next_short_, view, secrets_.short_grams().gram_bytes());
+  for (Track& track : tracks_) track.open = false;
+  std::erase_if(tracks_, [&](const Track& track) { return !worth_keeping(track); });
+  report_until(kNoBound, on_match);
+  kept_ = 0;
+  next_ = next_short_ = position_;
+}
+
+void SecretReader::end(const OnMatch& on_match) {
+  boundary(on_match);
+  position_ = next_ = next_short_ = 0;
+}
+
+void SecretReader::scan(const View& view, const OnMatch& on_match) {
+  sample(secrets_.grams(), next_, view, GramIndex::kLoadBytes);
+  sample(secrets_.short_grams(), next_short_, view, GramIndex::kLoadBytes);
+  follow(view, view.end);
+  // What begins later than this has not been met yet, and ends later too.
+  if (!tracks_.empty()) report_until(std::min(next_, next_short_), on_match);
+}
+
+// Looks up every run from `next` on that has `needed` bytes up to the view's end.
+void SecretReader::sample(const GramIndex& grams, uint64_t& next, const View& view, size_t needed) {
+  if (grams.empty()) {
+    next = std::max(next, view.end);
+    return;
+  }
+  const uint64_t stride = grams.stride();
+  uint64_t at = next;
+  for (; at + needed <= view.end; at += stride) {
+    const uint64_t hash = grams.hash(view.data + (at - view.begin));
+    if (grams.may_hold(hash)) [[unlikely]] {
+      meet(grams, hash, at, view);
+    }
+  }
+  next = at;
+}
+
+// Lengthens the open tracks up to `limit`, and forgets those that came to nothing.
+void SecretReader::follow(const View& view, uint64_t limit) {
+  bool closed = false;
+  for (Track& track : tracks_) {
+    if (!track.open) continue;
+    extend(track, view, limit);
+    closed |= !track.open;
+  }
+  if (closed) std::erase_if(tracks_, [&](const Track& track) { return !track.open && !worth_keeping(track); });
+}
+
+void SecretReader::meet(const GramIndex& grams, uint64_t hash, uint64_t position, const View& view) {
+  // So far and no farther, whatever is at hand: which runs lie on a track must not depend on how the input was cut.
+  const uint64_t limit = std::min(view.end, position + GramIndex::kLoadBytes);
+  follow(view, limit);
+  for (const GramIndex::Place& place : grams.places(hash)) {
+    const KnownForm& form = secrets_.forms()[place.string];
+    const auto on_track = [&](const Track& track) {
+      if (track.form != place.string || position < track.begin || position >= track.cursor) return false;
+      if (form.shape.wrapped) return track.matched.contains({place.offset, place.offset + 1});
+      return position - track.begin == uint64_t{place.offset} - track.matched.begin;
+    };
+    bool same = true;
+    for (uint32_t i = 0; same && i < grams.gram_bytes(); ++i) {
+      same = agree(form, place.offset + i, view.at(position + i));
+    }
+    if (!same || std::any_of(tracks_.begin(), tracks_.end(), on_track)) continue;
+
+    Track track;
+    track.form = place.string;
+    track.matched = {place.offset, place.offset + grams.gram_bytes()};
+    track.begin = track.anchor = position;
+    track.end = track.cursor = position + grams.gram_bytes();
+    const uint64_t farthest = std::max(view.begin, position - std::min<uint64_t>(position, kHistoryBytes));
+    for (uint64_t before = position; before > farthest && track.matched.begin > 0; --before) {
+      const char c = view.at(before - 1);
+      if (agree(form, track.matched.begin - 1, c)) {
+        track.begin = before - 1;
+        --track.matched.begin;
+      } else if (!form.shape.wrapped || !is_break(c)) {
+        break;
+      }
+    }
+    extend(track, view, limit);
+    if (track.open || worth_keeping(track)) tracks_.push_back(track);
+  }
+}
+
+void SecretReader::extend(Track& track, const View& view, uint64_t limit) const {
+  const KnownForm& form = secrets_.forms()[track.form];
+  assert(track.cursor >= view.begin && limit <= view.end);
+  while (track.matched.end < form.bytes.size()) {
+    if (track.cursor >= limit) return;  // and stays open
+    const char c = view.at(track.cursor);
+    if (agree(form, track.matched.end, c)) {
+      ++track.matched.end;
+      track.end = ++track.cursor;
+    } else if (form.shape.wrapped && is_break(c) && track.cursor - track.end < kMaxBreakBytes) {
+      ++track.cursor;
+    } else {
+      break;
+    }
+  }
+  track.open = false;
+}
+
+bool SecretReader::agree(const KnownForm& form, uint32_t offset, char c) const {
+  const char expected = form.bytes[offset];
+  if (c == expected) return true;
+  return (form.shape.caseless || caseless_) && lower(c) == lower(expected);
+}
+
+bool SecretReader::is_whole(const Track& track) const {
+  const auto& whole = secrets_.forms()[track.form].shape.whole;
+  return std::any_of(whole.begin(), whole.end(), [&](Span span) { return track.matched.contains(span); });
+}
+
+bool SecretReader::worth_keeping(const Track& track) const {
+  if (is_whole(track)) return true;
+  const KnownForm& form = secrets_.forms()[track.form];
+  const KnownSecret& secret = secrets_.secrets()[form.secret];
+  const Span positions = form.positions(track.matched);
+  if (!secret.is_fragment(positions)) return false;
+  return stream_.direction == Direction::out ||
+         (secret.kind == KnownSecret::Kind::canary && secret.counted(positions) >= kMinFragmentBytes);
+}
+
+// Reports what ends at or before `bound`, in an order that does not depend on how the input was cut: by end, begin and
+// form. What ends where an open track might is not ripe.
+void SecretReader::report_until(uint64_t bound, const OnMatch& on_match) {
+  uint64_t first_open = kNoBound;
+  for (const Track& track : tracks_) {
+    if (track.open) first_open = std::min(first_open, track.end);
+  }
+  const auto key = [](const Track& track) { return std::tuple(track.end, track.begin, track.form); };
+  std::sort(tracks_.begin(), tracks_.end(), [&](const Track& a, const Track& b) { return key(a) < key(b); });
+  size_t ripe = 0;
+  while (ripe < tracks_.size() && tracks_[ripe].end <= bound && tracks_[ripe].end < first_open) ++ripe;
+  for (size_t i = 0; i < ripe; ++i) report(tracks_[i], on_match);
+  tracks_.erase(tracks_.begin(), tracks_.begin() + static_cast<ptrdiff_t>(ripe));
+}
+
+void SecretReader::report(const Track& track, const OnMatch& on_match) {
+  const KnownForm& form = secrets_.forms()[track.form];
+  const KnownSecret& secret = secrets_.secrets()[form.secret];
+  Match match;
+  match.begin = track.begin;
+  match.end = track.end;
+  match.secret = secret.text.substr(0, kMaxMatchBytes);
+  match.confidence = Confidence::high;
+  match.detail = form.shape.disguise.words();
+  if (is_whole(track)) {
+    match.rule = &secret.whole;
+    match.severity = secret.whole.severity;
+    on_match(match);
+    return;
+  }
+
+  // A piece of a longer piece of the same secret is nothing more.
+  const auto holds_it = [&](const Track& other) {
+    if (secrets_.forms()[other.form].secret != form.secret || other.anchor >= track.end) return false;
+    if (other.begin == track.begin && other.end == track.end) return other.form < track.form;
+    return other.begin <= track.begin && track.end <= other.end;
+  };
+  if (std::any_of(tracks_.begin(), tracks_.end(), holds_it)) return;
+
+  const Span positions = form.positions(track.matched);
+  match.rule = &secret.fragment;
+  match.severity = FindingAction::warn;
+  if (stream_.direction == Direction::out) {
+    const auto now = clock_();
+    const auto account = ledger_.add(form.secret, positions, stream_, now);
+    if (account.full) match.severity = FindingAction::deny;
+    match.detail += match.detail.empty() ? "" : "; ";
+    match.detail += describe(account, now);
+  }
+  const bool canary = secret.kind == KnownSecret::Kind::canary;
+  if (canary && secret.counted(positions) >= kMinFragmentBytes) match.severity = FindingAction::deny;
+  on_match(match);
+}
+
+std::vector<std::unique_ptr<LayerReader>> SecretReaderSource::open(const StreamInfo& stream) {
+  std::vector<std::unique_ptr<LayerReader>> readers;
+  if (!secrets_.empty()) readers.push_back(std::make_unique<SecretReader>(secrets_, ledger_, stream, clock_));
+  return readers;
+}
+
+}  // namespace gatehouse::dlp
