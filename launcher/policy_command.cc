@@ -8,11 +8,13 @@
 #include "common/base/options.h"
 #include "common/policy/policy.h"
 #include "launcher/command.h"
+#include "launcher/scanner_rules.h"
 
 namespace gatehouse::launcher {
 
 namespace {
 
+using policy::FindingRule;
 using policy::Policy;
 using policy::TestOutcome;
 
@@ -35,10 +37,28 @@ int refuse(const Error& error) {
   return kExitUsage;
 }
 
+struct LoadedPolicy {
+  Policy policy;
+  std::vector<FindingRule> rules;  // the scanner's; empty when built-in ones suffice
+};
+
+// The policy and the scanner's rules if it or the question names any, each of which must be there.
+Result<LoadedPolicy> load(const std::vector<std::string>& files, const std::string& question = {}) {
+  auto policy = Policy::load(files);
+  if (!policy) return failed(policy);
+  LoadedPolicy loaded{std::move(*policy), {}};
+  if (loaded.policy.check_finding_rules({}) && !question.starts_with("dlp ")) return loaded;
+  auto rules = scanner_rules();
+  if (!rules) return failed(rules);
+  loaded.rules = std::move(*rules);
+  if (auto checked = loaded.policy.check_finding_rules(loaded.rules); !checked) return failed(checked);
+  return loaded;
+}
+
 int check(const PolicyOptions& options) {
   int code = kExitOk;
   for (const auto& files : policies_of(options.files)) {
-    const auto loaded = Policy::load(files);
+    const auto loaded = load(files);
     if (loaded) {
       fmt::print("{}: fine\n", files.empty() ? "machine-wide policies" : files.front());
     } else {
@@ -61,10 +81,10 @@ int test(const PolicyOptions& options) {
   size_t total = 0;
   std::vector<TestOutcome> failures;
   for (const auto& files : policies_of(options.files)) {
-    const auto loaded = Policy::load(files);
+    const auto loaded = load(files);
     if (!loaded) return refuse(loaded.error());
-    const auto outcomes = loaded->run_tests();
-    fmt::print("{}\n", loaded->files());
+    const auto outcomes = loaded->policy.run_tests(loaded->rules);
+    fmt::print("{}\n", loaded->policy.files());
     print_outcomes(outcomes);
     total += outcomes.size();
     std::copy_if(outcomes.begin(), outcomes.end(), std::back_inserter(failures),
@@ -79,13 +99,13 @@ int test(const PolicyOptions& options) {
 }
 
 int explain(const PolicyOptions& options) {
-  const auto loaded = Policy::load(options.files);
+  const auto loaded = load(options.files, options.question);
   if (!loaded) return refuse(loaded.error());
   if (options.question.empty()) {
-    fmt::print("{}", loaded->describe());
+    fmt::print("{}", loaded->policy.describe());
     return kExitOk;
   }
-  const auto text = loaded->explain(options.question);
+  const auto text = loaded->policy.explain(options.question, loaded->rules);
   if (!text) return refuse(text.error());
   fmt::print("{}", *text);
   return kExitOk;

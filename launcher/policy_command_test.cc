@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "common/base/options.h"
@@ -78,6 +80,57 @@ TEST(PolicyCommand, PrintsATableOfTestsAndWhereTheFailingOnesStand) {
                 failing +
                 ":2: GET https://a.example.com/: expected allow, not deny by default-deny: no rule of policy 'failing' "
                 "allows GET https://a.example.com/; no rule names this host\n");
+}
+
+// A scanner with the one rule "sample-key" of category credentials, which warns.
+class PolicyCommandWithRules : public testing::Test {
+ protected:
+  PolicyCommandWithRules() {
+    const std::string directory = ::testing::TempDir() + "/rules-for-policies";
+    std::filesystem::create_directories(directory);
+    std::ofstream(directory + "/sample.json") << R"({"rules": [{"id": "sample-key", "title": "sample key",
+        "category": "credentials", "pattern": "sample_[a-z]{20}", "keywords": ["sample_"], "severity": "warn",
+        "examples": ["sample_abcdefghijklmnopqrst"]}]})";
+    ::setenv("GATEHOUSE_RULES", directory.c_str(), 1);
+  }
+  ~PolicyCommandWithRules() override { ::unsetenv("GATEHOUSE_RULES"); }
+};
+
+TEST_F(PolicyCommandWithRules, RefusesARuleTheScannerDoesNotHave) {
+  const std::string file = file_with("rules.json", R"({"version": 1, "dlp": {"deny": ["sampel-key"]}})");
+  for (const std::string command : {"check", "test"}) {
+    const Outcome outcome = gatehouse({"policy", command, file});
+    EXPECT_EQ(outcome.code, kExitUsage);
+    EXPECT_EQ(outcome.err, file +
+                               ":1:33: the scanner has no rule 'sampel-key'; did you mean 'sample-key'?\n"
+                               "{\"version\": 1, \"dlp\": {\"deny\": [\"sampel-key\"]}}\n"
+                               "                                ^\n");
+  }
+}
+
+TEST_F(PolicyCommandWithRules, TestsAndExplainsWhatBecomesOfAFinding) {
+  const std::string file = file_with("rules.json", R"({"version": 1, "name": "r", "dlp": {"deny": ["credentials"],
+    "exempt": [{"id": "docs", "rule": "sample-key", "hosts": ["docs.example.com"]}]},
+  "tests": [{"dlp": "sample-key a.example.com", "expect": "deny"},
+            {"dlp": "sample-key docs.example.com", "expect": "exempt", "rule": "docs"},
+            {"dlp": "known-secret docs.example.com", "expect": "warn"}]})");
+  const Outcome tested = gatehouse({"policy", "test", file});
+  EXPECT_EQ(tested.code, kExitNo);
+  EXPECT_EQ(tested.out, file +
+                            "\n"
+                            "ok      dlp sample-key a.example.com       deny\n"
+                            "ok      dlp sample-key docs.example.com    exempt by docs\n"
+                            "FAILED  dlp known-secret docs.example.com  deny\n"
+                            "\n"
+                            "3 tests, 1 failed\n" +
+                            file +
+                            ":5: dlp known-secret docs.example.com: expected warn, not deny: the rule itself asks to "
+                            "deny and no policy says otherwise\n");
+  EXPECT_THAT(
+      gatehouse({"policy", "explain", "--policy", file, "dlp sample-key a.example.com"}).out,
+      ::testing::StartsWith("dlp sample-key a.example.com\ndeny: policy 'r' lists 'credentials' in \"deny\"\n"));
+  EXPECT_EQ(gatehouse({"policy", "explain", "--policy", file, "dlp simple-key a.example.com"}).err,
+            "the scanner has no rule 'simple-key'; did you mean 'sample-key'?\n");
 }
 
 TEST(PolicyCommand, ExplainsAQuestionOrTheRulesInForce) {

@@ -112,6 +112,9 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
   if (dns || question_text.starts_with("dlp ")) {
     auto question = dns ? parse_dns_question(question_text.substr(4)) : parse_dlp_question(question_text.substr(4));
     if (!question) return failed(question);
+    if (!dns && !rules.empty()) {
+      if (auto known = check_rule(question->rule, rules); !known) return failed(known);
+    }
     questions.push_back(std::move(*question));
   } else {
     const auto resolve = [this](const std::string& symbol) -> Result<std::vector<RegistryOrigin>> {

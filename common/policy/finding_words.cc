@@ -41,6 +41,17 @@ std::string_view why_never_exempt(std::string_view rule_or_category) {
   return {};
 }
 
+Result<void> check_rule(std::string_view rule, const std::vector<FindingRule>& rules) {
+  std::vector<std::string_view> words(std::begin(kCategories), std::end(kCategories));
+  for (const auto* list : {&rules, &built_in_finding_rules()}) {
+    for (const auto& known : *list) {
+      if (known.id == rule) return {};
+      words.push_back(known.id);
+    }
+  }
+  return fail("the scanner has no rule '{}'{}", rule, suggest(rule, words));
+}
+
 FindingRule facts_of(std::string_view rule, const std::vector<FindingRule>& rules) {
   for (const auto* list : {&rules, &built_in_finding_rules()}) {
     const auto found = std::find_if(list->begin(), list->end(), [&](const FindingRule& r) { return r.id == rule; });

@@ -19,6 +19,9 @@ std::string_view why_never_exempt(std::string_view rule_or_category);
 // Whether it stands for something that was not scanned at all: never less than what its rule asks for.
 bool is_unscanned(std::string_view rule_or_category);
 
+// Nothing if the scanner has such a rule, else "the scanner has no rule 'x'; did you mean 'y'?".
+Result<void> check_rule(std::string_view rule, const std::vector<FindingRule>& rules);
+
 // What is known of a rule from `rules` or the built-in ones; of any other, no category and severity deny.
 FindingRule facts_of(std::string_view rule, const std::vector<FindingRule>& rules);
 

@@ -1,7 +1,4 @@
 // What becomes of what the scanner finds. Each layer is asked alone and the strictest answer wins.
-#include <algorithm>
-
-#include "common/base/log.h"
 #include "common/policy/compiled.h"
 #include "common/policy/finding_words.h"
 
@@ -76,16 +73,11 @@ std::vector<FindingSelector> Policy::finding_selectors() const {
 }
 
 Result<void> Policy::check_finding_rules(const std::vector<FindingRule>& rules) const {
-  std::vector<std::string_view> known;
-  for (const auto& rule : rules) known.push_back(rule.id);
-  for (const auto& rule : built_in_finding_rules()) known.push_back(rule.id);
   for (const auto& selector : finding_selectors()) {
     if (selector.is_category) continue;
-    if (std::find(known.begin(), known.end(), selector.name) != known.end()) continue;
-    std::vector<std::string_view> words = known;
-    for (const auto category : finding_categories()) words.push_back(category);
-    return tl::unexpected(selector.place.error(
-        fmt::format("the scanner has no rule '{}'{}", selector.name, suggest(selector.name, words))));
+    if (auto ok = check_rule(selector.name, rules); !ok) {
+      return tl::unexpected(selector.place.error(ok.error().message()));
+    }
   }
   return {};
 }

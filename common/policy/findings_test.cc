@@ -240,6 +240,8 @@ TEST(PolicyFindings, ExplainsWhichListsSpeakOfARule) {
             "  warn   github-pat            names the rule  [t.json:3]\n"
             "  exempt mirror                names the rule and this host  [t.json:5]\n"
             "  exempt docs                  not this host  [t.json:6]\n");
+  EXPECT_EQ(policy.explain("dlp github-pta a.example.com", rules).error().message(),
+            "the scanner has no rule 'github-pta'; did you mean 'github-pat'?");
   EXPECT_THAT(policy.explain("dlp github-pat a.example.com", rules).value(),
               ::testing::HasSubstr("\ndeny: policy 't' lists 'credentials' in \"deny\"\n"));
 }

@@ -170,7 +170,8 @@ class Policy {
   // The rules in force, for people: `policy explain` with no question.
   std::string describe() const;
   // Every rule that matches, layer by layer, and which decided: `policy explain "GET https://..."`. An unreadable
-  // question is an error that shows the form. `rules` as for run_tests().
+  // question is an error that shows the form, and so is one about a rule that is not among `rules`, unless these are
+  // none.
   Result<std::string> explain(std::string_view question, const std::vector<FindingRule>& rules = {}) const;
 
   // "file1\nfile2", and lower-case hex SHA-256 over all sources: for the audit row.

@@ -8,6 +8,7 @@
 
 namespace {
 
+using gatehouse::FindingAction;
 using gatehouse::Verdict;
 using namespace gatehouse::policy;
 
@@ -51,6 +52,20 @@ void judge(const Policy& policy, const HttpRequest& request) {
   require(policy.judge(same).allowed());
 }
 
+// What is found is never let go by an exemption unless it names the rule and is no canary, and nothing that was not
+// scanned is made less of.
+void judge_finding(const Policy& policy, std::string_view rule, std::string_view host) {
+  for (const std::string_view category : finding_categories()) {
+    for (const auto severity : {FindingAction::warn, FindingAction::redact, FindingAction::deny}) {
+      const FindingDecision decision = policy.judge(FindingQuestion{rule, category, severity, host});
+      require(!decision.cause.empty());
+      require((decision.action == FindingAction::exempt) == !decision.exemption.empty());
+      if (category == "limits") require(decision.action >= severity);
+      if (category == "canaries") require(decision.action != FindingAction::exempt);
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -76,8 +91,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   judge(*policy, request);
+  judge_finding(*policy, method, host);
+  for (const auto& selector : policy->finding_selectors()) judge_finding(*policy, selector.name, host);
+  const Limits& limits = policy->limits();
+  require(limits.request_body_bytes >= 1024 && limits.decoded_bytes >= 65536);
+  require(limits.decode_depth >= 1 && limits.scan_time.count() >= 10);
+  for (const auto& secret : policy->secrets()) require(secret.where.empty() == !secret.command.empty());
+  (void)policy->check_finding_rules({});
   policy->run_tests();
   policy->describe();
+  (void)policy->explain("dlp " + std::string(method) + " " + std::string(host));
   (void)policy->explain(std::string(method) + " https://" + std::string(host) + std::string(line));
   const DnsQuestion question{host, "A"};
   require(policy->judge(question).allowed() <= !gatehouse::looks_like_ip(host));
@@ -88,5 +111,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(narrowed && narrowed->judge(request).verdict == Verdict::deny);
   const auto twice = Policy::parse({source, source});
   require(twice && twice->judge(request).verdict == policy->judge(request).verdict);
+  const FindingQuestion finding{method, "credentials", FindingAction::warn, host};
+  require(twice->judge(finding).action == policy->judge(finding).action);
+  const Source watchful{"watchful.json", R"({"version": 1, "dlp": {"deny": ["credentials"]}})", true};
+  const auto watched = Policy::parse({watchful, source});
+  require(watched && watched->judge(finding).action == FindingAction::deny);
   return 0;
 }
