@@ -1,0 +1,175 @@
+#include "dlp/rule_table.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "common/base/log.h"
+#include "dlp/rule_cache.h"
+#include "dlp/rule_pattern.h"
+
+namespace gatehouse::dlp {
+
+namespace {
+
+constexpr size_t kMinGap = 32;        // bytes between two places to begin at that are looked at together
+constexpr size_t kReachesPerGap = 8;  // or this part of the rule's reach: no byte is read more often than about that
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// Any bytes as an expression that matches just them.
+std::string literal(std::string_view text) {
+  std::string expression;
+  for (const char c : text) expression += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  return expression;
+}
+
+std::string serialize(const hs_database_t* database) {
+  char* bytes = nullptr;
+  size_t size = 0;
+  if (hs_serialize_database(database, &bytes, &size) != HS_SUCCESS) return {};
+  std::string result(bytes, size);
+  std::free(bytes);
+  return result;
+}
+
+}  // namespace
+
+void RuleTable::add_trigger(const std::string& expression, unsigned flags, Trigger trigger) {
+  const auto same = std::find_if(expressions_.begin(), expressions_.end(),
+                                 [&](const Expression& e) { return e.flags == flags && e.text == expression; });
+  const auto index = static_cast<size_t>(same - expressions_.begin());
+  if (same == expressions_.end()) {
+    expressions_.push_back({expression, flags});
+    triggers_.emplace_back();
+  }
+  triggers_[index].push_back(trigger);
+  Entry& entry = entries_[trigger.rule];
+  entry.farthest = std::max<size_t>(entry.farthest, trigger.farthest);
+}
+
+Result<void> RuleTable::plan() {
+  for (uint32_t index = 0; index < rules_.size(); ++index) {
+    const Rule& rule = rules_[index];
+    const auto refuse = [&rule](std::string_view message) {
+      return fail("{}: rule '{}': {}", rule.source, rule.id, message);
+    };
+    const auto info = inspect_pattern(rule.pattern);
+    if (!info) return refuse("the pattern " + info.error().message());
+    if (rule.group < 0 || rule.group > info->groups) return refuse("there is no such group");
+
+    Entry entry;
+    entry.reach = std::min<size_t>(info->max_width, kMaxMatchBytes);
+    entry.gap = std::max(kMinGap, entry.reach / kReachesPerGap);
+    entry.matcher = std::make_unique<RuleMatcher>(rule, entry.reach);
+    entries_.push_back(std::move(entry));
+    const size_t reach = entries_.back().reach;
+    if (info->min_width > reach) return refuse(fmt::format("every match is longer than {} bytes", kMaxMatchBytes));
+
+    if (rule.keywords.empty()) {
+      add_trigger(rule.pattern, 0, {index, static_cast<uint32_t>(reach), info->min_width});
+    }
+    std::vector<std::string> seen;
+    for (const auto& keyword : rule.keywords) {
+      if (keyword.empty() || keyword.size() > reach) {
+        return refuse(fmt::format("the keyword '{}' is longer than any match", log::printable(keyword)));
+      }
+      const std::string folded = lower(keyword);
+      if (std::find(seen.begin(), seen.end(), folded) != seen.end()) continue;
+      seen.push_back(folded);
+      const size_t farthest = keyword.size() + std::min(kMaxKeywordDistance, reach - keyword.size());
+      add_trigger(literal(folded), HS_FLAG_CASELESS,
+                  {index, static_cast<uint32_t>(farthest), static_cast<uint32_t>(keyword.size())});
+    }
+    max_reach_ = std::max(max_reach_, reach);
+    max_farthest_ = std::max(max_farthest_, entries_.back().farthest);
+  }
+  return {};
+}
+
+Result<void> RuleTable::compile(unsigned mode, std::unique_ptr<hs_database_t, FreeDatabase>& database) {
+  std::vector<const char*> texts;
+  std::vector<unsigned> flags;
+  std::vector<unsigned> ids;
+  for (const auto& expression : expressions_) {
+    ids.push_back(static_cast<unsigned>(texts.size()));
+    texts.push_back(expression.text.c_str());
+    flags.push_back(expression.flags);
+  }
+  hs_database_t* compiled = nullptr;
+  hs_compile_error_t* error = nullptr;
+  if (hs_compile_multi(texts.data(), flags.data(), ids.data(), static_cast<unsigned>(texts.size()), mode, nullptr,
+                       &compiled, &error) != HS_SUCCESS) {
+    std::string message = error == nullptr ? "unknown error" : error->message;
+    const int at = error == nullptr ? -1 : error->expression;
+    if (error != nullptr) hs_free_compile_error(error);
+    if (at < 0) return fail("the rules do not compile (Hyperscan): {}", message);
+    const Rule& rule = rules_[triggers_[static_cast<size_t>(at)].front().rule];
+    return fail("{}: rule '{}': the pattern does not compile (Hyperscan): {}", rule.source, rule.id, message);
+  }
+  database.reset(compiled);
+  return {};
+}
+
+// All that the databases depend on.
+std::string RuleTable::description() const {
+  hs_platform_info_t platform{};
+  hs_populate_platform(&platform);
+  std::string text =
+      fmt::format("hyperscan {} tune {} features {}\n", hs_version(), platform.tune, platform.cpu_features);
+  for (const auto& expression : expressions_) {
+    text += fmt::format("{} {} {}\n", expression.flags, expression.text.size(), expression.text);
+  }
+  return text;
+}
+
+Result<void> RuleTable::compile_or_load(const std::string& cache_directory) {
+  const auto cache = cache_directory.empty() ? nullptr : std::make_unique<RuleCache>(cache_directory, description());
+  if (cache) {
+    if (const auto cached = cache->load()) {
+      hs_database_t* streaming = nullptr;
+      hs_database_t* block = nullptr;
+      const bool loaded =
+          hs_deserialize_database(cached->streaming.data(), cached->streaming.size(), &streaming) == HS_SUCCESS &&
+          hs_deserialize_database(cached->block.data(), cached->block.size(), &block) == HS_SUCCESS;
+      streaming_.reset(streaming);
+      block_.reset(block);
+      if (loaded) return {};
+      log::warn("the rule table in {} is not usable and is compiled anew", cache_directory);
+    }
+  }
+  if (auto ok = compile(HS_MODE_STREAM, streaming_); !ok) return ok;
+  if (auto ok = compile(HS_MODE_BLOCK, block_); !ok) return ok;
+  if (cache) cache->store({serialize(streaming_.get()), serialize(block_.get())});
+  return {};
+}
+
+Result<std::shared_ptr<const RuleTable>> RuleTable::build(std::vector<Rule> rules, const std::string& cache_directory) {
+  std::shared_ptr<RuleTable> table(new RuleTable);
+  table->rules_ = std::move(rules);
+  if (auto ok = table->plan(); !ok) return failed(ok);
+  if (table->rules_.empty()) return table;
+  if (auto ok = table->compile_or_load(cache_directory); !ok) return failed(ok);
+  return table;
+}
+
+Result<RuleTables> RuleTables::build(const std::vector<Rule>& rules, const std::string& cache_directory) {
+  const auto select = [&rules](RuleDirection other) {
+    std::vector<Rule> selected;
+    std::copy_if(rules.begin(), rules.end(), std::back_inserter(selected),
+                 [other](const Rule& rule) { return rule.direction != other; });
+    return selected;
+  };
+  auto out = RuleTable::build(select(RuleDirection::in), cache_directory);
+  if (!out) return failed(out);
+  auto in = RuleTable::build(select(RuleDirection::out), cache_directory);
+  if (!in) return failed(in);
+  return RuleTables{std::move(*out), std::move(*in)};
+}
+
+}  // namespace gatehouse::dlp
