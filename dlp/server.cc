@@ -2,14 +2,18 @@
 
 #include <fcntl.h>
 
+#include <cassert>
+
 #include "common/base/log.h"
 #include "common/net/loop_threads.h"
 
 namespace gatehouse::dlp {
 
-Server::Server(std::list<Loop>& loops, const std::function<OpenScan()>& make_open_scan, JudgeFinding judge)
+Server::Server(std::list<Loop>& loops, std::vector<OpenScan> open_scans, JudgeFinding judge)
     : loops_(loops), judge_(std::move(judge)) {
-  for (auto& loop : loops) workers_.push_back(std::make_unique<Worker>(loop, make_open_scan(), judge_));
+  assert(open_scans.size() == loops.size());
+  auto open_scan = open_scans.begin();
+  for (auto& loop : loops) workers_.push_back(std::make_unique<Worker>(loop, std::move(*open_scan++), judge_));
 }
 
 Server::~Server() = default;

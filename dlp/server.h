@@ -1,7 +1,6 @@
 // The scanner on its sockets: a worker for each loop, every socket accepted from by all of them.
 #pragma once
 
-#include <functional>
 #include <list>
 #include <memory>
 #include <vector>
@@ -13,9 +12,8 @@ namespace gatehouse::dlp {
 
 class Server {
  public:
-  // One worker for each of `loops` (at least one), which outlive the server. `make_open_scan` is called here, once for
-  // each worker: what it makes belongs to one thread.
-  Server(std::list<Loop>& loops, const std::function<OpenScan()>& make_open_scan, JudgeFinding judge);
+  // One worker for each of `loops` (at least one), which outlive the server, with one of `open_scans` (as many).
+  Server(std::list<Loop>& loops, std::vector<OpenScan> open_scans, JudgeFinding judge);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -217,8 +217,7 @@ TEST(Server, ServesAHundredStreamsAtOnceOnTwoThreads) {
   constexpr size_t kStreams = 100;
   const SocketPath path;
   std::list<Loop> loops(2);
-  Server server(
-      loops, [] { return kLetters; }, kJudgeBySeverity);
+  Server server(loops, {kLetters, kLetters}, kJudgeBySeverity);
   std::vector<InheritedSocket> sockets;
   sockets.push_back({path.listen(), "", false});
   ASSERT_TRUE(server.listen(std::move(sockets)));
@@ -257,8 +256,7 @@ TEST(Server, ServesAHundredStreamsAtOnceOnTwoThreads) {
 
 TEST(Server, ListensOnStreamSocketsOnly) {
   std::list<Loop> loops(1);
-  Server server(
-      loops, [] { return kLetters; }, kJudgeBySeverity);
+  Server server(loops, {kLetters}, kJudgeBySeverity);
   std::vector<InheritedSocket> sockets;
   sockets.push_back({std::move(*open_socket(*parse_endpoint("udp:127.0.0.1:0"))), "", true});
   const auto listening = server.listen(std::move(sockets));

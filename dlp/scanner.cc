@@ -1,0 +1,94 @@
+#include "dlp/scanner.h"
+
+#include "dlp/fingerprint.h"
+#include "dlp/inspection.h"
+#include "dlp/rule_reader.h"
+#include "dlp/secret_reader.h"
+
+namespace gatehouse::dlp {
+
+namespace {
+
+// The readers and the memory of one thread.
+struct Workshop {
+  Workshop(std::unique_ptr<ReaderSource> rules, std::unique_ptr<ReaderSource> secrets, Fingerprint fingerprint)
+      : inspector{.readers = readers, .fingerprint = std::move(fingerprint)} {
+    readers.add(std::move(rules));
+    readers.add(std::move(secrets));
+  }
+  CombinedSource readers;
+  Inspector inspector;
+};
+
+class InspectionScan final : public StreamScan {
+ public:
+  InspectionScan(std::shared_ptr<Workshop> workshop, const StreamInfo& stream, const policy::Limits& limits)
+      : workshop_(std::move(workshop)), inspection_(workshop_->inspector, stream, limits) {}
+
+  void part(const PartInfo& part) override { inspection_.part(part); }
+  void write(std::string_view bytes) override { inspection_.write(bytes); }
+  void finish() override { inspection_.finish(); }
+  std::vector<Finding> take_findings() override { return inspection_.take_findings(); }
+  uint64_t dropped() const override { return inspection_.dropped(); }
+
+ private:
+  const std::shared_ptr<Workshop> workshop_;
+  Inspection inspection_;
+};
+
+std::vector<policy::FindingRule> facts(const std::vector<Rule>& rules) {
+  std::vector<policy::FindingRule> facts;
+  for (const Rule& rule : rules) facts.push_back({rule.id, rule.category, rule.severity});
+  return facts;
+}
+
+}  // namespace
+
+Scanner::Scanner(RuleTables rules, KnownSecrets secrets, const policy::Limits& limits)
+    : rules_(std::move(rules)), secrets_(std::move(secrets)), limits_(limits), ledger_(secrets_) {}
+
+Result<std::unique_ptr<Scanner>> Scanner::load(const Sources& sources, const policy::Policy& policy) {
+  const auto directory = sources.rules.empty() ? rules_directory() : Result<std::string>(sources.rules);
+  if (!directory) return failed(directory);
+  const auto rules = load_rules(*directory);
+  if (!rules) return failed(rules);
+  if (auto ok = policy.check_finding_rules(facts(*rules)); !ok) return failed(ok);
+  auto tables = RuleTables::build(*rules, sources.cache);
+  if (!tables) return failed(tables);
+  auto secrets = sources.secrets.empty() ? KnownSecrets::parse("{}") : KnownSecrets::load(sources.secrets);
+  if (!secrets) return failed(secrets, "--secrets");
+  return std::unique_ptr<Scanner>(new Scanner(std::move(*tables), std::move(*secrets), policy.limits()));
+}
+
+Result<std::vector<OpenScan>> Scanner::open_scans(size_t threads) {
+  std::vector<OpenScan> scans;
+  while (scans.size() < threads) {
+    auto scan = open_scan();
+    if (!scan) return failed(scan);
+    scans.push_back(std::move(*scan));
+  }
+  return scans;
+}
+
+Result<OpenScan> Scanner::open_scan() {
+  auto rules = RuleReaderSource::create(rules_);
+  if (!rules) return failed(rules);
+  auto fingerprinter = Fingerprinter::with_key(secrets_.fingerprint_key());
+  if (!fingerprinter) return failed(fingerprinter);
+  const auto shared = std::make_shared<Fingerprinter>(std::move(*fingerprinter));
+  const auto workshop = std::make_shared<Workshop>(
+      std::move(*rules),
+      std::make_unique<SecretReaderSource>(secrets_, ledger_, [] { return std::chrono::steady_clock::now(); }),
+      [shared](std::string_view secret) { return shared->of(secret); });
+  return [this, workshop](const StreamInfo& stream) {
+    return std::make_unique<InspectionScan>(workshop, stream, limits_);
+  };
+}
+
+std::string Scanner::describe() const {
+  const auto count = [](const auto& table) { return table ? table->rules().size() : 0; };
+  return fmt::format("{} rules outbound, {} inbound, {} secrets", count(rules_.out), count(rules_.in),
+                     secrets_.secrets().size());
+}
+
+}  // namespace gatehouse::dlp
