@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "proxy/denial.h"
 
@@ -41,19 +42,30 @@ bool stays_here(std::string_view name) {
          std::any_of(std::begin(kOwn), std::end(kOwn), [&](std::string_view own) { return same_token(own, name); });
 }
 
+// Tells of each field whether it travels on.
+class EndToEnd {
+ public:
+  explicit EndToEnd(const Fields& fields) {
+    for (const Field& field : fields) {
+      if (!same_token(field.name, "Connection")) continue;
+      const auto members = list_members(field.value);
+      named_.insert(named_.end(), members.begin(), members.end());
+    }
+  }
+  bool operator()(const Field& field) const {
+    return !stays_here(field.name) && std::none_of(named_.begin(), named_.end(),
+                                                   [&](std::string_view name) { return same_token(name, field.name); });
+  }
+
+ private:
+  std::vector<std::string_view> named_;  // by Connection
+};
+
 // The fields that travel on, as "Name: value\r\n" lines.
 void append_end_to_end(std::string& out, const Fields& fields, std::string_view besides) {
-  std::vector<std::string_view> named;
+  const EndToEnd travels(fields);
   for (const Field& field : fields) {
-    if (!same_token(field.name, "Connection")) continue;
-    const auto members = list_members(field.value);
-    named.insert(named.end(), members.begin(), members.end());
-  }
-  for (const Field& field : fields) {
-    if (stays_here(field.name) || same_token(field.name, besides)) continue;
-    if (std::any_of(named.begin(), named.end(), [&](std::string_view name) { return same_token(name, field.name); })) {
-      continue;
-    }
+    if (same_token(field.name, besides) || !travels(field)) continue;
     out.append(field.name).append(": ").append(field.value).append("\r\n");
   }
 }
@@ -77,6 +89,18 @@ bool same_token(std::string_view a, std::string_view b) {
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
+bool same_cgi_name(std::string_view name, std::string_view known) {
+  const auto hyphen = [](char c) { return c == '_' ? '-' : lower(c); };
+  return name.size() == known.size() &&
+         std::equal(name.begin(), name.end(), known.begin(), [&](char a, char b) { return hyphen(a) == hyphen(b); });
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
 const Field* find_field(const Fields& fields, std::string_view name) {
   const auto found =
       std::find_if(fields.begin(), fields.end(), [&](const Field& field) { return same_token(field.name, name); });
@@ -91,6 +115,12 @@ bool lists_token(const Fields& fields, std::string_view name, std::string_view t
     }
   }
   return false;
+}
+
+void keep_end_to_end(Fields& fields) {
+  const Fields all = std::exchange(fields, {});
+  const EndToEnd travels(all);
+  std::copy_if(all.begin(), all.end(), std::back_inserter(fields), travels);
 }
 
 std::string_view to_string(Scheme scheme) { return scheme == Scheme::https ? "https" : "http"; }

@@ -36,10 +36,17 @@ using Fields = std::vector<Field>;  // in the order sent
 
 // ASCII case-insensitive equality, for field names and tokens.
 bool same_token(std::string_view a, std::string_view b);
+// As same_token, for field names as CGI and its descendants see them, which take '_' for '-'.
+bool same_cgi_name(std::string_view name, std::string_view known);
+std::string lower_case(std::string_view text);  // ASCII letters only
 // The first field of that name, or null.
 const Field* find_field(const Fields& fields, std::string_view name);
 // Whether a field of that name lists `token` ("Connection: keep-alive, Upgrade").
 bool lists_token(const Fields& fields, std::string_view name, std::string_view token);
+
+// Leaves only the fields that travel on with the message: the hop-by-hop ones (RFC 9110 section 7.6.1) are dropped, and
+// those that only this proxy may say.
+void keep_end_to_end(Fields& fields);
 
 // How the end of a message body is found (RFC 9112 section 6.3).
 struct Framing {

@@ -37,20 +37,13 @@ std::optional<Decision> judge_form(const Origin& origin, const RequestHead& head
   return std::nullopt;
 }
 
-// Field names as CGI and its descendants see them, which take '_' for '-'.
-bool same_field(std::string_view name, std::string_view known) {
-  std::string hyphens(name);
-  std::replace(hyphens.begin(), hyphens.end(), '_', '-');
-  return same_token(hyphens, known);
-}
-
 // Fields by which many servers (Rails, Symfony, ASP.NET, Express and others) take another method or path than the
 // request line's: what is judged must be what is done.
 std::optional<Decision> judge_overrides(const RequestHead& head) {
   constexpr std::string_view kMethods[] = {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"};
   constexpr std::string_view kPaths[] = {"X-Original-URL", "X-Rewrite-URL"};
   for (const Field& field : head.fields) {
-    const auto named = [&](std::string_view known) { return same_field(field.name, known); };
+    const auto named = [&](std::string_view known) { return same_cgi_name(field.name, known); };
     const bool other_method =
         std::any_of(std::begin(kMethods), std::end(kMethods), named) && !same_token(field.value, head.method);
     const bool other_path = std::any_of(std::begin(kPaths), std::end(kPaths), named) && field.value != head.path;

@@ -1,0 +1,230 @@
+#include "proxy/request_parts.h"
+
+#include <gmock/gmock.h>
+
+#include "proxy/finding_places.h"
+#include "proxy/request_reader.h"
+#include "proxy/scripted_scanner.h"
+
+namespace gatehouse::proxy {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+RequestHead head_of(const std::string& text) {
+  RequestReader reader(Scheme::https);
+  const auto event = reader.feed(text);
+  EXPECT_TRUE(event && event->kind == ReadEvent::Kind::head) << text;
+  RequestHead head = reader.head();
+  keep_end_to_end(head.fields);
+  return head;
+}
+
+// A request and what the scanner has been shown of it.
+class Shown {
+ public:
+  explicit Shown(const std::string& text, Fields trailing = {})
+      : head(head_of(text)), trailers(std::move(trailing)), parts(head) {
+    const auto scan = scanner.open({});
+    parts.show_head(*scan);
+    parts.begin_body(*scan);
+    parts.show_trailers(*scan, trailers);
+  }
+  const ScriptedStream& stream() { return scanner.last(); }
+  // What was found where the scanner saw `secret` in that part.
+  dlp::Finding find(std::string_view location, std::string_view secret, std::string path = "") {
+    dlp::Finding finding;
+    finding.rule = "test-token";
+    finding.location = location;
+    finding.part = stream().index(location);
+    finding.offset = stream().bytes(location).find(secret);
+    EXPECT_NE(finding.offset, std::string::npos) << location;
+    finding.length = path.empty() ? secret.size() : 0;
+    finding.path = std::move(path);
+    finding.fingerprint = "0123456789abcdef";
+    return finding;
+  }
+
+  RequestHead head;
+  Fields trailers;
+  RequestParts parts;
+  ScriptedScanner scanner;
+};
+
+std::vector<std::string> locations(const ScriptedStream& stream) {
+  std::vector<std::string> all;
+  for (const auto& part : stream.parts) all.push_back(part.info.location);
+  return all;
+}
+
+TEST(RequestParts, ShowEachPlaceOnItsOwnAndTheWholes) {
+  Shown shown(
+      "POST /a/b?x=1&flag&=bare&y=2;z=a=b HTTP/1.1\r\nHost: Api.example.com\r\nX-Key: v w\r\n"
+      "Cookie: sid=one; theme=two\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\ncontent_encoding: BR\r\n"
+      "Content-Length: 3\r\nConnection: X-Hop\r\nX-Hop: 1\r\nProxy-Authorization: Basic xyz\r\n\r\n",
+      {{"X-Sum", "4"}});
+  EXPECT_THAT(locations(shown.stream()),
+              ElementsAre("query:x", "query:", "query:y", "query:z", "query", "path", "header:host", "header:x-key",
+                          "cookie:sid", "cookie:theme", "header:cookie", "header:content-type",
+                          "header:content-encoding", "header:content_encoding", "body", "trailer:x-sum"));
+  const auto& stream = shown.stream();
+  EXPECT_EQ(stream.bytes("query:x"), "1");
+  EXPECT_EQ(stream.bytes("query:"), "bare");
+  EXPECT_EQ(stream.bytes("query:z"), "a=b");
+  EXPECT_EQ(stream.bytes("query"), "1bare2a=b");
+  EXPECT_EQ(stream.bytes("path"), "/a/b?x=1&flag&=bare&y=2;z=a=b");
+  EXPECT_EQ(stream.bytes("header:host"), "Host: Api.example.com");
+  EXPECT_EQ(stream.bytes("header:x-key"), "X-Key: v w");
+  EXPECT_EQ(stream.bytes("cookie:theme"), "two");
+  EXPECT_EQ(stream.bytes("trailer:x-sum"), "X-Sum: 4");
+  const auto& body = stream.parts[stream.index("body")].info;
+  EXPECT_EQ(body.content_type, "text/plain");
+  EXPECT_EQ(body.content_encoding, "gzip, br");
+}
+
+TEST(RequestParts, ShowAQueryOfAnyLengthWholeButOnlySomeOfItOnItsOwn) {
+  std::string target = "/?";
+  for (int i = 0; i < 1000; ++i) target += "a=" + std::to_string(i) + "&";
+  Shown shown("GET " + target + " HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  EXPECT_LE(shown.stream().parts.size(), kMaxPartsAlone + 5);
+  EXPECT_THAT(shown.stream().bytes("query"), testing::EndsWith("998999"));
+  EXPECT_THAT(shown.stream().bytes("path"), HasSubstr("a=999"));
+}
+
+TEST(RequestParts, HaveNoBytesWhereThereAreNone) {
+  Shown shown("GET /x HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  EXPECT_TRUE(shown.parts.slices_of(1000, 0, 1).empty());
+  EXPECT_TRUE(shown.parts.slices_of(0, 100, 1).empty());
+  EXPECT_TRUE(shown.parts.slices_of(0, UINT64_MAX, 2).empty());
+  EXPECT_TRUE(shown.parts.slices_of(0, 0, 0).empty());
+}
+
+constexpr std::string_view kToken = "tok_AAAABBBBCCCC";
+
+TEST(FindingPlaces, SayWhereTheRequestsReaderWouldLook) {
+  const std::string request =
+      "GET /p/tok_AAAABBBBCCCC?q=tok_AAAABBBBCCCC&tok_AAAABBBBCCCC=1 HTTP/1.1\r\nHost: h.example\r\n"
+      "X-Key: Bearer tok_AAAABBBBCCCC\r\ntok_AAAABBBBCCCC: 1\r\nCookie: a=1; sid=tok_AAAABBBBCCCC\r\n\r\n";
+  struct Case {
+    std::string part;
+    std::string location;
+    uint64_t offset;
+  };
+  for (const auto& [part, location, offset] :
+       {Case{"query:q", "query:q", 0}, Case{"path", "path", 3}, Case{"header:x-key", "header:x-key", 7},
+        Case{"cookie:sid", "cookie:sid", 0}, Case{"header:cookie", "cookie:sid", 0},
+        Case{"header:tok_aaaabbbbcccc", "header-name:tok_***", 0}, Case{"trailer:x-sum", "trailer:x-sum", 1},
+        Case{"body", "body", 5}}) {
+    Shown shown(request, {{"X-Sum", "-tok_AAAABBBBCCCC"}});
+    const_cast<ScriptedStream&>(shown.stream()).parts[shown.stream().index("body")].bytes = "body tok_AAAABBBBCCCC";
+    const std::vector findings{shown.find(part, kToken)};
+    const auto told = FindingPlaces(shown.parts, findings).told();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].location, location);
+    EXPECT_EQ(told[0].offset, offset) << part;
+  }
+}
+
+TEST(FindingPlaces, TellOnceWhatSeveralPartsShow) {
+  Shown shown("GET /?a=1&q=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  const std::vector findings{shown.find("path", kToken), shown.find("query", kToken), shown.find("query:q", kToken),
+                             shown.find("path", kToken, "percent")};
+  const auto told = FindingPlaces(shown.parts, findings).told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].location, "query:q");
+}
+
+TEST(FindingPlaces, TellOfAQueryWhatOnlyTheWholeShows) {
+  Shown shown("GET /?a=tok_AAAA&b=BBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  const std::vector findings{shown.find("query", kToken)};
+  const auto told = FindingPlaces(shown.parts, findings).told();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].location, "query:a");
+}
+
+TEST(FindingPlaces, ShowNothingOfWhatWasFound) {
+  Shown shown("GET /p/tok_AAAABBBBCCCC/x?tok_AAAABBBBCCCC=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  auto name = shown.find("path", "tok_AAAABBBBCCCC=");
+  name.length = kToken.size();
+  const std::vector findings{shown.find("path", kToken), name, shown.find("query:tok_AAAABBBBCCCC", kToken)};
+  const FindingPlaces places(shown.parts, findings);
+  EXPECT_EQ(places.masked_path(), "/p/tok_***/x");
+  for (const auto& told : places.told()) EXPECT_THAT(told.location, Not(HasSubstr("AAAA")));
+  EXPECT_EQ(places.told().back().location, "query:tok_***");
+}
+
+TEST(FindingPlaces, ShowNoPathThatHoldsSomethingEncoded) {
+  Shown shown("GET /p/dG9rX0FBQUE=/x HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  const std::vector findings{shown.find("path", "dG9r", "base64")};
+  EXPECT_EQ(FindingPlaces(shown.parts, findings).masked_path(), "/***");
+}
+
+TEST(FindingPlaces, LeaveThePathOfAFindingElsewhere) {
+  Shown shown("GET /p/x?q=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\nX: tok_AAAABBBBCCCC\r\n\r\n");
+  const std::vector findings{shown.find("query:q", kToken), shown.find("header:x", kToken)};
+  const FindingPlaces places(shown.parts, findings);
+  EXPECT_EQ(places.masked_path(), "/p/x");
+  EXPECT_FALSE(places.in_host());
+}
+
+TEST(FindingPlaces, KnowTheHost) {
+  Shown shown("GET /x HTTP/1.1\r\nHost: tok-aaaa.h.example\r\n\r\n");
+  const std::vector findings{shown.find("header:host", "tok-aaaa")};
+  EXPECT_TRUE(FindingPlaces(shown.parts, findings).in_host());
+}
+
+class Redacting : public testing::Test {
+ protected:
+  bool redact_all(Shown& shown, const std::vector<dlp::Finding>& findings) {
+    std::vector<dlp::Redaction> redactions;
+    for (const auto& finding : findings) redactions.push_back({finding.part, finding.offset, finding.length});
+    return redact(redactions, shown.parts, shown.head, shown.trailers, body_);
+  }
+  BodyRoom room_{testing::TempDir()};
+  HeldBody body_{room_};
+};
+
+TEST_F(Redacting, OverwritesEveryPlaceAndKeepsItsLength) {
+  Shown shown(
+      "GET /p/tok_AAAABBBBCCCC?q=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\nX-Key: a tok_AAAABBBBCCCC b\r\n"
+      "Cookie: sid=tok_AAAABBBBCCCC\r\n\r\n",
+      {{"X-Sum", "tok_AAAABBBBCCCC"}});
+  ASSERT_TRUE(body_.append("one tok_AAAABBBBCCCC two"));
+  dlp::Finding in_body;
+  in_body.part = shown.stream().index("body");
+  in_body.offset = 4;
+  in_body.length = kToken.size();
+  EXPECT_TRUE(redact_all(shown, {shown.find("path", kToken), shown.find("query:q", kToken),
+                                 shown.find("header:x-key", kToken), shown.find("cookie:sid", kToken),
+                                 shown.find("header:cookie", kToken), shown.find("trailer:x-sum", kToken), in_body}));
+  const std::string stars(kToken.size(), '*');
+  EXPECT_EQ(shown.head.path, "/p/" + stars + "?q=" + stars);
+  EXPECT_EQ(find_field(shown.head.fields, "X-Key")->value, "a " + stars + " b");
+  EXPECT_EQ(find_field(shown.head.fields, "Cookie")->value, "sid=" + stars);
+  EXPECT_EQ(shown.trailers[0].value, stars);
+  EXPECT_EQ(body_.read(0).value(), "one " + stars + " two");
+}
+
+TEST_F(Redacting, ReachesTheValuesThatAJoinedQueryIsMadeOf) {
+  Shown shown("GET /?a=tok_AAAA&b=BBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  EXPECT_TRUE(redact_all(shown, {shown.find("query", kToken)}));
+  EXPECT_EQ(shown.head.path, "/?a=********&b=********");
+}
+
+TEST_F(Redacting, RefusesWhatItCannotOverwrite) {
+  Shown shown("GET /x HTTP/1.1\r\nHost: tok-aaaa.h.example\r\nX-Key: abc\r\n\r\n");
+  const uint32_t key = shown.stream().index("header:x-key");
+  const uint32_t body = shown.stream().index("body");
+  ASSERT_TRUE(body_.append("abc"));
+  EXPECT_FALSE(redact_all(shown, {shown.find("header:host", "tok-aaaa")}));
+  const std::vector<dlp::Redaction> impossible{{key, 0, 100}, {key, 5, 2}, {1000, 0, 3}, {body, 1, 3}, {body, 9, 1}};
+  for (const auto& redaction : impossible) {
+    EXPECT_FALSE(redact({redaction}, shown.parts, shown.head, shown.trailers, body_));
+  }
+  EXPECT_FALSE(redact({}, shown.parts, shown.head, shown.trailers, body_));
+}
+
+}  // namespace
+}  // namespace gatehouse::proxy
