@@ -19,7 +19,8 @@ struct Gate {
   audit::AuditLog& audit;
   const TlsServerContext& tls;
   UpstreamPool& upstreams;
-  NameLookup* names;  // null: no DNS gate is configured
+  NameLookup* names;             // null: no DNS gate is configured
+  const Inspection* inspection;  // null: no scanner is
 };
 
 class Connection final : private Outside {
@@ -36,6 +37,7 @@ class Connection final : private Outside {
   void shutdown() override { stream_->shutdown(); }
   void close(bool reset) override;
   void set_deadline(std::chrono::milliseconds after) override { deadline_.start(after); }
+  const Inspection* inspection() const override { return gate_.inspection; }
   bool knows_names() const override { return gate_.names != nullptr; }
   void find_name(const IpAddress& address, OnName on_name) override;
   void commit(audit::Event event, OnCommitted on_committed) override;

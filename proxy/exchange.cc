@@ -2,25 +2,15 @@
 
 #include <cassert>
 
-#include "common/base/uuid.h"
-
 namespace gatehouse::proxy {
 
 namespace {
 
-using std::chrono::duration_cast;
-using std::chrono::microseconds;
-using std::chrono::steady_clock;
-
 constexpr int kForbidden = 403;
+constexpr int kTimeout = 408;
 constexpr int kBadGateway = 502;
 constexpr int kUnavailable = 503;
 constexpr int kGatewayTimeout = 504;
-
-bool has_body(const RequestHead& head) {
-  return head.framing.kind == Framing::Kind::chunked ||
-         (head.framing.kind == Framing::Kind::length && head.framing.length > 0);
-}
 
 // RFC 9110 section 9.2.2.
 bool is_idempotent(std::string_view method) {
@@ -33,15 +23,7 @@ bool is_idempotent(std::string_view method) {
 }  // namespace
 
 Exchange::Exchange(Outside& outside, ExchangeOwner& owner, const policy::Policy& policy, const Origin& origin)
-    : outside_(outside), owner_(owner), policy_(policy), origin_(origin), began_(steady_clock::now()) {
-  event_.event_id = make_uuid();
-  event_.trace_id = event_.event_id;
-  event_.channel = channel_of(origin);
-  event_.address = origin.address;
-  event_.host = origin.name.value_or("");
-  event_.port = origin.port;
-  event_.sni = origin.sni;
-}
+    : outside_(outside), owner_(owner), policy_(policy), origin_(origin), record_(outside, origin) {}
 
 Exchange::~Exchange() { abort("the connection to the guest was closed"); }
 
@@ -49,12 +31,14 @@ void Exchange::start(const RequestHead& head) {
   head_ = head;
   head_.port = target_port(origin_, head_);
   target_ = Target{head_.scheme, head_.host, head_.port};
-  event_.host = head_.host;
-  event_.port = head_.port;
-  event_.method = head_.method;
-  event_.path = without_query(head_.path);
+  record_.describe(head_);
   reader_ = std::make_unique<ResponseReader>(head_.method);
   auto decision = judge_request(policy_, origin_, head);
+  const auto* with = outside_.inspection();
+  if (decision.allowed() && with != nullptr) {
+    allowed_by_ = std::move(decision);
+    return inspect(*with);
+  }
   const bool temporary = decision.rule_id == "dns.unavailable";
   record(std::move(decision), temporary ? kUnavailable : kForbidden);
 }
@@ -64,26 +48,71 @@ void Exchange::refuse(const Refusal& refusal) {
   record({Verdict::deny, std::string(refusal.id), refusal.reason}, refusal.status);
 }
 
-void Exchange::record(Decision decision, int refusal_status) {
-  event_.decision = std::move(decision);
+// What is scanned is what would be sent: of the head nothing else is left.
+void Exchange::inspect(const Inspection& with) {
+  phase_ = Phase::holding;
+  keep_end_to_end(head_.fields);
+  head_.wants_upgrade = false;
+  const uint64_t limit = policy_.limits().request_body_bytes;
+  if (head_.framing.kind == Framing::Kind::length && head_.framing.length > limit) {
+    return deny(over_body_limit(limit));
+  }
+  const auto room = [this] {
+    if (phase_ == Phase::holding) owner_.want_request(true);
+  };
+  const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
+  request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, limit,
+                                                 RequestInspection::Callbacks{room, outcome});
+  outside_.set_deadline(kExchangeIdleTimeout);
+  // The body is wanted here and now, whatever the upstream would have said to it.
+  if (std::exchange(head_.expects_continue, false)) owner_.send_plain(kContinue);
+  owner_.want_request(true);
+}
+
+dlp::StreamInfo Exchange::scan_stream(dlp::Direction direction) const {
+  auto stream = record_.stream(direction);
+  stream.host = target_.host;  // which the rows may show masked
+  return stream;
+}
+
+void Exchange::on_inspected(const ScanOutcome& outcome) {
+  if (!outcome.path.empty()) record_.mask_path(outcome.path);
+  if (outcome.in_host) record_.mask_host();
+  if (!outcome.allowed) return deny(outcome);
+  record_.set_detail(outcome.detail);
+  // A path that was redacted is another path.
+  auto decision = outcome.detail.empty() ? std::move(allowed_by_) : judge_request(policy_, origin_, head_);
+  record(std::move(decision), kForbidden, outcome.findings);
+}
+
+void Exchange::deny(const ScanOutcome& outcome) {
+  owner_.want_request(false);
+  request_.reset();
+  record(outcome.denial, outcome.status, outcome.findings);
+}
+
+void Exchange::record(Decision decision, int refusal_status, const std::vector<dlp::Finding>& findings,
+                      dlp::Direction direction) {
+  phase_ = Phase::recording;
   refusal_status_ = refusal_status;
   outside_.set_deadline(kExchangeIdleTimeout);
-  outside_.commit(event_, [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
-    if (!alive.expired()) on_recorded(committed);
-  });
+  record_.commit(std::move(decision), findings, direction,
+                 [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
+                   if (!alive.expired()) on_recorded(committed);
+                 });
 }
 
 void Exchange::on_recorded(const Result<void>& committed) {
   if (!committed) {
-    answer({kUnavailable, "audit.unavailable", "the audit log cannot be written, so nothing is let through", ""});
-    return;
+    return answer(
+        {kUnavailable, "audit.unavailable", "the audit log cannot be written, so nothing is let through", ""});
   }
-  const auto& decision = event_.decision;
+  const auto& decision = record_.decision();
   if (!decision.allowed()) {
-    answer({refusal_status_, decision.rule_id, decision.reason, event_.event_id});
-    return;
+    return answer({refusal_status_, decision.rule_id, decision.reason, record_.event_id()});
   }
-  recorded_ = true;
+  phase_ = Phase::open;
+  record_.begin_result();
   upstream_ = outside_.take(target_);
   if (upstream_ != nullptr) return forward();
   open();
@@ -102,28 +131,39 @@ void Exchange::on_opened(Opened opened) {
     return;
   }
   const auto& failure = opened.error();
-  result_.upstream_address = failure.address;
+  record_.result().upstream_address = failure.address;
   if (!failure.denied) return fail(failure.status, failure.rule, failure.reason);
   // The name was allowed, its address is not: a verdict of its own, on the same trace.
   finish(failure.denied->reason);
-  event_.event_id = make_uuid();
-  event_.detail = "the host's address: " + failure.address;
+  request_.reset();
+  record_.begin_another();
+  record_.set_detail("the host's address: " + failure.address);
   record(*failure.denied, kForbidden);
 }
 
 void Exchange::forward() {
-  result_.upstream_address = upstream_->address();
+  record_.result().upstream_address = upstream_->address();
   upstream_->set_listener(this);
   upstream_->send(serialize_request_head(head_, false));
   upstream_->read(true);
   progress();
+  if (request_) return forward_held();
   if (!request_complete_) owner_.want_request(true);
 }
 
-void Exchange::on_request_body(std::string_view bytes) {
-  assert(forwarding());
-  body_forwarded_ = true;
-  result_.bytes_out += bytes.size();
+void Exchange::forward_held() {
+  while (forwarded_ < request_->body().size()) {
+    if (upstream_->queued() > kMaxQueuedBytes) return;  // goes on when it has drained
+    const auto piece = request_->body().read(forwarded_);
+    if (!piece) return fail(kUnavailable, "dlp.unavailable", piece.error().message());
+    forward_body(*piece);
+  }
+  forward_end(request_->trailers());
+}
+
+void Exchange::forward_body(std::string_view bytes) {
+  forwarded_ += bytes.size();
+  record_.result().bytes_out = forwarded_;
   if (head_.framing.kind == Framing::Kind::chunked) {
     std::string chunk;
     append_chunk(chunk, bytes);
@@ -132,162 +172,123 @@ void Exchange::on_request_body(std::string_view bytes) {
     upstream_->send(bytes);
   }
   progress();
+}
+
+void Exchange::forward_end(const Fields& trailers) {
+  if (head_.framing.kind == Framing::Kind::chunked) upstream_->send(serialize_last_chunk(trailers));
+  forward_complete_ = true;
+  progress();
+}
+
+void Exchange::on_request_body(std::string_view bytes) {
+  if (phase_ == Phase::holding) {
+    outside_.set_deadline(kExchangeIdleTimeout);
+    if (const auto outcome = request_->take(bytes)) return deny(*outcome);
+    if (request_->full()) owner_.want_request(false);
+    return;
+  }
+  assert(upstream_ != nullptr);
+  forward_body(bytes);
   if (upstream_->queued() > kMaxQueuedBytes) owner_.want_request(false);
 }
 
 void Exchange::on_request_complete(const Fields& trailers) {
-  assert(forwarding());
-  if (head_.framing.kind == Framing::Kind::chunked) {
-    body_forwarded_ = true;
-    upstream_->send(serialize_last_chunk(trailers));
-  }
   request_complete_ = true;
-  progress();
+  if (phase_ == Phase::holding) {
+    phase_ = Phase::scanning;
+    return request_->complete(trailers);
+  }
+  assert(upstream_ != nullptr);
+  forward_end(trailers);
 }
 
 void Exchange::on_request_broken(const Refusal& refusal) {
+  const bool judged_before = phase_ == Phase::open;
   upstream_.reset();
+  request_.reset();
   finish(refusal.reason);
-  if (response_begun_) return owner_.exchange_cut();
-  event_.event_id = make_uuid();
+  if (head_sent_) return owner_.exchange_cut();
+  if (judged_before) record_.begin_another();
   head_.keep_alive = false;
   record({Verdict::deny, std::string(refusal.id), refusal.reason}, refusal.status);
 }
 
-void Exchange::on_upstream_bytes(std::string_view bytes) {
-  progress();
-  for (;;) {
-    const auto event = reader_->feed(bytes);
-    if (!event) {
-      return fail(
-          kBadGateway, "upstream.malformed",
-          fmt::format("the upstream's response is not proper HTTP ({}): {}", event.error().id, event.error().reason));
-    }
-    bytes.remove_prefix(event->consumed);
-    if (event->kind == ReadEvent::Kind::need_more) break;
-    if (!on_response(*event, !bytes.empty())) return;
-  }
-  flush();
-  if (outside_.queued() > kMaxQueuedBytes) upstream_->read(false);
-}
-
-bool Exchange::on_response(const ReadEvent& event, bool more_follows) {
-  switch (event.kind) {
-    case ReadEvent::Kind::need_more:
-      return true;
-    case ReadEvent::Kind::interim:
-      if (head_.minor_version >= 1) relayed_ += serialize_interim_head(reader_->head());
-      return true;
-    case ReadEvent::Kind::head:
-      return relay_head();
-    case ReadEvent::Kind::body:
-      relay_body(event.body);
-      return true;
-    case ReadEvent::Kind::complete:
-      complete(!more_follows && request_complete_ && reader_->head().keep_alive);
-      return false;
-  }
-  return true;
-}
-
-bool Exchange::relay_head() {
-  const auto& response = reader_->head();
-  if (response.status < 200) {
-    fail(kBadGateway, "upstream.upgrade", "the upstream changed the protocol without being asked to");
-    return false;
-  }
-  guest_framing_ = framing_for_guest(head_, response);
-  // An early answer to a request still being sent: what is left of it cannot be told from a next request.
-  close_after_ = !head_.keep_alive || guest_framing_.kind == Framing::Kind::until_close || !request_complete_;
-  response_begun_ = true;
-  result_.status = response.status;
-  relayed_ += serialize_response_head(response, guest_framing_, close_after_);
-  return true;
-}
-
-void Exchange::relay_body(std::string_view bytes) {
-  result_.bytes_in += bytes.size();
-  if (guest_framing_.kind == Framing::Kind::chunked) {
-    append_chunk(relayed_, bytes);
-  } else {
-    relayed_ += bytes;
-  }
-}
-
-void Exchange::complete(bool upstream_reusable) {
-  if (guest_framing_.kind == Framing::Kind::chunked) relayed_ += serialize_last_chunk(reader_->trailers());
-  flush();
-  auto upstream = std::move(upstream_);
-  upstream->set_listener(nullptr);
-  if (upstream_reusable) outside_.keep(target_, std::move(upstream));
-  finish("");
-  owner_.exchange_over(!close_after_);
-}
-
-void Exchange::on_upstream_end(bool clean) {
-  if (!may_retry()) {
-    const auto event = reader_->finish();
-    if (event && event->kind == ReadEvent::Kind::complete && clean) return complete(false);
-  }
-  upstream_lost("the upstream closed the connection before its response was complete");
-}
-
-void Exchange::on_upstream_error(const Error& error) { upstream_lost(error.message()); }
-
-void Exchange::on_upstream_drained() {
-  progress();
-  if (!request_complete_) owner_.want_request(true);
+// A kept connection may be closed by its other end at any time. What may have been acted upon is not sent twice (RFC
+// 9112 section 9.3.1): a request whose body has not begun cannot have been, and one that is idempotent may be.
+bool Exchange::may_retry() const {
+  if (!upstream_->reused() || retried_ || !reader_->idle()) return false;
+  const bool begun = forwarded_ > 0 || (has_body(head_) && forward_complete_);
+  if (is_idempotent(head_.method)) return !begun || request_ != nullptr;
+  return has_body(head_) && !begun;
 }
 
 void Exchange::upstream_lost(const std::string& reason) {
   if (!may_retry()) return fail(kBadGateway, "upstream.closed", reason);
   retried_ = true;
+  forwarded_ = 0;
+  forward_complete_ = false;
+  record_.result().bytes_out = 0;
   upstream_.reset();
   owner_.want_request(false);
   open();
 }
 
-// A kept connection may be closed by its other end at any time. What may have been acted upon is not sent twice (RFC
-// 9112 section 9.3.1): a request whose body has not begun cannot have been.
-bool Exchange::may_retry() const {
-  return upstream_->reused() && !retried_ && reader_->idle() && !body_forwarded_ &&
-         (is_idempotent(head_.method) || has_body(head_));
-}
-
-void Exchange::on_guest_drained() {
-  if (upstream_ == nullptr) return;
+void Exchange::on_upstream_drained() {
   progress();
-  upstream_->read(true);
+  if (forward_complete_) return;
+  if (request_) return forward_held();
+  owner_.want_request(true);
 }
 
 void Exchange::on_deadline() {
-  if (!recorded_) {
-    return answer({kUnavailable, "audit.unavailable", "the audit log does not answer, so nothing is let through", ""});
+  switch (phase_) {
+    case Phase::holding:
+      if (request_->full()) return deny(unavailable(Error("the scanner does not keep up")));
+      return deny(
+          {.denial = {Verdict::deny, "http.timeout", "the request's body did not come in time"}, .status = kTimeout});
+    case Phase::scanning:
+      return deny(unavailable(Error("the scanner does not answer")));
+    case Phase::recording:
+      return answer(
+          {kUnavailable, "audit.unavailable", "the audit log does not answer, so nothing is let through", ""});
+    case Phase::open:
+      return fail(kGatewayTimeout, "upstream.timeout", "no byte has moved for too long");
+    case Phase::over:
+      return;
   }
-  fail(kGatewayTimeout, "upstream.timeout", "no byte has moved for too long");
 }
 
 void Exchange::abort(std::string_view why) {
+  // Nothing has been written of a request that is still held.
+  if (phase_ == Phase::holding || phase_ == Phase::scanning) {
+    record_.note({Verdict::deny, "http.cut-short", std::string(why)}, {}, dlp::Direction::out);
+  }
+  phase_ = Phase::over;
   outside_.abandon_open();
+  request_.reset();
   upstream_.reset();
+  response_.reset();
   finish(why);
 }
 
 void Exchange::fail(int status, const std::string& rule, const std::string& reason) {
   outside_.abandon_open();
+  request_.reset();
   upstream_.reset();
-  if (response_begun_) {
+  if (response_) relayed_.clear();  // what has not been judged
+  response_.reset();
+  if (head_sent_) {
     flush();
     finish(reason);
     return owner_.exchange_cut();
   }
-  result_.status = status;
-  const auto event_id = event_.event_id;
+  record_.result().status = status;
   finish(rule + ": " + reason);
-  answer({status, rule, reason, event_id});
+  answer({status, rule, reason, record_.event_id()});
 }
 
 void Exchange::answer(const Denial& denial) {
+  phase_ = Phase::over;
   alive_ = std::make_shared<bool>(true);  // a late commit finds nobody
   flush();                                // an interim response may be waiting
   const bool close = !head_.keep_alive || (has_body(head_) && !request_complete_);
@@ -295,23 +296,10 @@ void Exchange::answer(const Denial& denial) {
   owner_.exchange_over(!close);
 }
 
-void Exchange::finish(std::string_view error) {
-  if (!recorded_) return;
-  recorded_ = false;
-  result_.event_id = event_.event_id;
-  result_.trace_id = event_.trace_id;
-  result_.error = error;
-  result_.duration_us = static_cast<uint64_t>(duration_cast<microseconds>(steady_clock::now() - began_).count());
-  outside_.note(result_);
-}
-
-void Exchange::flush() {
-  if (!relayed_.empty()) owner_.send_plain(relayed_);
-  relayed_.clear();
-}
+void Exchange::finish(std::string_view error) { record_.end(error); }
 
 void Exchange::progress() {
-  const bool waiting = request_complete_ && !response_begun_;
+  const bool waiting = forward_complete_ && !head_relayed_;
   outside_.set_deadline(waiting ? kFirstByteTimeout : kExchangeIdleTimeout);
 }
 

@@ -1,9 +1,11 @@
-// One request and its response: judged, recorded, forwarded, relayed. Passive.
+// One request and its response: judged, scanned, recorded, forwarded, relayed. Passive.
 //
-//   head -> verdict -> row committed -> refused: problem document to the guest
-//                                    -> allowed: upstream opened -> request forwarded, response relayed -> result row
+//   head -> verdict -> [held and scanned] -> rows committed -> refused: problem document to the guest
+//                                                           -> allowed: upstream opened -> request forwarded,
+//                                                              response [scanned as it streams and] relayed -> result
+//                                                              row
 //
-// Nothing goes to an upstream, and no name is looked up, before the row of its verdict is committed.
+// Nothing goes to an upstream, and no name is looked up, before the rows of its verdict are committed.
 #pragma once
 
 #include <chrono>
@@ -12,9 +14,12 @@
 #include <string_view>
 
 #include "proxy/denial.h"
+#include "proxy/exchange_record.h"
 #include "proxy/judgement.h"
 #include "proxy/outside.h"
+#include "proxy/request_inspection.h"
 #include "proxy/request_reader.h"
+#include "proxy/response_inspection.h"
 #include "proxy/response_reader.h"
 
 namespace gatehouse::proxy {
@@ -37,7 +42,7 @@ class ExchangeOwner {
   virtual void exchange_cut() = 0;
 };
 
-class Exchange final : private UpstreamListener {
+class Exchange final : private UpstreamListener, private ResponseInspection::Owner {
  public:
   // All outlive the exchange.
   Exchange(Outside& outside, ExchangeOwner& owner, const policy::Policy& policy, const Origin& origin);
@@ -50,7 +55,7 @@ class Exchange final : private UpstreamListener {
   // Begins with what is no request: recorded and answered with refusal's status.
   void refuse(const Refusal& refusal);
 
-  // The request goes on. Only while forwarding().
+  // The request goes on. Only while it is wanted.
   void on_request_body(std::string_view bytes);
   void on_request_complete(const Fields& trailers);
   // What follows the head is no HTTP: nothing more of it goes upstream.
@@ -61,31 +66,52 @@ class Exchange final : private UpstreamListener {
   // The guest is gone.
   void abort(std::string_view why);
 
-  // The request's body is wanted (or was, and is whole).
-  bool forwarding() const { return upstream_ != nullptr; }
-
  private:
-  void record(Decision decision, int refusal_status);
+  enum class Phase {
+    holding,    // the request comes in, and goes to the scanner
+    scanning,   // it is there, the scanner's verdict is not
+    recording,  // rows are being committed
+    open,       // the upstream is being opened, or is there
+    over,
+  };
+
+  void inspect(const Inspection& with);
+  dlp::StreamInfo scan_stream(dlp::Direction direction) const;
+  void on_inspected(const ScanOutcome& outcome);
+  void deny(const ScanOutcome& outcome);
+  void record(Decision decision, int refusal_status, const std::vector<dlp::Finding>& findings = {},
+              dlp::Direction direction = dlp::Direction::out);
   void on_recorded(const Result<void>& committed);
   void open();
   void on_opened(Opened opened);
+
   void forward();
+  void forward_held();
+  void forward_body(std::string_view bytes);
+  void forward_end(const Fields& trailers);
+  bool may_retry() const;
+
   void on_upstream_bytes(std::string_view bytes) override;
   void on_upstream_end(bool clean) override;
   void on_upstream_error(const Error& error) override;
   void on_upstream_drained() override;
+  void upstream_lost(const std::string& reason);
+  bool guest_keeps_up() const;
+
   // One event of the response; false when the exchange has ended with it.
   bool on_response(const ReadEvent& event, bool more_follows);
   bool relay_head();
   void relay_body(std::string_view bytes);
   void complete(bool upstream_reusable);
-  void upstream_lost(const std::string& reason);
+  void conclude();
+  void on_passed(std::string_view wire, const std::vector<dlp::Finding>& findings, bool last) override;
+  void on_stopped(const ScanOutcome& outcome) override;
+
   void fail(int status, const std::string& rule, const std::string& reason);
   void answer(const Denial& denial);
   void finish(std::string_view error);
   void flush();
   void progress();
-  bool may_retry() const;
 
   Outside& outside_;
   ExchangeOwner& owner_;
@@ -93,18 +119,21 @@ class Exchange final : private UpstreamListener {
   const Origin& origin_;
   RequestHead head_;
   Target target_;
-  audit::NetEvent event_;
+  ExchangeRecord record_;
+  Decision allowed_by_;     // of the policy, while the scanner is asked
   int refusal_status_ = 0;  // of the denial, when the verdict is deny
-  std::chrono::steady_clock::time_point began_;
+  std::unique_ptr<RequestInspection> request_;
   std::unique_ptr<Upstream> upstream_;
   std::unique_ptr<ResponseReader> reader_;
+  std::unique_ptr<ResponseInspection> response_;
   Framing guest_framing_;
-  std::string relayed_;  // for the guest, sent once a turn
-  audit::NetResult result_;
-  bool recorded_ = false;        // a verdict row that allows is committed, its result row is due
-  bool body_forwarded_ = false;  // some of the request's body has gone upstream
-  bool request_complete_ = false;
-  bool response_begun_ = false;  // its final head has gone to the guest
+  std::string relayed_;     // for the guest, sent or held once a turn
+  uint64_t forwarded_ = 0;  // bytes of the request's body that have gone upstream
+  Phase phase_ = Phase::recording;
+  bool request_complete_ = false;  // the guest has sent all of it
+  bool forward_complete_ = false;  // all of it has gone upstream
+  bool head_relayed_ = false;      // the response's final head is for the guest, or has gone there
+  bool head_sent_ = false;
   bool close_after_ = false;
   bool retried_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view kMask = "***";
 
+bool is_encoded(const dlp::Finding& finding) { return !finding.path.empty() || finding.length == 0; }
+
 bool overlap(const Slice& a, const Slice& b) {
   return a.of == b.of && a.field == b.field && a.begin < b.begin + b.length && b.begin < a.begin + a.length;
 }
@@ -20,7 +22,7 @@ bool overlap(const Slice& a, const Slice& b) {
 FindingPlaces::FindingPlaces(const RequestParts& parts, const std::vector<dlp::Finding>& findings)
     : parts_(parts), findings_(findings) {
   for (const auto& finding : findings) {
-    const bool encoded = !finding.path.empty() || finding.length == 0;
+    const bool encoded = is_encoded(finding);
     const uint64_t length = encoded ? UINT64_MAX - finding.offset : finding.length;
     for (const Slice& slice : parts.slices_of(finding.part, finding.offset, length)) spans_.push_back({slice, encoded});
   }
@@ -42,23 +44,31 @@ std::vector<dlp::Finding> FindingPlaces::told() const {
   return told;
 }
 
-// In a part that holds less and so says better where.
+// In a part that holds less of the same text, and so says better where.
 bool FindingPlaces::shown_elsewhere(const dlp::Finding& finding) const {
   if (!parts_.repeats(finding.part) || finding.fingerprint.empty()) return false;
+  const auto here = first_slice(finding);
   return std::any_of(findings_.begin(), findings_.end(), [&](const dlp::Finding& other) {
-    return parts_.knows(other.part) && !parts_.repeats(other.part) && other.rule == finding.rule &&
+    const auto there = first_slice(other);
+    return here && there && !parts_.repeats(other.part) && here->of == there->of && here->field == there->field &&
+           (is_encoded(finding) || overlap(*here, *there)) && other.rule == finding.rule &&
            other.fingerprint == finding.fingerprint && other.action == finding.action;
   });
 }
 
+std::optional<Slice> FindingPlaces::first_slice(const dlp::Finding& finding) const {
+  const auto slices = parts_.slices_of(finding.part, finding.offset, std::max<uint64_t>(finding.length, 1));
+  return slices.empty() ? std::nullopt : std::optional(slices.front());
+}
+
 void FindingPlaces::locate(dlp::Finding& finding) const {
-  const auto slices = parts_.slices_of(finding.part, finding.offset, 1);
-  if (slices.empty() || slices.front().of == Slice::Of::body) {
+  const auto slice = first_slice(finding);
+  if (!slice || slice->of == Slice::Of::body) {
     // Only the scanner knows where in a body, and may name fields and files in it.
     finding.location = log::printable(finding.location);
     return;
   }
-  const Slice& at = slices.front();
+  const Slice& at = *slice;
   finding.offset = at.begin;
   const bool in_trailer = at.of == Slice::Of::trailer_name || at.of == Slice::Of::trailer_value;
   const bool in_name = at.of == Slice::Of::name || at.of == Slice::Of::trailer_name;

@@ -2,6 +2,7 @@
 // found. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class FindingPlaces {
     Slice slice;
     bool encoded = false;  // where exactly is not known
   };
+  std::optional<Slice> first_slice(const dlp::Finding& finding) const;
   bool shown_elsewhere(const dlp::Finding& finding) const;
   void locate(dlp::Finding& finding) const;
   std::string masked(const Slice& slice) const;

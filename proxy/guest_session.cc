@@ -1,5 +1,7 @@
 #include "proxy/guest_session.h"
 
+#include <utility>
+
 #include "common/base/uuid.h"
 
 namespace gatehouse::proxy {
@@ -47,6 +49,12 @@ void GuestSession::on_bytes(std::string_view bytes) {
 }
 
 void GuestSession::process() {
+  const bool within = std::exchange(processing_, true);
+  step();
+  processing_ = within;
+}
+
+void GuestSession::step() {
   bool more = true;
   while (more) {
     switch (state_) {
@@ -292,7 +300,7 @@ bool GuestSession::feed_exchange() {
 
 void GuestSession::want_request(bool wanted) {
   request_wanted_ = wanted;
-  if (!wanted) return;
+  if (!wanted || processing_) return;
   process();
   if (wants_bytes()) outside_.read(true);
 }

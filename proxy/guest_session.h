@@ -48,6 +48,7 @@ class GuestSession final : private ExchangeOwner {
   enum class State { proxy_header, naming, sensing, request, exchanging, lingering, refused, closed };
 
   void process();
+  void step();
   bool read_proxy_header();
   void on_name(const Result<std::optional<std::string>>& name);
   void take_name(const Result<std::optional<std::string>>& name);
@@ -92,6 +93,7 @@ class GuestSession final : private ExchangeOwner {
   bool request_wanted_ = false;  // the exchange takes more of the body
   bool request_done_ = false;
   bool guest_ended_ = false;
+  bool processing_ = false;
 };
 
 }  // namespace gatehouse::proxy

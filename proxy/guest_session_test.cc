@@ -1,9 +1,4 @@
-// A guest's connection as a transcript: what comes in, what is asked of the world, what goes back.
-#include "proxy/guest_session.h"
-
-#include <gmock/gmock.h>
-
-#include <deque>
+#include "proxy/test_world.h"
 
 namespace gatehouse::proxy {
 namespace {
@@ -13,133 +8,17 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
-
-// The other end of an upstream connection.
-struct Wire {
-  UpstreamListener* listener = nullptr;
-  std::string sent;
-  size_t queued = 0;
-  bool reading = false;
-  bool open = true;
-};
-
-class TestUpstream final : public Upstream {
- public:
-  TestUpstream(Wire& wire, bool reused) : wire_(wire), reused_(reused) { wire_.open = true; }
-  ~TestUpstream() override { wire_.open = false; }
-  void set_listener(UpstreamListener* listener) override { wire_.listener = listener; }
-  void send(std::string_view bytes) override { wire_.sent += bytes; }
-  size_t queued() const override { return wire_.queued; }
-  void read(bool wanted) override { wire_.reading = wanted; }
-  const std::string& address() const override { return address_; }
-  bool reused() const override { return reused_; }
-
- private:
-  Wire& wire_;
-  bool reused_;
-  std::string address_ = "93.184.216.34:80";
-};
-
-// Keeps every question until the test answers it.
-class World final : public Outside {
- public:
-  void send(std::string_view bytes) override { to_guest += bytes; }
-  size_t queued() const override { return guest_queued; }
-  void read(bool wanted) override { reading = wanted; }
-  void shutdown() override { log.push_back("shutdown"); }
-  void close(bool reset) override { log.push_back(reset ? "reset" : "close"); }
-  void set_deadline(std::chrono::milliseconds after) override { deadline = after; }
-  bool knows_names() const override { return dns; }
-  void find_name(const IpAddress& address, OnName on_name) override {
-    log.push_back("name " + address.to_string());
-    name = std::move(on_name);
-  }
-  void commit(audit::Event event, OnCommitted on_committed) override {
-    rows.push_back(std::get<audit::NetEvent>(event));
-    committed = std::move(on_committed);
-  }
-  void note(audit::Event event) override {
-    if (const auto* result = std::get_if<audit::NetResult>(&event)) {
-      results.push_back(*result);
-    } else {
-      rows.push_back(std::get<audit::NetEvent>(event));
-    }
-  }
-  void open(const Target& target, OnOpened on_opened) override {
-    log.push_back(fmt::format("open {}:{}", target.host, target.port));
-    opened = std::move(on_opened);
-  }
-  std::unique_ptr<Upstream> take(const Target&) override { return std::move(kept); }
-  void abandon_open() override { opened = nullptr; }
-  void keep(const Target&, std::unique_ptr<Upstream> upstream) override {
-    log.push_back("keep");
-    kept = std::move(upstream);
-  }
-
-  void answer_commit(const Result<void>& outcome = {}) { std::exchange(committed, nullptr)(outcome); }
-  void answer_open(Wire& wire) { std::exchange(opened, nullptr)(std::make_unique<TestUpstream>(wire, false)); }
-
-  bool dns = true;
-  bool reading = false;
-  size_t guest_queued = 0;
-  std::string to_guest;
-  std::chrono::milliseconds deadline{0};
-  std::vector<std::string> log;
-  std::vector<audit::NetEvent> rows;
-  std::vector<audit::NetResult> results;
-  OnName name;
-  OnCommitted committed;
-  OnOpened opened;
-  std::unique_ptr<Upstream> kept;
-};
-
-constexpr std::string_view kPolicy = R"({"version": 1, "name": "test", "http": [
-  {"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http", "https"]},
-  {"id": "ask", "action": "ask", "hosts": ["api.test.example"], "schemes": ["http"], "paths": ["/ask"]},
-  {"id": "no", "action": "deny", "hosts": ["api.test.example"], "schemes": ["http"], "paths": ["/no"]}]})";
-
-const std::string kGet = "GET /x?q=1 HTTP/1.1\r\nHost: api.test.example\r\n\r\n";
-const std::string kResponse = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-
-class GuestSessionTest : public testing::Test {
- protected:
-  void start(GuestSession::Entry entry = GuestSession::Entry::transparent) {
-    session_ = std::make_unique<GuestSession>(entry, world_, policy_, *tls_);
-    session_->start();
-  }
-  void dial(const std::string& name = "api.test.example", uint16_t port = 80) {
-    start();
-    ProxyHeader header{*IpAddress::parse("10.0.0.1"), 1, *IpAddress::parse("198.18.0.7"), port};
-    session_->on_bytes(serialize_proxy_header(header));
-    std::exchange(world_.name, nullptr)(std::optional(name));
-  }
-  void forward(const std::string& request, bool reused = false) {
-    if (reused) world_.kept = std::make_unique<TestUpstream>(wire_, true);
-    session_->on_bytes(request);
-    world_.answer_commit();
-    if (world_.opened) world_.answer_open(wire_);
-  }
-
-  CertificateAuthority authority_ = *CertificateAuthority::create("test");
-  tls::KeyPtr key_ = *tls::create_p256_key();
-  LeafCache leaves_{authority_, *key_};
-  TicketKeys tickets_ = *TicketKeys::create();
-  std::unique_ptr<TlsServerContext> tls_ = *TlsServerContext::create(leaves_, authority_, tickets_);
-  policy::Policy policy_ = *policy::Policy::parse({{"test.json", std::string(kPolicy)}});
-  World world_;
-  Wire wire_;
-  std::unique_ptr<GuestSession> session_;
-};
+using GuestSessionTest = SessionTest;
 
 TEST_F(GuestSessionTest, OpensNothingBeforeTheVerdictIsCommitted) {
   dial();
   session_->on_bytes(kGet);
-  ASSERT_EQ(world_.rows.size(), 1U);
-  EXPECT_EQ(world_.rows[0].path, "/x");
-  EXPECT_EQ(world_.rows[0].decision.rule_id, "all");
-  EXPECT_THAT(world_.log, ElementsAre("name 198.18.0.7"));
-  world_.answer_commit();
-  EXPECT_THAT(world_.log, ElementsAre("name 198.18.0.7", "open api.test.example:80"));
+  ASSERT_EQ(world_->rows.size(), 1U);
+  EXPECT_EQ(world_->rows[0].path, "/x");
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "all");
+  EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7"));
+  world_->answer_commit();
+  EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7", "open api.test.example:80"));
 }
 
 TEST_F(GuestSessionTest, RelaysAnExchangeAndKeepsBothConnections) {
@@ -147,37 +26,37 @@ TEST_F(GuestSessionTest, RelaysAnExchangeAndKeepsBothConnections) {
   forward(kGet);
   EXPECT_THAT(wire_.sent, StartsWith("GET /x?q=1 HTTP/1.1\r\nHost: api.test.example\r\n"));
   wire_.listener->on_upstream_bytes(kResponse);
-  EXPECT_THAT(world_.to_guest, EndsWith("\r\n\r\nhi"));
-  EXPECT_EQ(world_.log.back(), "keep");
-  ASSERT_EQ(world_.results.size(), 1U);
-  EXPECT_EQ(world_.results[0].event_id, world_.rows[0].event_id);
-  EXPECT_EQ(world_.results[0].error, "");
-  world_.to_guest.clear();
+  EXPECT_THAT(world_->to_guest, EndsWith("\r\n\r\nhi"));
+  EXPECT_EQ(world_->log.back(), "keep");
+  ASSERT_EQ(world_->results.size(), 1U);
+  EXPECT_EQ(world_->results[0].event_id, world_->rows[0].event_id);
+  EXPECT_EQ(world_->results[0].error, "");
+  world_->to_guest.clear();
   forward(kGet);
   wire_.listener->on_upstream_bytes(kResponse);
-  EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 200 OK"));
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 200 OK"));
 }
 
 TEST_F(GuestSessionTest, ForwardsNothingWhenTheLogCannotBeWritten) {
   dial();
   session_->on_bytes(kGet);
-  world_.answer_commit(fail("disk full"));
-  EXPECT_THAT(world_.to_guest, HasSubstr("503"));
-  EXPECT_THAT(world_.to_guest, HasSubstr("audit.unavailable"));
-  EXPECT_THAT(world_.log, ElementsAre("name 198.18.0.7"));
+  world_->answer_commit(fail("disk full"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("503"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("audit.unavailable"));
+  EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7"));
 }
 
 TEST_F(GuestSessionTest, DeniesReadablyAndGoesOn) {
   for (const auto& [path, rule] : {std::pair{"/no", "no"}, std::pair{"/ask", "ask"}}) {
-    world_ = World();
+    restart();
     dial();
     session_->on_bytes(fmt::format("GET {} HTTP/1.1\r\nHost: api.test.example\r\n\r\n", path));
-    world_.answer_commit();
-    EXPECT_EQ(world_.rows[0].decision.verdict, Verdict::deny);
-    EXPECT_EQ(world_.rows[0].decision.rule_id, rule);
-    EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 403"));
-    EXPECT_THAT(world_.to_guest, HasSubstr(world_.rows[0].event_id));
-    EXPECT_THAT(world_.log, ElementsAre("name 198.18.0.7"));
+    world_->answer_commit();
+    EXPECT_EQ(world_->rows[0].decision.verdict, Verdict::deny);
+    EXPECT_EQ(world_->rows[0].decision.rule_id, rule);
+    EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 403"));
+    EXPECT_THAT(world_->to_guest, HasSubstr(world_->rows[0].event_id));
+    EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7"));
     forward(kGet);
     EXPECT_TRUE(wire_.open);
   }
@@ -186,41 +65,41 @@ TEST_F(GuestSessionTest, DeniesReadablyAndGoesOn) {
 TEST_F(GuestSessionTest, LetsADeniedGuestFinishSendingBeforeItCloses) {
   dial();
   session_->on_bytes("POST /no HTTP/1.1\r\nHost: api.test.example\r\nContent-Length: 100000\r\n\r\n");
-  world_.answer_commit();
-  EXPECT_THAT(world_.to_guest, HasSubstr("Connection: close"));
-  EXPECT_EQ(world_.log.back(), "shutdown");
-  EXPECT_TRUE(world_.reading);
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("Connection: close"));
+  EXPECT_EQ(world_->log.back(), "shutdown");
+  EXPECT_TRUE(world_->reading);
   session_->on_bytes(std::string(100000, 'x'));
   session_->on_end();
-  EXPECT_EQ(world_.log.back(), "close");
+  EXPECT_EQ(world_->log.back(), "close");
 }
 
 TEST_F(GuestSessionTest, CutsAGuestThatNeverFinishes) {
   dial();
   session_->on_bytes("POST /no HTTP/1.1\r\nHost: api.test.example\r\nContent-Length: 100000\r\n\r\n");
-  world_.answer_commit();
+  world_->answer_commit();
   session_->on_bytes(std::string(kMaxLingerBytes + 1, 'x'));
-  EXPECT_EQ(world_.log.back(), "reset");
+  EXPECT_EQ(world_->log.back(), "reset");
 }
 
 TEST_F(GuestSessionTest, RefusesAnAddressOutsideThePoolWithoutAskingForItsName) {
   start();
   ProxyHeader header{*IpAddress::parse("10.0.0.1"), 1, *IpAddress::parse("8.8.8.8"), 80};
   session_->on_bytes(serialize_proxy_header(header) + kGet);
-  EXPECT_FALSE(world_.name);
-  world_.answer_commit();
-  EXPECT_EQ(world_.rows[0].decision.rule_id, "address.unknown");
+  EXPECT_FALSE(world_->name);
+  world_->answer_commit();
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "address.unknown");
 }
 
 TEST_F(GuestSessionTest, RefusesAnAddressWithoutAName) {
   start();
   ProxyHeader header{*IpAddress::parse("10.0.0.1"), 1, *IpAddress::parse("198.19.255.254"), 80};
   session_->on_bytes(serialize_proxy_header(header) + kGet);
-  std::exchange(world_.name, nullptr)(std::optional<std::string>());
-  world_.answer_commit();
-  EXPECT_EQ(world_.rows[0].decision.rule_id, "address.unknown");
-  EXPECT_EQ(world_.rows[0].address, "198.19.255.254");
-  EXPECT_THAT(world_.to_guest, HasSubstr("198.19.255.254 is not an address that Gatehouse"));
+  std::exchange(world_->name, nullptr)(std::optional<std::string>());
+  world_->answer_commit();
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "address.unknown");
+  EXPECT_EQ(world_->rows[0].address, "198.19.255.254");
+  EXPECT_THAT(world_->to_guest, HasSubstr("198.19.255.254 is not an address that Gatehouse"));
 }
 
 TEST_F(GuestSessionTest, NamesWhatEndedAConnectionWithoutARequest) {
@@ -230,16 +109,16 @@ TEST_F(GuestSessionTest, NamesWhatEndedAConnectionWithoutARequest) {
   };
   for (const auto& [bytes, rule] : {Case{"", "protocol.silent"}, Case{"\x01\x02", "protocol.unknown"},
                                     Case{"\x16\x03\x01\x00\x05hello", "tls.client-error"}}) {
-    world_ = World();
+    restart();
     dial("api.test.example", 22);
     if (!bytes.empty()) session_->on_bytes(bytes);
-    if (world_.rows.empty()) session_->on_deadline();
-    ASSERT_EQ(world_.rows.size(), 1U) << rule;
-    EXPECT_EQ(world_.rows[0].decision.rule_id, rule);
-    EXPECT_EQ(world_.rows[0].port, 22);
-    EXPECT_NE(world_.log.back(), "close");  // not before the row is there
-    world_.answer_commit();
-    EXPECT_EQ(world_.log.back(), "close");
+    if (world_->rows.empty()) session_->on_deadline();
+    ASSERT_EQ(world_->rows.size(), 1U) << rule;
+    EXPECT_EQ(world_->rows[0].decision.rule_id, rule);
+    EXPECT_EQ(world_->rows[0].port, 22);
+    EXPECT_NE(world_->log.back(), "close");  // not before the row is there
+    world_->answer_commit();
+    EXPECT_EQ(world_->log.back(), "close");
   }
 }
 
@@ -247,59 +126,59 @@ TEST_F(GuestSessionTest, RefusesHalfAProxyHeader) {
   start();
   session_->on_bytes("\r\n\r\n");
   session_->on_end();
-  EXPECT_EQ(world_.rows.at(0).decision.rule_id, "proxy-header.cut-short");
-  world_ = World();
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "proxy-header.cut-short");
+  restart();
   start();
   session_->on_bytes("GET / HTTP/1.1\r\n");
-  EXPECT_EQ(world_.rows.at(0).decision.rule_id, "proxy-header.signature");
-  EXPECT_EQ(world_.to_guest, "");
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "proxy-header.signature");
+  EXPECT_EQ(world_->to_guest, "");
 }
 
 TEST_F(GuestSessionTest, RefusesAHostOrPortThatIsNotTheOneDialled) {
   for (const std::string host : {"other.test.example", "api.test.example:81"}) {
-    world_ = World();
+    restart();
     dial();
     session_->on_bytes("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
-    EXPECT_EQ(world_.rows.at(0).decision.rule_id, "name.mismatch") << host;
+    EXPECT_EQ(world_->rows.at(0).decision.rule_id, "name.mismatch") << host;
   }
 }
 
 TEST_F(GuestSessionTest, ReportsARefusedAddressAsAVerdictOfItsOwn) {
   dial();
   session_->on_bytes(kGet);
-  world_.answer_commit();
+  world_->answer_commit();
   OpenFailure refused{Decision{Verdict::deny, "address.private", "10.0.0.1 is private"}, 403, "address.private", "",
                       "10.0.0.1"};
-  std::exchange(world_.opened, nullptr)(tl::unexpected(refused));
-  ASSERT_EQ(world_.rows.size(), 2U);
-  EXPECT_EQ(world_.rows[1].decision.rule_id, "address.private");
-  EXPECT_EQ(world_.rows[1].trace_id, world_.rows[0].trace_id);
-  EXPECT_NE(world_.rows[1].event_id, world_.rows[0].event_id);
-  EXPECT_EQ(world_.to_guest, "");  // not before the row is committed
-  world_.answer_commit();
-  EXPECT_THAT(world_.to_guest, HasSubstr("address.private"));
+  std::exchange(world_->opened, nullptr)(tl::unexpected(refused));
+  ASSERT_EQ(world_->rows.size(), 2U);
+  EXPECT_EQ(world_->rows[1].decision.rule_id, "address.private");
+  EXPECT_EQ(world_->rows[1].trace_id, world_->rows[0].trace_id);
+  EXPECT_NE(world_->rows[1].event_id, world_->rows[0].event_id);
+  EXPECT_EQ(world_->to_guest, "");  // not before the row is committed
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("address.private"));
 }
 
 TEST_F(GuestSessionTest, RetriesOnAFreshConnectionWhenAKeptOneDied) {
   dial();
   forward(kGet, true);
   wire_.listener->on_upstream_end(true);
-  EXPECT_EQ(world_.log.back(), "open api.test.example:80");
+  EXPECT_EQ(world_->log.back(), "open api.test.example:80");
   Wire second;
-  world_.answer_open(second);
+  world_->answer_open(second);
   EXPECT_THAT(second.sent, StartsWith("GET /x"));
   second.listener->on_upstream_end(true);
-  EXPECT_THAT(world_.to_guest, HasSubstr("upstream.closed"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("upstream.closed"));
 }
 
 TEST_F(GuestSessionTest, NeverSendsARequestTwiceThatMayHaveBeenActedUpon) {
   for (const std::string request : {"POST /x HTTP/1.1\r\nHost: api.test.example\r\nContent-Length: 0\r\n\r\n",
                                     "PUT /x HTTP/1.1\r\nHost: api.test.example\r\nContent-Length: 2\r\n\r\nab"}) {
-    world_ = World();
+    restart();
     dial();
     forward(request, true);
     wire_.listener->on_upstream_end(true);
-    EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 502"));
+    EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 502"));
   }
 }
 
@@ -308,27 +187,28 @@ TEST_F(GuestSessionTest, CutsAResponseThatWasCut) {
   forward(kGet);
   wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
   wire_.listener->on_upstream_end(true);
-  EXPECT_THAT(world_.to_guest, EndsWith("half"));
-  EXPECT_EQ(world_.log.back(), "reset");
-  EXPECT_THAT(world_.results.at(0).error, HasSubstr("before its response was complete"));
+  EXPECT_THAT(world_->to_guest, EndsWith("half"));
+  EXPECT_EQ(world_->log.back(), "reset");
+  EXPECT_THAT(world_->results.at(0).error, HasSubstr("before its response was complete"));
 }
 
 TEST_F(GuestSessionTest, StopsReadingASideWhoseOtherSideIsFull) {
   dial();
   forward("POST /x HTTP/1.1\r\nHost: api.test.example\r\nContent-Length: 100000\r\n\r\n");
-  EXPECT_TRUE(world_.reading);
+  EXPECT_TRUE(world_->reading);
   wire_.queued = kMaxQueuedBytes + 1;
   session_->on_bytes(std::string(10, 'x'));
-  EXPECT_TRUE(world_.reading);  // a little ahead
+  EXPECT_TRUE(world_->reading);  // a little ahead
   session_->on_bytes(std::string(kMaxAheadBytes + 1, 'x'));
-  EXPECT_FALSE(world_.reading);
+  EXPECT_FALSE(world_->reading);
   EXPECT_LT(wire_.sent.size(), 1000U);
   wire_.queued = 0;
   wire_.listener->on_upstream_drained();
-  EXPECT_TRUE(world_.reading);
-  world_.guest_queued = kMaxQueuedBytes + 1;
+  EXPECT_TRUE(world_->reading);
+  world_->guest_queued = kMaxQueuedBytes + 1;
   wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nxx");
   EXPECT_FALSE(wire_.reading);
+  world_->guest_queued = 0;
   session_->on_drained();
   EXPECT_TRUE(wire_.reading);
 }
@@ -336,31 +216,31 @@ TEST_F(GuestSessionTest, StopsReadingASideWhoseOtherSideIsFull) {
 TEST_F(GuestSessionTest, TakesNoFurtherRequestWhileItsAnswersAreNotTaken) {
   dial();
   session_->on_bytes("GET /no HTTP/1.1\r\nHost: api.test.example\r\n\r\n" + kGet);
-  world_.guest_queued = kMaxQueuedBytes + 1;
-  world_.answer_commit();
-  EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 403"));
-  EXPECT_EQ(world_.rows.size(), 1U);
-  EXPECT_FALSE(world_.reading);
+  world_->guest_queued = kMaxQueuedBytes + 1;
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 403"));
+  EXPECT_EQ(world_->rows.size(), 1U);
+  EXPECT_FALSE(world_->reading);
   session_->on_bytes(kGet);
-  EXPECT_EQ(world_.rows.size(), 1U);
+  EXPECT_EQ(world_->rows.size(), 1U);
 
-  world_.guest_queued = 0;
+  world_->guest_queued = 0;
   session_->on_drained();
-  EXPECT_EQ(world_.rows.size(), 2U);
-  EXPECT_EQ(world_.rows.back().decision.rule_id, "all");
-  EXPECT_TRUE(world_.reading);
+  EXPECT_EQ(world_->rows.size(), 2U);
+  EXPECT_EQ(world_->rows.back().decision.rule_id, "all");
+  EXPECT_TRUE(world_->reading);
 }
 
 TEST_F(GuestSessionTest, EndsOnceItsAnswersAreTakenByAGuestThatSaysNoMore) {
   dial();
   session_->on_bytes("GET /no HTTP/1.1\r\nHost: api.test.example\r\n\r\n");
-  world_.guest_queued = kMaxQueuedBytes + 1;
-  world_.answer_commit();
+  world_->guest_queued = kMaxQueuedBytes + 1;
+  world_->answer_commit();
   session_->on_end();
-  EXPECT_EQ(world_.log.back(), "name 198.18.0.7");
-  world_.guest_queued = 0;
+  EXPECT_EQ(world_->log.back(), "name 198.18.0.7");
+  world_->guest_queued = 0;
   session_->on_drained();
-  EXPECT_EQ(world_.log.back(), "close");
+  EXPECT_EQ(world_->log.back(), "close");
 }
 
 TEST_F(GuestSessionTest, ReChunksAChunkedBody) {
@@ -375,25 +255,25 @@ TEST_F(GuestSessionTest, EndsWithinABrokenBodyWithoutCompletingItUpstream) {
   forward("POST /x HTTP/1.1\r\nHost: api.test.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n");
   EXPECT_FALSE(wire_.open);
   EXPECT_THAT(wire_.sent, EndsWith("3\r\nabc\r\n"));
-  world_.answer_commit();
-  EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(world_.rows.at(1).decision.rule_id, StartsWith("http."));
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(world_->rows.at(1).decision.rule_id, StartsWith("http."));
 }
 
 TEST_F(GuestSessionTest, TunnelsOnlyToLookInside) {
   start(GuestSession::Entry::explicit_proxy);
   session_->on_bytes("CONNECT api.test.example:80 HTTP/1.1\r\nHost: api.test.example:80\r\n\r\n");
-  EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(world_.rows, IsEmpty());
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(world_->rows, IsEmpty());
   forward(kGet);
-  EXPECT_EQ(world_.rows.at(0).decision.rule_id, "all");
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "all");
   EXPECT_THAT(wire_.sent, StartsWith("GET /x"));
 }
 
 TEST_F(GuestSessionTest, IsNoOriginServerOnAnExplicitPort) {
   start(GuestSession::Entry::explicit_proxy);
   session_->on_bytes(kGet);
-  EXPECT_EQ(world_.rows.at(0).decision.rule_id, "protocol.form");
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "protocol.form");
 }
 
 TEST_F(GuestSessionTest, DropsTheUpstreamWhenTheGuestIsGone) {
@@ -401,16 +281,16 @@ TEST_F(GuestSessionTest, DropsTheUpstreamWhenTheGuestIsGone) {
   forward(kGet);
   session_->on_error(Error("connection reset by peer"));
   EXPECT_FALSE(wire_.open);
-  EXPECT_THAT(world_.results.at(0).error, HasSubstr("connection reset by peer"));
-  EXPECT_EQ(world_.log.back(), "close");
+  EXPECT_THAT(world_->results.at(0).error, HasSubstr("connection reset by peer"));
+  EXPECT_EQ(world_->log.back(), "close");
 }
 
 TEST_F(GuestSessionTest, SaysWhenTheUpstreamIsSilentForTooLong) {
   dial();
   forward(kGet);
-  EXPECT_EQ(world_.deadline, kFirstByteTimeout);
+  EXPECT_EQ(world_->deadline, kFirstByteTimeout);
   session_->on_deadline();
-  EXPECT_THAT(world_.to_guest, StartsWith("HTTP/1.1 504"));
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 504"));
   EXPECT_FALSE(wire_.open);
 }
 

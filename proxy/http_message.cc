@@ -117,6 +117,16 @@ bool lists_token(const Fields& fields, std::string_view name, std::string_view t
   return false;
 }
 
+std::string joined_values(const Fields& fields, std::string_view name) {
+  std::string joined;
+  for (const Field& field : fields) {
+    if (!same_cgi_name(field.name, name)) continue;
+    if (!joined.empty()) joined += ", ";
+    joined += field.value;
+  }
+  return joined;
+}
+
 void keep_end_to_end(Fields& fields) {
   const Fields all = std::exchange(fields, {});
   const EndToEnd travels(all);
@@ -126,6 +136,11 @@ void keep_end_to_end(Fields& fields) {
 std::string_view to_string(Scheme scheme) { return scheme == Scheme::https ? "https" : "http"; }
 
 uint16_t default_port(Scheme scheme) { return scheme == Scheme::https ? 443 : 80; }
+
+bool has_body(const RequestHead& head) {
+  return head.framing.kind == Framing::Kind::chunked ||
+         (head.framing.kind == Framing::Kind::length && head.framing.length > 0);
+}
 
 // No Via (RFC 9110 section 7.6.3): to the upstream the gate stands for the client, and many origins stop compressing
 // for a client that seems to be a proxy.

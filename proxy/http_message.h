@@ -44,6 +44,8 @@ const Field* find_field(const Fields& fields, std::string_view name);
 // Whether a field of that name lists `token` ("Connection: keep-alive, Upgrade").
 bool lists_token(const Fields& fields, std::string_view name, std::string_view token);
 
+// The values of all fields of that name (as same_cgi_name) as the one list they are (RFC 9110 section 5.3).
+std::string joined_values(const Fields& fields, std::string_view name);
 // Leaves only the fields that travel on with the message: the hop-by-hop ones (RFC 9110 section 7.6.1) are dropped, and
 // those that only this proxy may say.
 void keep_end_to_end(Fields& fields);
@@ -80,6 +82,8 @@ struct RequestHead {
   bool wants_upgrade = false;     // Upgrade, named by Connection; `Upgrade` itself is in fields
 };
 
+bool has_body(const RequestHead& head);
+
 struct ResponseHead {
   int status = 0;      // 100 to 599
   std::string reason;  // may be empty
@@ -105,7 +109,9 @@ Framing framing_for_guest(const RequestHead& request, const ResponseHead& respon
 // (HEAD, 304) the declared Content-Length is kept.
 std::string serialize_response_head(const ResponseHead& head, const Framing& framing, bool close);
 
-// "HTTP/1.1 100 Continue" and other interim responses (1xx except 101), fields included.
+// What a client that expects it waits for before it sends its body.
+inline constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// "HTTP/1.1 103 Early Hints" and other interim responses (1xx except 101), fields included.
 std::string serialize_interim_head(const ResponseHead& head);
 
 // One chunk of a chunked body: `bytes` must not be empty (that would end the body). The three pieces are size line,

@@ -2,6 +2,7 @@
 
 #include "common/base/fd.h"
 #include "common/base/log.h"
+#include "common/dlp/scanner_option.h"
 #include "common/tls/ca.h"
 #include "proxy/options.h"
 #include "proxy/server.h"
@@ -15,8 +16,10 @@ int run(int argc, char** argv) {
   if (options.exit_code) return *options.exit_code;
   if (auto ok = require(options.gate); !ok) return report(ok.error(), kExitUsage);
   if (auto dns = dns_endpoint(options); !dns) return report(dns.error(), kExitUsage);
+  if (auto dlp = dlp::scanner_endpoint(options.dlp); !dlp) return report(dlp.error(), kExitUsage);
   const auto policy = policy::Policy::load(options.gate.policies);
   if (!policy) return report(policy.error(), kExitUsage);
+  if (auto ok = require_scanner(options, *policy); !ok) return report(ok.error(), kExitUsage);
   if (options.gate.check_config) return kExitOk;
   auto sockets = gather_listening_sockets(options.gate.listen);
   if (!sockets) return report(sockets.error(), kExitUsage);

@@ -1,16 +1,27 @@
 #include "proxy/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
+#include "common/dlp/scanner_option.h"
 #include "proxy/worker.h"
 
 namespace gatehouse::proxy {
 
 namespace {
 
-// Each connection of the guest may need another one to its upstream; besides these there are loops, log and listeners.
+// Each connection of the guest may need another one to its upstream, and then one to the scanner and a file for a body;
+// besides these there are loops, log and listeners.
+constexpr size_t kDescriptorsPerConnection = 2;
+constexpr size_t kDescriptorsPerInspection = 2;
 constexpr size_t kOtherDescriptors = 512;
+
+// What the shipped policies say, for everybody who may have secrets.
+bool is_moot_without_secrets(const policy::FindingSelector& selector) {
+  constexpr std::string_view kOfSecrets[] = {"known-secrets", "canaries", "known-secret", "secret-fragment", "canary"};
+  return std::find(std::begin(kOfSecrets), std::end(kOfSecrets), selector.name) != std::end(kOfSecrets);
+}
 
 }  // namespace
 
@@ -21,6 +32,7 @@ ProxyOptions parse_options(int argc, char** argv) {
       [&](CLI::App& app) {
         app.add_option("--dns", own.dns, "gatehouse-dns, which knows the names behind the pool's addresses")
             ->type_name("unix:PATH");
+        dlp::add_scanner_option(app, own.dlp);
         app.add_option("--ca", own.ca, "certificate and key (PEM) that sign for every host; default: made at the start")
             ->type_name("FILE|fd:N");
         app.add_option("--ca-cert-out", own.ca_cert_out, "where to write the certificate that clients are to trust")
@@ -52,12 +64,29 @@ Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
   return *endpoint;
 }
 
+Result<void> require_scanner(const ProxyOptions& options, const policy::Policy& policy) {
+  if (!options.dlp.empty()) return {};
+  if (!policy.secrets().empty()) {
+    return fail("the policy names secrets that must not leave, but without --dlp unix:PATH nothing looks for them");
+  }
+  for (const auto& selector : policy.finding_selectors()) {
+    if (is_moot_without_secrets(selector)) continue;
+    return tl::unexpected(
+        selector.place.error("this says what becomes of findings, but without --dlp unix:PATH nothing is found"));
+  }
+  return {};
+}
+
+std::string audit_folder(const ProxyOptions& options) {
+  return std::filesystem::absolute(options.gate.audit).parent_path().string();
+}
+
 Confinement confinement(const ProxyOptions& options) {
   Confinement needs{.outbound = Outbound::network, .read_paths = system_resolver_paths()};
   for (auto& path : system_trust_paths()) needs.read_paths.push_back(std::move(path));
-  const auto folder = std::filesystem::absolute(options.gate.audit).parent_path();
-  needs.write_paths = {folder.string()};
-  needs.max_open_files = kOtherDescriptors + 2 * kMaxConnections * static_cast<size_t>(options.workers);
+  needs.write_paths = {audit_folder(options)};
+  const size_t each = kDescriptorsPerConnection + (options.dlp.empty() ? 0 : kDescriptorsPerInspection);
+  needs.max_open_files = kOtherDescriptors + each * kMaxConnections * static_cast<size_t>(options.workers);
   return needs;
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/confine.h"
 #include "common/base/options.h"
 #include "common/net/endpoint.h"
+#include "common/policy/policy.h"
 
 namespace gatehouse::proxy {
 
@@ -15,6 +16,7 @@ inline constexpr int kMaxWorkers = 64;
 struct ProxyOptions {
   GateOptions gate;
   std::string dns;               // --dns unix:PATH; empty: trust CONNECT, SNI and Host alone
+  std::string dlp;               // --dlp unix:PATH; empty: nothing is scanned
   std::string ca;                // --ca FILE or fd:N; empty: make one
   std::string ca_cert_out;       // --ca-cert-out FILE
   std::string upstream_ca;       // --upstream-ca FILE, besides the system's roots; or empty
@@ -28,6 +30,12 @@ Result<void> require(const GateOptions& options);
 
 // Where gatehouse-dns listens; nothing when --dns is not given. Must be a Unix socket.
 Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options);
+
+// Refuses a policy that names secrets, or says what becomes of findings, when there is no --dlp to find any.
+Result<void> require_scanner(const ProxyOptions& options, const policy::Policy& policy);
+
+// Where the audit log is: the one folder that the proxy may write to.
+std::string audit_folder(const ProxyOptions& options);
 
 // What the proxy still needs once its sockets are bound: the network, the resolver's files, the system's roots, and the
 // audit log's folder.

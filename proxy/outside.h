@@ -14,6 +14,8 @@
 #include "common/base/ip_address.h"
 #include "common/base/result.h"
 #include "common/base/verdict.h"
+#include "common/dlp/client.h"
+#include "proxy/held_body.h"
 #include "proxy/http_message.h"
 
 namespace gatehouse::proxy {
@@ -58,9 +60,18 @@ struct OpenFailure {
 };
 using Opened = tl::expected<std::unique_ptr<Upstream>, OpenFailure>;
 
+// What has requests and responses scanned.
+struct Inspection {
+  dlp::ScanClient& scanner;
+  BodyRoom& room;  // to hold requests in meanwhile
+};
+
 class Outside {
  public:
   virtual ~Outside() = default;
+
+  // Null: no scanner is configured, and nothing is held back for one.
+  virtual const Inspection* inspection() const = 0;
 
   // The guest's side.
   virtual void send(std::string_view bytes) = 0;

@@ -11,17 +11,6 @@ namespace {
 constexpr char kFiller = '*';
 constexpr std::string_view kBetweenNameAndValue = ": ";
 
-// RFC 9110 section 5.3: several fields of a name whose value is a list are one list.
-std::string joined_values(const Fields& fields, std::string_view name) {
-  std::string joined;
-  for (const Field& field : fields) {
-    if (!same_cgi_name(field.name, name)) continue;
-    if (!joined.empty()) joined += ", ";
-    joined += field.value;
-  }
-  return joined;
-}
-
 bool redact(const Slice& slice, RequestHead& head, Fields& trailers, HeldBody& body) {
   const auto fill = [&](std::string& text) {
     text.replace(slice.begin, slice.length, slice.length, kFiller);
@@ -92,10 +81,9 @@ void RequestParts::add_query() {
 
 void RequestParts::add_cookies(size_t field) {
   const std::string_view cookies = head_.fields[field].value;
-  size_t count = 0;
   for (const Pair& pair : split_pairs(cookies, 0, ";")) {
     if (pair.value_length == 0) continue;
-    if (++count > kMaxPartsAlone) return;
+    if (++cookies_ > kMaxPartsAlone) return;
     parts_.push_back({{"cookie:" + std::string(cookies.substr(pair.name, pair.name_length)), "", ""},
                       {{Slice::Of::value, field, pair.value, pair.value_length}}});
   }

@@ -13,7 +13,7 @@
 
 namespace gatehouse::proxy {
 
-// Query parameters, and cookies of one field, that are a part each. Those above it are seen within the whole alone.
+// Query parameters, and cookies, that are a part each. Those above it are seen within the whole alone.
 inline constexpr size_t kMaxPartsAlone = 64;
 
 // Some bytes of the request.
@@ -73,6 +73,7 @@ class RequestParts {
   const RequestHead& head_;
   const Fields* trailers_ = nullptr;
   std::vector<Part> parts_;
+  size_t cookies_ = 0;
 };
 
 // Overwrites what the redactions mean: in `head` and `trailers`, which are those that `parts` has shown, and in `body`.

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "common/base/log.h"
+#include "common/dlp/scanner_option.h"
 
 namespace gatehouse::proxy {
 
@@ -52,6 +53,8 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                                const policy::Policy& policy, audit::AuditLog& audit) {
   const auto dns = dns_endpoint(options);
   if (!dns) return failed(dns);
+  const auto dlp = dlp::scanner_endpoint(options.dlp);
+  if (!dlp) return failed(dlp);
   auto authority =
       options.ca.empty() ? CertificateAuthority::create(options.gate.session) : CertificateAuthority::load(options.ca);
   if (!authority) return failed(authority);
@@ -70,7 +73,9 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .leaf_key = *server->leaf_key_,
                                    .tickets = server->tickets_,
                                    .upstream_ca = options.upstream_ca,
-                                   .dns = *dns});
+                                   .dns = *dns,
+                                   .dlp = *dlp,
+                                   .holding_folder = audit_folder(options)});
   for (auto& loop : loops) {
     auto worker = Worker::create(loop, *server->shared_);
     if (!worker) return failed(worker);

@@ -1,11 +1,12 @@
 #include "proxy/worker.h"
 
 #include "common/base/uuid.h"
+#include "common/dlp/scanner_option.h"
 
 namespace gatehouse::proxy {
 
 Worker::Worker(Loop& loop, const Shared& shared)
-    : loop_(loop), shared_(shared), leaves_(shared.authority, shared.leaf_key) {}
+    : loop_(loop), shared_(shared), leaves_(shared.authority, shared.leaf_key), room_(shared.holding_folder) {}
 
 Worker::~Worker() = default;
 
@@ -19,12 +20,17 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
   worker->client_tls_ = std::move(*client_tls);
   worker->upstreams_ = std::make_unique<UpstreamPool>(loop, shared.policy, *worker->client_tls_);
   if (shared.dns) worker->names_ = std::make_unique<NameLookup>(loop, *shared.dns);
+  if (shared.dlp) {
+    worker->scanner_ = dlp::ScanClient::create(loop, *shared.dlp, dlp::scan_deadline(shared.policy.limits()));
+    worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_});
+  }
   worker->gate_.reset(new Gate{.loop = loop,
                                .policy = shared.policy,
                                .audit = shared.audit,
                                .tls = *worker->server_tls_,
                                .upstreams = *worker->upstreams_,
-                               .names = worker->names_.get()});
+                               .names = worker->names_.get(),
+                               .inspection = worker->inspection_ ? &*worker->inspection_ : nullptr});
   return worker;
 }
 

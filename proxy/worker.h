@@ -12,6 +12,7 @@
 #include "common/net/loop.h"
 #include "common/policy/policy.h"
 #include "proxy/connection.h"
+#include "proxy/held_body.h"
 
 namespace gatehouse::proxy {
 
@@ -27,6 +28,8 @@ struct Shared {
   const TicketKeys& tickets;
   std::string upstream_ca;
   std::optional<Endpoint> dns;
+  std::optional<Endpoint> dlp;
+  std::string holding_folder;  // for the bodies of requests that wait for the scanner
 };
 
 class Worker {
@@ -49,6 +52,9 @@ class Worker {
   std::unique_ptr<TlsClientContext> client_tls_;
   std::unique_ptr<UpstreamPool> upstreams_;
   std::unique_ptr<NameLookup> names_;
+  BodyRoom room_;
+  std::unique_ptr<dlp::ScanClient> scanner_;
+  std::optional<Inspection> inspection_;
   std::unique_ptr<Gate> gate_;
   std::list<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Listener>> listeners_;

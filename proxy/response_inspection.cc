@@ -1,0 +1,80 @@
+#include "proxy/response_inspection.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace gatehouse::proxy {
+
+namespace {
+
+std::string field_lines(const Fields& fields) {
+  std::string lines;
+  for (const Field& field : fields) lines.append(field.name).append(": ").append(field.value).append("\r\n");
+  return lines;
+}
+
+}  // namespace
+
+bool is_scanned(const ResponseHead& response) {
+  constexpr std::string_view kTextual[] = {"json", "xml", "javascript", "ecmascript", "x-www-form-urlencoded", "yaml"};
+  const std::string type = lower_case(joined_values(response.fields, "Content-Type"));
+  if (type.empty() || type.starts_with("text/")) return true;
+  const auto essence = std::string_view(type).substr(0, type.find(';'));
+  return std::any_of(std::begin(kTextual), std::end(kTextual),
+                     [&](std::string_view known) { return essence.find(known) != std::string_view::npos; });
+}
+
+ResponseInspection::ResponseInspection(dlp::ScanClient& scanner, const dlp::StreamInfo& stream,
+                                       const ResponseHead& head, Owner& owner)
+    : owner_(owner), scan_(scanner.open(stream)) {
+  scan_->part({"header", "", ""});
+  scan_->write(field_lines(head.fields));
+  if (head.framing.kind == Framing::Kind::none) return;
+  scan_->part(
+      {"body", joined_values(head.fields, "Content-Type"), lower_case(joined_values(head.fields, "Content-Encoding"))});
+}
+
+void ResponseInspection::hold(std::string wire) {
+  if (held_.empty()) {
+    held_ = std::move(wire);
+  } else {
+    held_ += wire;
+  }
+  ask();
+}
+
+void ResponseInspection::finish(const Fields& trailers, std::string wire) {
+  if (!trailers.empty()) {
+    scan_->part({"trailer", "", ""});
+    scan_->write(field_lines(trailers));
+  }
+  finished_ = true;
+  hold(std::move(wire));
+}
+
+// One question at a time: what comes meanwhile is asked about together.
+void ResponseInspection::ask() {
+  if (asking_ || (held_.empty() && !finished_)) return;
+  asking_ = true;
+  asked_ = std::exchange(held_, {});
+  const auto on_verdict = [this](const Result<dlp::ScanVerdict>& verdict) { judged(verdict); };
+  last_ = finished_;
+  if (last_) {
+    scan_->finish(on_verdict);
+  } else {
+    scan_->check(on_verdict);
+  }
+}
+
+void ResponseInspection::judged(const Result<dlp::ScanVerdict>& verdict) {
+  asking_ = false;
+  const auto outcome = judge_response_scan(verdict);
+  if (!outcome.allowed) return owner_.on_stopped(outcome);
+  const std::string passed = std::exchange(asked_, {});
+  const bool last = last_;
+  if (!last) ask();
+  owner_.on_passed(passed, outcome.findings, last);
+}
+
+}  // namespace gatehouse::proxy
