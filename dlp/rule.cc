@@ -8,6 +8,7 @@
 
 #include "common/base/fd.h"
 #include "common/policy/policy.h"
+#include "dlp/rule_file.h"
 
 namespace gatehouse::dlp {
 
@@ -20,7 +21,7 @@ constexpr int kMaxDirectoriesUp = 6;  // from build/<preset>/bin to the checkout
 
 }  // namespace
 
-Result<std::vector<Rule>> load_rules(const std::string& directory) {
+Result<std::vector<Rule>> load_rules(const std::string& directory, const std::string& cache_directory) {
   std::vector<std::string> files;
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
@@ -30,12 +31,13 @@ Result<std::vector<Rule>> load_rules(const std::string& directory) {
   if (files.empty()) return fail("{}: there is no rule file (*.json) in it", directory);
   std::sort(files.begin(), files.end());
 
+  PatternInspector inspector(cache_directory);
   std::vector<Rule> rules;
   std::map<std::string, std::string> first;  // where each id stands
   for (const auto& file : files) {
     const auto text = read_file(file, policy::kMaxPolicyBytes);
     if (!text) return failed(text);
-    auto parsed = parse_rules(file, *text);
+    auto parsed = parse_rules(file, *text, inspector);
     if (!parsed) return failed(parsed);
     for (auto& rule : *parsed) {
       const auto [at, is_new] = first.emplace(rule.id, rule.source);
@@ -43,6 +45,7 @@ Result<std::vector<Rule>> load_rules(const std::string& directory) {
       rules.push_back(std::move(rule));
     }
   }
+  inspector.store();
   return rules;
 }
 

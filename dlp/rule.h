@@ -1,6 +1,7 @@
 // One rule of the scanner, as its file says. See dlp/rules/README.md for the format in words.
 #pragma once
 
+#include <climits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,14 @@ namespace gatehouse::dlp {
 inline constexpr size_t kMaxMatchBytes = 8192;      // no rule's match is looked for beyond this
 inline constexpr size_t kMaxKeywordDistance = 512;  // from where a match begins to where one of its keywords begins
 
+// What is known of a pattern once it was compiled.
+struct PatternInfo {
+  static constexpr unsigned kUnbounded = UINT_MAX;
+  unsigned min_width = 0;  // bytes of the shortest match, at least 1
+  unsigned max_width = 0;  // of the longest; kUnbounded
+  int groups = 0;
+};
+
 enum class RuleDirection { out, in, both };
 
 struct Rule {
@@ -24,7 +33,8 @@ struct Rule {
   // Cannot match the empty string. The guest is hostile: a pattern that is distinctive by itself has no \b in front,
   // since one letter put there would hide the secret.
   std::string pattern;
-  int group = 0;  // the capture group that is the secret; 0: all of the match
+  PatternInfo info;  // as parse_rules() found it; min_width is 0 in a rule made by hand
+  int group = 0;     // the capture group that is the secret; 0: all of the match
   // Literals, compared without regard to case: every match holds one. Empty: the pattern itself is always looked for,
   // which is dear; for patterns that no literal announces (card numbers).
   std::vector<std::string> keywords;
@@ -46,8 +56,9 @@ struct Rule {
 // exist, a keyword of under 3 bytes, an id given twice.
 Result<std::vector<Rule>> parse_rules(const std::string& name, const std::string& text);
 
-// All *.json of `directory` in order of their names; ids are unique over all.
-Result<std::vector<Rule>> load_rules(const std::string& directory);
+// All *.json of `directory` in order of their names; ids are unique over all. Which patterns were found good is
+// remembered in `cache_directory`, as RuleTable::build() does with what it compiles; empty: nowhere.
+Result<std::vector<Rule>> load_rules(const std::string& directory, const std::string& cache_directory = {});
 
 // Where the shipped rules are: $GATEHOUSE_RULES, or dlp/rules found upwards from the running binary, or
 // /usr/share/gatehouse/rules.

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cassert>
-#include <cstring>
 #include <filesystem>
 
 #include "common/base/fd.h"
@@ -17,13 +16,11 @@ namespace gatehouse::dlp {
 
 namespace {
 
-// magic, key, SHA-256 of what follows it, length of the first database (u64, this machine's byte order: the key holds
-// its processor), both databases.
+// Magic, key, SHA-256 of the content, content.
 constexpr std::string_view kMagic = "gatehouse rule table 1\n";
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kDigestAt = kMagic.size() + kDigestBytes;
-constexpr size_t kLengthAt = kDigestAt + kDigestBytes;
-constexpr size_t kContentAt = kLengthAt + sizeof(uint64_t);
+constexpr size_t kContentAt = kDigestAt + kDigestBytes;
 
 std::string sha256(std::string_view bytes) {
   std::array<unsigned char, kDigestBytes> digest{};
@@ -46,7 +43,7 @@ RuleCache::RuleCache(std::string directory, const std::string& description)
       key_(sha256(description)),
       path_(directory_ + "/" + hex(key_).substr(0, 32) + ".rules") {}
 
-Result<RuleCache::Databases> RuleCache::read() const {
+Result<std::string> RuleCache::read() const {
   const Fd file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file) return fail_errno("open");
   struct stat status {};
@@ -60,34 +57,26 @@ Result<RuleCache::Databases> RuleCache::read() const {
   const std::string_view bytes = *text;
   if (bytes.size() < kContentAt || !bytes.starts_with(kMagic)) return fail("it is no rule table");
   if (bytes.substr(kMagic.size(), kDigestBytes) != key_) return fail("it is of other rules");
-  if (bytes.substr(kDigestAt, kDigestBytes) != sha256(bytes.substr(kLengthAt))) return fail("it is damaged");
-  uint64_t length = 0;
-  std::memcpy(&length, bytes.data() + kLengthAt, sizeof length);
-  const std::string_view content = bytes.substr(kContentAt);
-  if (length > content.size()) return fail("it is damaged");
-  return Databases{std::string(content.substr(0, length)), std::string(content.substr(length))};
+  if (bytes.substr(kDigestAt, kDigestBytes) != sha256(bytes.substr(kContentAt))) return fail("it is damaged");
+  text->erase(0, kContentAt);
+  return text;
 }
 
-std::optional<RuleCache::Databases> RuleCache::load() const {
+std::optional<std::string> RuleCache::load() const {
   std::error_code error;
   if (std::filesystem::symlink_status(path_, error).type() == std::filesystem::file_type::not_found) {
     return std::nullopt;
   }
-  auto databases = read();
-  if (databases) return std::move(*databases);
-  log::warn("rule table {} is not used: {}", path_, databases.error().message());
+  auto content = read();
+  if (content) return std::move(*content);
+  log::warn("rule table {} is not used: {}", path_, content.error().message());
   return std::nullopt;
 }
 
-Result<void> RuleCache::write(const Databases& databases) const {
+Result<void> RuleCache::write(std::string_view content) const {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(directory_).parent_path(), error);
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir");
-
-  const uint64_t length = databases.streaming.size();
-  std::string content(reinterpret_cast<const char*>(&length), sizeof length);
-  content += databases.streaming;
-  content += databases.block;
 
   std::string temporary = path_ + ".XXXXXX";
   const Fd file(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
@@ -99,8 +88,8 @@ Result<void> RuleCache::write(const Databases& databases) const {
   return written;
 }
 
-void RuleCache::store(const Databases& databases) const {
-  if (const auto ok = write(databases); !ok) {
+void RuleCache::store(std::string_view content) const {
+  if (const auto ok = write(content); !ok) {
     log::warn("the rule table is not kept in {}, so the next start compiles it again: {}", directory_,
               ok.error().message());
   }

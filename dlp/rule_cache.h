@@ -16,23 +16,16 @@ inline constexpr size_t kMaxRuleCacheBytes = 64 << 20;
 
 class RuleCache {
  public:
-  struct Databases {
-    std::string streaming;
-    std::string block;
-  };
-
-  // `description` is all that the databases depend on; its SHA-256 names the file.
+  // `description` is all that the content depends on; its SHA-256 names the file.
   RuleCache(std::string directory, const std::string& description);
 
-  std::optional<Databases> load() const;
+  std::optional<std::string> load() const;
   // Makes the directory (0700) and the file (0600), whole or not at all. A failure is a logged warning.
-  void store(const Databases& databases) const;
-
-  const std::string& path() const { return path_; }
+  void store(std::string_view content) const;
 
  private:
-  Result<Databases> read() const;
-  Result<void> write(const Databases& databases) const;
+  Result<std::string> read() const;
+  Result<void> write(std::string_view content) const;
 
   std::string directory_;
   std::string key_;  // 32 bytes

@@ -9,7 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/policy/json_tree.h"
-#include "dlp/rule.h"
+#include "dlp/rule_file.h"
 #include "dlp/rule_pattern.h"
 #include "dlp/validator.h"
 
@@ -59,7 +59,7 @@ std::string quoted(std::string_view text) { return fmt::format("'{}'", log::prin
 // Reads one file. Every error stands at its place in the text and, once the id is known, names the rule.
 class FileReader {
  public:
-  explicit FileReader(const SourceText& source) : source_(source) {}
+  FileReader(const SourceText& source, PatternInspector& inspector) : source_(source), inspector_(inspector) {}
 
   Result<std::vector<Rule>> read(const JsonNode& root);
 
@@ -132,6 +132,7 @@ class FileReader {
   Result<void> read_lists(const JsonNode& node);
 
   const SourceText& source_;
+  PatternInspector& inspector_;
   Rule rule_;  // the one being read; without an id until that is read
 };
 
@@ -164,9 +165,10 @@ Result<void> FileReader::read_pattern(const JsonNode& node) {
   const auto pattern = required_text(node, "pattern");
   if (!pattern) return failed(pattern);
   rule_.pattern = (*pattern)->text;
-  const auto info = inspect_pattern(rule_.pattern);
+  const auto info = inspector_.inspect(rule_.pattern);
   if (!info) return refuse((*pattern)->offset, "the pattern " + info.error().message());
 
+  rule_.info = *info;
   if (const JsonNode* group = node.find("group")) {
     if (auto ok = expect_kind(*group, Kind::integer, "group", "a number"); !ok) return ok;
     if (group->integer < 0 || group->integer > info->groups) {
@@ -228,10 +230,9 @@ Result<void> FileReader::read_lists(const JsonNode& node) {
     return fail("a keyword is {} to {} bytes; '{}' has {}", kMinKeywordBytes, kMaxKeywordBytes,
                 log::printable(text, 64), text.size());
   };
-  const auto allow = [](const std::string& text) -> Result<void> {
-    const RE2 re2(text, re2_options());
-    if (!re2.ok()) return fail("a pattern in 'allow' does not compile: {}", re2.error());
-    return {};
+  const auto allow = [this](const std::string& text) -> Result<void> {
+    const auto ok = inspector_.inspect_allowed(text);
+    return ok ? ok : failed(ok, "a pattern in 'allow' does not compile");
   };
   const auto example = [](const std::string& text) -> Result<void> {
     if (!text.empty()) return {};
@@ -289,12 +290,17 @@ Result<std::vector<Rule>> FileReader::read(const JsonNode& root) {
 
 }  // namespace
 
-Result<std::vector<Rule>> parse_rules(const std::string& name, const std::string& text) {
+Result<std::vector<Rule>> parse_rules(const std::string& name, const std::string& text, PatternInspector& inspector) {
   if (text.empty()) return fail("{}: the file is empty; the least rule file is {{\"rules\": []}}", name);
   const SourceText source{name, text};
   const auto root = policy::parse_json(source);
   if (!root) return failed(root);
-  return FileReader(source).read(*root);
+  return FileReader(source, inspector).read(*root);
+}
+
+Result<std::vector<Rule>> parse_rules(const std::string& name, const std::string& text) {
+  PatternInspector inspector({});
+  return parse_rules(name, text, inspector);
 }
 
 }  // namespace gatehouse::dlp

@@ -1,8 +1,11 @@
 #include "dlp/rule_pattern.h"
 
-#include <hs/hs_compile.h>
+#include <hs/hs.h>
 
+#include <charconv>
 #include <cstdlib>
+
+#include "dlp/rule_cache.h"
 
 namespace gatehouse::dlp {
 
@@ -11,6 +14,21 @@ namespace {
 // Program and state caches of one pattern. RE2 drops its states and goes on when they are full; two hundred patterns
 // that a hostile body fills to the brim stay under 64 MiB.
 constexpr int64_t kMaxRe2Bytes = 256 * 1024;
+
+// All that the acceptance of a pattern depends on. RE2 does not tell its version; a pattern it no longer takes stops
+// the process when it is needed, and never passes for one without matches.
+std::string description() { return fmt::format("patterns 1, hyperscan {}, {} bytes\n", hs_version(), kMaxRe2Bytes); }
+
+// "0 42 300 1 17\n", the pattern's 17 bytes, "\n".
+constexpr std::string_view kFields = " \n";
+
+bool take_number(std::string_view& text, uint64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  if (error != std::errc() || text.empty() || kFields.find(text.front()) == std::string_view::npos) return false;
+  text.remove_prefix(1);
+  return true;
+}
 
 }  // namespace
 
@@ -44,6 +62,57 @@ Result<PatternInfo> inspect_pattern(const std::string& pattern) {
   std::free(info);  // the library's own allocator is malloc: none is set
   if (result.min_width == 0 || RE2::FullMatch("", re2)) return fail("can match the empty string");
   return result;
+}
+
+PatternInspector::PatternInspector(std::string cache_directory) : cache_directory_(std::move(cache_directory)) {
+  if (cache_directory_.empty()) return;
+  const auto cached = RuleCache(cache_directory_, description()).load();
+  if (!cached) return;
+  std::string_view text = *cached;
+  while (!text.empty()) {
+    uint64_t fields[5] = {};
+    for (uint64_t& field : fields) {
+      if (!take_number(text, field)) return;
+    }
+    if (fields[4] >= text.size()) return;
+    PatternInfo info;
+    info.min_width = static_cast<unsigned>(fields[1]);
+    info.max_width = static_cast<unsigned>(fields[2]);
+    info.groups = static_cast<int>(fields[3]);
+    known_.emplace(std::pair(fields[0] != 0, std::string(text.substr(0, fields[4]))), info);
+    text.remove_prefix(fields[4] + 1);
+  }
+}
+
+Result<PatternInfo> PatternInspector::inspect(const std::string& pattern) {
+  const std::pair key(false, pattern);
+  if (const auto known = known_.find(key); known != known_.end()) return accepted_[key] = known->second;
+  const auto info = inspect_pattern(pattern);
+  if (!info) return info;
+  has_new_ = true;
+  return accepted_[key] = *info;
+}
+
+Result<void> PatternInspector::inspect_allowed(const std::string& pattern) {
+  const std::pair key(true, pattern);
+  if (known_.find(key) == known_.end()) {
+    const RE2 re2(pattern, re2_options());
+    if (!re2.ok()) return fail("{}", re2.error());
+    has_new_ = true;
+  }
+  accepted_.emplace(key, PatternInfo{});
+  return {};
+}
+
+void PatternInspector::store() const {
+  if (!has_new_ || cache_directory_.empty()) return;
+  std::string content;
+  for (const auto& [key, info] : accepted_) {
+    const auto& [is_allowed, pattern] = key;
+    content += fmt::format("{} {} {} {} {}\n{}\n", is_allowed ? 1 : 0, info.min_width, info.max_width, info.groups,
+                           pattern.size(), pattern);
+  }
+  RuleCache(cache_directory_, description()).store(content);
 }
 
 }  // namespace gatehouse::dlp

@@ -3,23 +3,40 @@
 
 #include <re2/re2.h>
 
-#include <climits>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "common/base/result.h"
+#include "dlp/rule.h"
 
 namespace gatehouse::dlp {
-
-struct PatternInfo {
-  static constexpr unsigned kUnbounded = UINT_MAX;
-  unsigned min_width = 0;  // bytes of the shortest match, at least 1
-  unsigned max_width = 0;  // of the longest; kUnbounded
-  int groups = 0;
-};
 
 // Refused, in words that fit after "the pattern": one that either engine cannot compile, one that can match the empty
 // string, one with a NUL byte.
 Result<PatternInfo> inspect_pattern(const std::string& pattern);
+
+// As inspect_pattern(), but what was accepted once is not compiled again: two hundred patterns in two engines would
+// make most of the time that a start takes.
+class PatternInspector {
+ public:
+  // Knows what an earlier one kept in `cache_directory`; empty: nothing.
+  explicit PatternInspector(std::string cache_directory);
+
+  Result<PatternInfo> inspect(const std::string& pattern);
+  // A pattern for RE2 alone. The refusal fits after "does not compile: ".
+  Result<void> inspect_allowed(const std::string& pattern);
+
+  // Keeps what was accepted, when there is something new in it.
+  void store() const;
+
+ private:
+  using Known = std::map<std::pair<bool, std::string>, PatternInfo>;  // for RE2 alone or both, pattern
+  const std::string cache_directory_;
+  Known known_;
+  Known accepted_;
+  bool has_new_ = false;
+};
 
 // How every RE2 here reads its pattern: bytes, case-sensitive, silent, in bounded memory.
 RE2::Options re2_options();

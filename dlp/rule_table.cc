@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <charconv>
+#include <cstdlib>
 #include <utility>
 
 #include "common/base/log.h"
@@ -29,13 +31,29 @@ std::string literal(std::string_view text) {
   return expression;
 }
 
-std::string serialize(const hs_database_t* database) {
+// Appends the database, its length before it.
+void serialize(const hs_database_t* database, std::string& text) {
   char* bytes = nullptr;
   size_t size = 0;
-  if (hs_serialize_database(database, &bytes, &size) != HS_SUCCESS) return {};
-  std::string result(bytes, size);
-  std::free(bytes);
-  return result;
+  const hs_error_t error = hs_serialize_database(database, &bytes, &size);
+  assert(error == HS_SUCCESS);
+  (void)error;
+  text += fmt::format("{}\n", size);
+  text.append(bytes, size);
+  std::free(bytes);  // the library's own allocator is malloc: none is set
+}
+
+// Takes one from the front of `text`; null when there is none or it is of no use here.
+hs_database_t* deserialize(std::string_view& text) {
+  size_t size = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+  if (error != std::errc()) return nullptr;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  if (!text.starts_with('\n') || size > text.size() - 1) return nullptr;
+  hs_database_t* database = nullptr;
+  if (hs_deserialize_database(text.data() + 1, size, &database) != HS_SUCCESS) return nullptr;
+  text.remove_prefix(1 + size);
+  return database;
 }
 
 }  // namespace
@@ -59,7 +77,7 @@ Result<void> RuleTable::plan() {
     const auto refuse = [&rule](std::string_view message) {
       return fail("{}: rule '{}': {}", rule.source, rule.id, message);
     };
-    const auto info = inspect_pattern(rule.pattern);
+    const auto info = rule.info.min_width != 0 ? rule.info : inspect_pattern(rule.pattern);
     if (!info) return refuse("the pattern " + info.error().message());
     if (rule.group < 0 || rule.group > info->groups) return refuse("there is no such group");
 
@@ -132,20 +150,21 @@ Result<void> RuleTable::compile_or_load(const std::string& cache_directory) {
   const auto cache = cache_directory.empty() ? nullptr : std::make_unique<RuleCache>(cache_directory, description());
   if (cache) {
     if (const auto cached = cache->load()) {
-      hs_database_t* streaming = nullptr;
-      hs_database_t* block = nullptr;
-      const bool loaded =
-          hs_deserialize_database(cached->streaming.data(), cached->streaming.size(), &streaming) == HS_SUCCESS &&
-          hs_deserialize_database(cached->block.data(), cached->block.size(), &block) == HS_SUCCESS;
-      streaming_.reset(streaming);
-      block_.reset(block);
-      if (loaded) return {};
+      std::string_view content = *cached;
+      streaming_.reset(deserialize(content));
+      block_.reset(deserialize(content));
+      if (streaming_ && block_) return {};
       log::warn("the rule table in {} is not usable and is compiled anew", cache_directory);
     }
   }
   if (auto ok = compile(HS_MODE_STREAM, streaming_); !ok) return ok;
   if (auto ok = compile(HS_MODE_BLOCK, block_); !ok) return ok;
-  if (cache) cache->store({serialize(streaming_.get()), serialize(block_.get())});
+  if (cache) {
+    std::string content;
+    serialize(streaming_.get(), content);
+    serialize(block_.get(), content);
+    cache->store(content);
+  }
   return {};
 }
 

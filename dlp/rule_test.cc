@@ -174,6 +174,27 @@ TEST_F(RuleDirectory, AnIdIsUniqueOverAllFiles) {
             path_ + "/b.json:1: rule 'acme': the id is given twice, first at " + path_ + "/a.json:1");
 }
 
+TEST_F(RuleDirectory, WhatWasFoundGoodIsRememberedAndNothingElseIs) {
+  const std::string cache = path_ + "/cache";
+  const auto with_pattern = [](const std::string& pattern) {
+    return rule_with(R"("allow": ["[0-9]+"], "examples": ["ab"], "pattern": ")" + pattern + "\"");
+  };
+  write("a.json", with_pattern("(a)b{3,9}\\n"));
+  for (int i = 0; i < 2; ++i) {
+    const auto rules = load_rules(path_, cache);
+    ASSERT_TRUE(rules) << rules.error().message();
+    EXPECT_EQ(rules->front().info.min_width, 5u);
+    EXPECT_EQ(rules->front().info.max_width, 11u);
+    EXPECT_EQ(rules->front().info.groups, 1);
+    EXPECT_FALSE(std::filesystem::is_empty(cache));
+  }
+  write("a.json", with_pattern("[0-9]+("));
+  EXPECT_FALSE(load_rules(path_, cache));
+  // What is good in an allow list, for one engine, need not be good as a rule's pattern.
+  write("a.json", with_pattern("[0-9]*"));
+  EXPECT_FALSE(load_rules(path_, cache));
+}
+
 TEST_F(RuleDirectory, NoRuleFileIsAnError) {
   EXPECT_EQ(load_rules(path_).error().message(), path_ + ": there is no rule file (*.json) in it");
   EXPECT_EQ(load_rules(path_ + "/none").error().message(), path_ + "/none: No such file or directory");
