@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "common/base/options.h"
+#include "common/base/uuid.h"
 #include "launcher/command.h"
 
 namespace gatehouse::launcher {
@@ -86,14 +87,18 @@ TEST(PolicyCommand, PrintsATableOfTestsAndWhereTheFailingOnesStand) {
 class PolicyCommandWithRules : public testing::Test {
  protected:
   PolicyCommandWithRules() {
-    const std::string directory = ::testing::TempDir() + "/rules-for-policies";
-    std::filesystem::create_directories(directory);
-    std::ofstream(directory + "/sample.json") << R"({"rules": [{"id": "sample-key", "title": "sample key",
+    std::filesystem::create_directory(directory_);
+    std::ofstream(directory_ / "sample.json") << R"({"rules": [{"id": "sample-key", "title": "sample key",
         "category": "credentials", "pattern": "sample_[a-z]{20}", "keywords": ["sample_"], "severity": "warn",
         "examples": ["sample_abcdefghijklmnopqrst"]}]})";
-    ::setenv("GATEHOUSE_RULES", directory.c_str(), 1);
+    ::setenv("GATEHOUSE_RULES", directory_.c_str(), 1);
   }
-  ~PolicyCommandWithRules() override { ::unsetenv("GATEHOUSE_RULES"); }
+  ~PolicyCommandWithRules() override {
+    ::unsetenv("GATEHOUSE_RULES");
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("gatehouse-rules-" + make_uuid());
 };
 
 TEST_F(PolicyCommandWithRules, RefusesARuleTheScannerDoesNotHave) {

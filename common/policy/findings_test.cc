@@ -1,6 +1,10 @@
 // What becomes of findings, and what else a policy tells the scanner.
 #include <gmock/gmock.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "common/policy/policy.h"
 
 namespace gatehouse::policy {
@@ -142,14 +146,12 @@ TEST(PolicyFindings, ExemptsNoCanaryAndNothingThatWasNotScanned) {
 }
 
 TEST(PolicyFindings, AddsListsAndExemptionsToThoseExtended) {
-  ASSERT_EQ(::setenv("GATEHOUSE_POLICIES", ::testing::TempDir().c_str(), 1), 0);
-  const std::string file = ::testing::TempDir() + "/extended.json";
-  FILE* out = std::fopen(file.c_str(), "w");
-  ASSERT_NE(out, nullptr);
-  fmt::print(out, R"({{"version": 1, "name": "extended", "limits": {{"request_body": "1MiB", "decode_depth": 20}},
-      "secrets": {{"A": {{"from": "env:A"}}}},
-      "dlp": {{"deny": ["credentials"], "exempt": [{{"id": "x", "rule": "iban", "hosts": ["a.example.com"]}}]}}}})");
-  std::fclose(out);
+  std::string folder = ::testing::TempDir() + "policies-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/extended.json") << R"({"version": 1, "name": "extended",
+      "limits": {"request_body": "1MiB", "decode_depth": 20}, "secrets": {"A": {"from": "env:A"}},
+      "dlp": {"deny": ["credentials"], "exempt": [{"id": "x", "rule": "iban", "hosts": ["a.example.com"]}]}})";
+  ASSERT_EQ(::setenv("GATEHOUSE_POLICIES", folder.c_str(), 1), 0);
   const Policy policy = policy_of({session(R"("extends": ["extended"], "dlp": {"warn": ["credentials", "iban"]},
       "limits": {"request_body": "2MiB", "decode_depth": 4}, "secrets": {"B": {"from": "env:B"}})")});
   EXPECT_EQ(policy.judge(pat(warn)).action, deny);
@@ -159,7 +161,8 @@ TEST(PolicyFindings, AddsListsAndExemptionsToThoseExtended) {
   EXPECT_EQ(policy.limits().decode_depth, 4);
   ASSERT_EQ(policy.secrets().size(), 2U);
   EXPECT_EQ(policy.secrets()[0].name + policy.secrets()[1].name, "AB");
-  ASSERT_EQ(::unsetenv("GATEHOUSE_POLICIES"), 0);
+  ::unsetenv("GATEHOUSE_POLICIES");
+  std::filesystem::remove_all(folder);
 }
 
 TEST(PolicyFindings, RefusesARuleTheScannerDoesNotHave) {
