@@ -1,5 +1,6 @@
 #include "dlp/inspection.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -133,6 +134,105 @@ TEST(Inspection, UsesTheLayersOfOneStreamForTheNext) {
     inspection.write(i == 1 ? kToken.substr(0, 20) : i == 2 ? kToken.substr(20) : kToken);
     if (i != 1) inspection.finish();
     EXPECT_EQ(inspection.take_findings().size(), i == 0 ? 1u : 0u) << i;
+  }
+}
+
+std::vector<Finding> scan(Scanner& scanner, const std::string& body, size_t piece = 1 << 20) {
+  Inspection inspection = scanner.open();
+  inspection.part({"body", {}, {}});
+  for (size_t at = 0; at < body.size(); at += piece) inspection.write(std::string_view(body).substr(at, piece));
+  inspection.finish();
+  return inspection.take_findings();
+}
+
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t bits = 0;
+    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
+    for (size_t j = 0; j < 4; ++j) text += i + j > bytes.size() ? '=' : kLetters[bits >> (18 - 6 * j) & 63];
+  }
+  return text;
+}
+
+std::string percent(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("%{:02x}", static_cast<uint8_t>(c));
+  return text;
+}
+
+TEST(Inspection, NamesTheDecodingsAndWhereTheEncodedRunIs) {
+  Scanner scanner;
+  const auto findings = scan(scanner, "{\"first\": 1, \"second\": \"" + base64(percent("token=" + kToken)) + "\"}");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].path, "base64>percent");
+  EXPECT_EQ(findings[0].offset, 24u);
+  EXPECT_EQ(findings[0].length, 0u);
+  EXPECT_EQ(findings[0].prefix, "ghp_");
+}
+
+TEST(Inspection, FindsWhatIsDecodedCutAnywhere) {
+  const std::string body = "a=" + base64(percent(kToken));
+  for (size_t cut = 0; cut <= body.size(); ++cut) {
+    Scanner scanner;
+    Inspection inspection = scanner.open();
+    inspection.part({"body", {}, {}});
+    inspection.write(body.substr(0, cut));
+    inspection.write(body.substr(cut));
+    inspection.finish();
+    EXPECT_THAT(inspection.take_findings(), ElementsAre(Field(&Finding::path, "base64>percent"))) << cut;
+  }
+}
+
+TEST(Inspection, ReportsWhatADecoderMerelyCopiedWhereItStands) {
+  Scanner scanner;
+  // The copy near the escape is the secret itself; the second one stands there only once decoded.
+  const auto findings = scan(scanner, "a%20b " + kToken + " c " + percent(kToken));
+  ASSERT_EQ(findings.size(), 2u);
+  EXPECT_EQ(findings[0].path, "");
+  EXPECT_EQ(findings[0].offset, 6u);
+  EXPECT_EQ(findings[1].path, "percent");
+}
+
+TEST(Inspection, PrefersTheShortestPath) {
+  Scanner scanner;
+  const auto findings = scan(scanner, percent(percent(kToken)) + " " + percent(kToken));
+  EXPECT_THAT(findings, ElementsAre(Field(&Finding::path, "percent")));
+}
+
+TEST(Inspection, DeniesWhatIsEncodedTooManyTimes) {
+  Scanner scanner;
+  std::string body = kToken;
+  for (int i = 0; i < 40; ++i) body = base64(body);
+  const auto findings = scan(scanner, body);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].rule, "decode-budget");
+  EXPECT_EQ(findings[0].severity, FindingAction::deny);
+  EXPECT_THAT(findings[0].detail, HasSubstr("decode_depth"));
+}
+
+TEST(Inspection, DeniesWhenMoreIsDecodedThanAllowed) {
+  Scanner scanner;
+  scanner.limits.decoded_bytes = 10'000;
+  const auto findings = scan(scanner, base64(std::string(20'000, 'x') + kToken));
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_THAT(findings[0].detail, HasSubstr("decoded_bytes"));
+  // What comes in may be as long as it likes.
+  Inspection download = scanner.open(Direction::in);
+  download.part({"body", {}, {}});
+  download.write(base64(std::string(20'000, 'x')));
+  download.finish();
+  EXPECT_THAT(download.take_findings(), IsEmpty());
+}
+
+TEST(Inspection, SurvivesAnyBytes) {
+  Scanner scanner;
+  std::string bytes;
+  for (int i = 0; i < 70'000; ++i) bytes += static_cast<char>(i * i * 31 >> 5);
+  bytes += std::string(1000, '\0') + "\xc0\x80\xff\xfe\xed\xa0\x80" + kToken;
+  for (const size_t piece : {1, 7, 4096, 100'000}) {
+    EXPECT_THAT(scan(scanner, bytes, piece), ElementsAre(Field(&Finding::offset, bytes.size() - 40))) << piece;
   }
 }
 

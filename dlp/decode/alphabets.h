@@ -1,0 +1,37 @@
+// Text in an alphabet of 64, 32 or 16 characters: base64, base32, hex. The smaller alphabets are parts of the largest,
+// so it is enough to look into that one's runs for them.
+#pragma once
+
+#include "dlp/decode/base32.h"
+#include "dlp/decode/base64.h"
+#include "dlp/decode/hex.h"
+#include "dlp/decode/runs.h"
+
+namespace gatehouse::dlp {
+
+// Into the layers "base64", "base32", "hex".
+class AlphabetDecoder final : public Decoder, private RunSink {
+ public:
+  explicit AlphabetDecoder(DecoderHost& host);
+
+  void write(std::string_view bytes) override;
+  void boundary() override;
+  void end() override;
+
+ private:
+  void begin(uint64_t origin) override;
+  void chars(std::string_view chars, uint64_t origin) override;
+  void over() override;
+
+  Base64 base64_;
+  Base32 upper_base32_;
+  Base32 lower_base32_;
+  Hex hex_;
+  RunFinder base64_runs_;
+  RunFinder upper_base32_runs_;
+  RunFinder lower_base32_runs_;
+  RunFinder hex_runs_;
+  uint64_t position_ = 0;
+};
+
+}  // namespace gatehouse::dlp

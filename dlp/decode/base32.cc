@@ -1,0 +1,45 @@
+#include "dlp/decode/base32.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+uint32_t value(char c) {
+  if (c <= '7') return static_cast<uint32_t>(c - '2') + 26;
+  return static_cast<uint32_t>((c | 0x20) - 'a');
+}
+
+}  // namespace
+
+void Base32::begin(uint64_t origin) {
+  bit_count_ = 0;
+  runs_.open(origin);
+}
+
+void Base32::chars(std::string_view chars, uint64_t /*origin*/) {
+  char out[1024];
+  size_t size = 0;
+  for (const char c : chars) {
+    if (c == '=' || size == sizeof out) {
+      runs_.write({out, size});
+      size = 0;
+    }
+    if (c == '=') {
+      if (bit_count_ > 0) runs_.realign(static_cast<uint8_t>(bits_ & ((1u << bit_count_) - 1)), bit_count_);
+      bit_count_ = 0;
+      continue;
+    }
+    bits_ = bits_ << 5 | value(c);
+    bit_count_ += 5;
+    if (bit_count_ < 8) continue;
+    bit_count_ -= 8;
+    out[size++] = static_cast<char>(bits_ >> bit_count_);
+  }
+  runs_.write({out, size});
+}
+
+void Base32::over() {
+  runs_.close(static_cast<uint8_t>(bits_ & ((1u << bit_count_) - 1)), bit_count_);
+  bit_count_ = 0;
+}
+
+}  // namespace gatehouse::dlp

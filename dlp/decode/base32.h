@@ -1,0 +1,31 @@
+// base32 (RFC 4648 section 6), all upper or all lower case.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dlp/decode/decoded_runs.h"
+#include "dlp/decode/runs.h"
+
+namespace gatehouse::dlp {
+
+inline constexpr ByteClass kUpperBase32Class("A-Z2-7=");
+inline constexpr ByteClass kLowerBase32Class("a-z2-7=");
+
+// Runs of one of these classes into the layer `kind` and seven more, "base32#1" to "base32#7".
+class Base32 final : public RunSink {
+ public:
+  Base32(DecoderHost& host, std::string kind) : runs_(host, std::move(kind), {1, 2, 3, 4, 5, 6, 7}) {}
+
+  void begin(uint64_t origin) override;
+  void chars(std::string_view chars, uint64_t origin) override;
+  void over() override;
+  void boundary() { runs_.boundary(); }
+
+ private:
+  DecodedRuns runs_;
+  uint32_t bits_ = 0;  // of characters not yet written; the last bit_count_ of them
+  int bit_count_ = 0;
+};
+
+}  // namespace gatehouse::dlp

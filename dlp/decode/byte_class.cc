@@ -1,0 +1,90 @@
+#include "dlp/decode/byte_class.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+#include "dlp/decode/simd.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+uint64_t members_of_64(const ByteClass& members, const char* bytes) {
+  uint64_t mask = 0;
+  for (unsigned i = 0; i < 64; ++i) mask |= static_cast<uint64_t>(members.holds(bytes[i])) << i;
+  return mask;
+}
+
+void members_of(const ByteClass& members, const char* bytes, size_t words, uint64_t* out) {
+  for (size_t i = 0; i < words; ++i) out[i] = members_of_64(members, bytes + i * 64);
+}
+
+#if GATEHOUSE_AVX2
+// A byte is a member when the row of its low half has the bit of its high half; a table look-up gives 0 for bytes
+// above ASCII.
+GATEHOUSE_AVX2_TARGET void members_of_avx2(const ByteClass& members, const char* bytes, size_t words, uint64_t* out) {
+  const __m256i rows =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(members.rows().data())));
+  const __m256i bits = _mm256_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64,
+                                        -128, 0, 0, 0, 0, 0, 0, 0, 0);
+  const __m256i low = _mm256_set1_epi8(15);
+  const __m256i above = _mm256_set1_epi8(members.above_ascii() ? -1 : 0);
+  for (size_t i = 0; i < words; ++i) {
+    uint64_t mask = 0;
+    for (unsigned half = 0; half < 2; ++half) {
+      const __m256i in = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i * 64 + half * 32));
+      const __m256i row = _mm256_shuffle_epi8(rows, in);
+      const __m256i bit = _mm256_shuffle_epi8(bits, _mm256_and_si256(_mm256_srli_epi16(in, 4), low));
+      const __m256i found = _mm256_cmpeq_epi8(_mm256_and_si256(row, bit), _mm256_setzero_si256());
+      const uint32_t ascii = ~static_cast<uint32_t>(_mm256_movemask_epi8(found));
+      const uint32_t high = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_and_si256(in, above)));
+      mask |= static_cast<uint64_t>(ascii | high) << (half * 32);
+    }
+    out[i] = mask;
+  }
+}
+#endif
+
+}  // namespace
+
+size_t Mask::find(size_t from) const {
+  if (from >= size) return size;
+  size_t word = from / 64;
+  uint64_t bits = words[word] & (~uint64_t{0} << (from % 64));
+  while (bits == 0) {
+    if (++word >= word_count()) return size;
+    bits = words[word];
+  }
+  return word * 64 + static_cast<size_t>(std::countr_zero(bits));
+}
+
+size_t Mask::find_not(size_t from) const {
+  if (from >= size) return size;
+  size_t word = from / 64;
+  uint64_t bits = ~words[word] & (~uint64_t{0} << (from % 64));
+  while (bits == 0) {
+    if (++word >= word_count()) return size;
+    bits = ~words[word];
+  }
+  return std::min(size, word * 64 + static_cast<size_t>(std::countr_zero(bits)));
+}
+
+void find_members(const ByteClass& members, std::string_view bytes, Mask& mask) {
+  assert(bytes.size() <= kMaskedBytes);
+  auto* find = members_of;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) find = members_of_avx2;
+#endif
+  mask.size = bytes.size();
+  const size_t whole = bytes.size() / 64;
+  const size_t rest = bytes.size() % 64;
+  find(members, bytes.data(), whole, mask.words.data());
+  if (rest == 0) return;
+  char last[64] = {};
+  std::memcpy(last, bytes.data() + whole * 64, rest);
+  find(members, last, 1, mask.words.data() + whole);
+  mask.words[whole] &= (uint64_t{1} << rest) - 1;
+}
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,64 @@
+#include "dlp/decode/decoded_runs.h"
+
+#include <cstring>
+#include <utility>
+
+namespace gatehouse::dlp {
+
+DecodedRuns::DecodedRuns(DecoderHost& host, std::string kind, const std::vector<int>& shifts)
+    : host_(host), kind_(std::move(kind)), shifted_(host, kind_, shifts) {}
+
+void DecodedRuns::open(uint64_t origin) {
+  origin_ = origin;
+  holding_ = true;
+  held_size_ = 0;
+  shifted_.open(origin);
+}
+
+void DecodedRuns::write(std::string_view bytes) {
+  if (bytes.empty()) return;
+  shifted_.write(bytes);
+  if (holding_ && held_size_ + bytes.size() < kPieceBytes) {
+    std::memcpy(held_ + held_size_, bytes.data(), bytes.size());
+    held_size_ += bytes.size();
+    return;
+  }
+  if (holding_) {
+    holding_ = false;
+    begin_piece();
+    if (output_ != nullptr && held_size_ > 0) output_->write({held_, held_size_});
+  }
+  if (output_ != nullptr) output_->write(bytes);
+}
+
+void DecodedRuns::realign(uint8_t rest, int rest_bits) {
+  shifted_.close(rest, rest_bits);
+  shifted_.open(origin_);
+}
+
+void DecodedRuns::close(uint8_t rest, int rest_bits) {
+  shifted_.close(rest, rest_bits);
+  if (!holding_) return;
+  holding_ = false;
+  if (held_size_ == 0) return;
+  if (output_ == nullptr || begins_file({held_, held_size_})) {
+    begin_piece();
+  } else {
+    output_->separate(origin_);
+  }
+  if (output_ != nullptr) output_->write({held_, held_size_});
+}
+
+void DecodedRuns::begin_piece() {
+  if (output_ != nullptr) output_->end();
+  output_ = host_.output(kind_);
+  if (output_ != nullptr) output_->begin({origin_, {}, {}, {}});
+}
+
+void DecodedRuns::boundary() {
+  if (output_ != nullptr) output_->end();
+  output_ = nullptr;
+  shifted_.boundary();
+}
+
+}  // namespace gatehouse::dlp

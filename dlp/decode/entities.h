@@ -1,0 +1,17 @@
+// HTML's character references: &#103; &#x67; and those by name that stand for what secrets are made of.
+#pragma once
+
+#include "dlp/decode/escape_decoder.h"
+
+namespace gatehouse::dlp {
+
+// Into the layer "html".
+class EntityDecoder final : public EscapeDecoder {
+ public:
+  explicit EntityDecoder(DecoderHost& host) : EscapeDecoder(host, "html", '&') {}
+
+ private:
+  EscapeKind read(std::string_view text, bool nothing_more, Escape& escape) const override;
+};
+
+}  // namespace gatehouse::dlp

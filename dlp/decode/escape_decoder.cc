@@ -1,0 +1,87 @@
+#include "dlp/decode/escape_decoder.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace gatehouse::dlp {
+
+void Escape::add_character(uint32_t character) {
+  if (character > 0x10ffff || (character >= 0xd800 && character < 0xe000)) character = 0xfffd;
+  const auto continuation = [&](int shift) { add(static_cast<char>(0x80 | (character >> shift & 0x3f))); };
+  if (character < 0x80) {
+    add(static_cast<char>(character));
+  } else if (character < 0x800) {
+    add(static_cast<char>(0xc0 | character >> 6));
+    continuation(0);
+  } else if (character < 0x10000) {
+    add(static_cast<char>(0xe0 | character >> 12));
+    continuation(6);
+    continuation(0);
+  } else {
+    add(static_cast<char>(0xf0 | character >> 18));
+    continuation(12);
+    continuation(6);
+    continuation(0);
+  }
+}
+
+void EscapeDecoder::write(std::string_view bytes) {
+  if (bytes.empty()) return;
+  stretches_.enter(bytes);
+  size_t at = 0;
+  if (cut_size_ > 0) {
+    // With what the last bytes ended in.
+    char joined[2 * kMaxEscapeBytes];
+    const size_t more = std::min(bytes.size(), kMaxEscapeBytes);
+    std::memcpy(joined, cut_, cut_size_);
+    std::memcpy(joined + cut_size_, bytes.data(), more);
+    const size_t done = scan({joined, cut_size_ + more}, cut_size_, stretches_.position() - cut_size_, false);
+    if (done < cut_size_) {
+      assert(more == bytes.size());
+      cut_size_ = cut_size_ + more - done;
+      std::memcpy(cut_, joined + done, cut_size_);
+      return stretches_.leave(cut_size_);
+    }
+    at = done - cut_size_;
+  }
+  at = scan(bytes, bytes.size(), stretches_.position(), false, at);
+  cut_size_ = bytes.size() - std::min(at, bytes.size());
+  std::memcpy(cut_, bytes.data() + bytes.size() - cut_size_, cut_size_);
+  stretches_.leave(cut_size_);
+}
+
+// Decodes the escapes that begin in front of `limit`. Gives back where to go on: behind the last one, at least `limit`,
+// or where one begins that is cut.
+size_t EscapeDecoder::scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at) {
+  while (true) {
+    at = std::min(text.find(first_, at), text.size());
+    if (at >= limit) return std::max(at, limit);
+    Escape escape;
+    switch (read(text.substr(at, kMaxEscapeBytes), nothing_more, escape)) {
+      case EscapeKind::none:
+        at += 1;
+        break;
+      case EscapeKind::complete:
+        stretches_.made(position + at, escape.used, {escape.bytes, escape.size});
+        at += escape.used;
+        break;
+      case EscapeKind::cut:
+        return at;
+    }
+  }
+}
+
+void EscapeDecoder::boundary() {
+  scan({cut_, cut_size_}, cut_size_, stretches_.position() - cut_size_, true);
+  cut_size_ = 0;
+  stretches_.leave(0);
+  stretches_.boundary();
+}
+
+void EscapeDecoder::end() {
+  boundary();
+  stretches_.end();
+}
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,285 @@
+#include "dlp/decode/shifted_runs.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+#include "dlp/decode/simd.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+constexpr size_t kWorkBytes = 4096;
+constexpr size_t kBlocksAtOnce = 64;
+// gzip (RFC 1952), zip, zstd (RFC 8878).
+constexpr std::array<std::string_view, 3> kMagics{"\x1f\x8b\x08", "PK\x03\x04", "\x28\xb5\x2f\xfd"};
+constexpr size_t kLongestMagic = 4;
+// In front of each text that is looked at there are readable bytes.
+constexpr size_t kFront = kTextBlockBytes;
+
+struct Look {
+  uint64_t text = 0;  // bit i: block i looks like text
+  bool file = false;  // the last two of a compressed file's first bytes are somewhere
+};
+
+bool is_text(uint8_t c) { return (c >= 0x20 && c < 0x7f) || c == 0 || c == '\t' || c == '\n' || c == '\r'; }
+bool is_lead(uint8_t c) { return c >= 0xc2 && c < 0xf5; }
+bool is_continuation(uint8_t c) { return (c & 0xc0) == 0x80; }
+
+// A byte of ASCII text counts one (NUL too: UTF-16), the second of a UTF-8 character two, a further one one; what
+// cannot be in UTF-8 takes one off. A block is text from kTextScore on. Random bytes get there once in 130 blocks.
+constexpr int kTextScore = 8;
+
+// `blocks` may be read from one byte before.
+Look look(const char* blocks, size_t count) {
+  Look found;
+  for (size_t block = 0; block < count; ++block) {
+    int score = 0;
+    for (size_t i = block * kTextBlockBytes; i < (block + 1) * kTextBlockBytes; ++i) {
+      const auto before = static_cast<uint8_t>(*(blocks + i - 1));
+      const auto c = static_cast<uint8_t>(blocks[i]);
+      score += is_text(c) ? 1 : 0;
+      if (is_continuation(c)) {
+        score += is_lead(before) ? 2 : is_continuation(before) ? 1 : -1;
+      } else if (is_lead(before)) {
+        score -= 1;
+      }
+      found.file |= (before == 0x8b && c == 0x08) || (before == 0x03 && c == 0x04) || (before == 0x2f && c == 0xfd);
+    }
+    if (score >= kTextScore) found.text |= uint64_t{1} << block;
+  }
+  return found;
+}
+
+void shift_bytes(const char* bytes, size_t size, int bits, char* out) {
+  for (size_t i = 0; i < size; ++i) {
+    const unsigned pair =
+        static_cast<unsigned>(static_cast<uint8_t>(bytes[i])) << 8 | static_cast<uint8_t>(bytes[i + 1]);
+    out[i] = static_cast<char>(pair >> (8 - bits));
+  }
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET Look look_avx2(const char* blocks, size_t count) {
+  Look found;
+  const __m256i one = _mm256_set1_epi8(1);
+  const __m256i one_bits = _mm256_set1_epi8(-1);
+  const __m256i two = _mm256_set1_epi8(2);
+  const __m256i controls =
+      _mm256_setr_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0);
+  const __m256i first_lead = _mm256_set1_epi8(static_cast<char>(0xc2));
+  const __m256i leads = _mm256_set1_epi8(0xf4 - 0xc2);
+  const __m256i ascii = _mm256_set1_epi8(-64);
+  __m256i files = _mm256_setzero_si256();
+  size_t block = 0;
+  for (; block + 4 <= count; block += 4) {
+    const char* at = blocks + block * kTextBlockBytes;
+    const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+    const __m256i before = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at - 1));
+    const __m256i printable = _mm256_andnot_si256(_mm256_cmpeq_epi8(c, _mm256_set1_epi8(0x7f)),
+                                                  _mm256_and_si256(_mm256_cmpgt_epi8(c, _mm256_set1_epi8(0x1f)), one));
+    const __m256i control = _mm256_shuffle_epi8(controls, _mm256_adds_epu8(c, _mm256_set1_epi8(0x70)));
+    const __m256i continues = _mm256_cmpgt_epi8(ascii, c);
+    const __m256i continued = _mm256_cmpgt_epi8(ascii, before);
+    const __m256i above = _mm256_sub_epi8(before, first_lead);
+    const __m256i led = _mm256_cmpeq_epi8(_mm256_min_epu8(above, leads), above);
+    const __m256i weight = _mm256_or_si256(_mm256_and_si256(led, two), _mm256_and_si256(continued, one));
+    // -1 where there is a lead and nothing continues it, or the other way about.
+    const __m256i wrong = _mm256_xor_si256(
+        led, _mm256_and_si256(continues, _mm256_or_si256(led, _mm256_andnot_si256(continued, one_bits))));
+    const __m256i gained = _mm256_add_epi8(_mm256_or_si256(printable, control), _mm256_and_si256(continues, weight));
+    // Counted from one up, so that no sum is below zero.
+    const __m256i score = _mm256_add_epi8(_mm256_add_epi8(gained, one), wrong);
+    const __m256i sums = _mm256_sad_epu8(score, _mm256_setzero_si256());
+    const __m256i text = _mm256_cmpgt_epi64(sums, _mm256_set1_epi64x(kTextScore + kTextBlockBytes - 1));
+    found.text |= static_cast<uint64_t>(_mm256_movemask_pd(_mm256_castsi256_pd(text))) << block;
+    const __m256i gzip = _mm256_and_si256(_mm256_cmpeq_epi8(before, _mm256_set1_epi8('\x8b')),
+                                          _mm256_cmpeq_epi8(c, _mm256_set1_epi8('\x08')));
+    const __m256i zip = _mm256_and_si256(_mm256_cmpeq_epi8(before, _mm256_set1_epi8('\x03')),
+                                         _mm256_cmpeq_epi8(c, _mm256_set1_epi8('\x04')));
+    const __m256i zstd = _mm256_and_si256(_mm256_cmpeq_epi8(before, _mm256_set1_epi8('\x2f')),
+                                          _mm256_cmpeq_epi8(c, _mm256_set1_epi8('\xfd')));
+    files = _mm256_or_si256(_mm256_or_si256(files, gzip), _mm256_or_si256(zip, zstd));
+  }
+  found.file = !_mm256_testz_si256(files, files);
+  if (block < count) {
+    const Look rest = look(blocks + block * kTextBlockBytes, count - block);
+    found.text |= rest.text << block;
+    found.file |= rest.file;
+  }
+  return found;
+}
+
+GATEHOUSE_AVX2_TARGET void shift_bytes_avx2(const char* bytes, size_t size, int bits, char* out) {
+  const __m128i left = _mm_cvtsi32_si128(bits);
+  const __m128i right = _mm_cvtsi32_si128(8 - bits);
+  const __m256i high = _mm256_set1_epi8(static_cast<char>(0xff << bits));
+  size_t i = 0;
+  for (; i + 32 <= size; i += 32) {
+    const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i));
+    const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i + 1));
+    const __m256i shifted = _mm256_or_si256(_mm256_and_si256(_mm256_sll_epi16(first, left), high),
+                                            _mm256_andnot_si256(high, _mm256_srl_epi16(second, right)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), shifted);
+  }
+  if (i < size) shift_bytes(bytes + i, size - i, bits, out + i);
+}
+#endif
+
+}  // namespace
+
+bool begins_file(std::string_view bytes) {
+  if (std::any_of(kMagics.begin(), kMagics.end(), [&](auto magic) { return bytes.starts_with(magic); })) return true;
+  if (bytes.size() < 2) return false;
+  // The header of zlib (RFC 1950) is but a method, a window and a checksum.
+  const auto method = static_cast<uint8_t>(bytes[0]);
+  const auto flags = static_cast<uint8_t>(bytes[1]);
+  return (method & 0x8f) == 8 && (flags & 0x20) == 0 && (method * 256 + flags) % 31 == 0;
+}
+
+ShiftedRuns::ShiftedRuns(DecoderHost& host, std::string_view kind, const std::vector<int>& shifts) : host_(host) {
+  for (const int bits : shifts) {
+    assert(bits > 0 && bits < 8);
+    shifts_.emplace_back();
+    shifts_.back().bits = bits;
+    shifts_.back().kind = std::string(kind) + "#" + std::to_string(bits);
+  }
+}
+
+void ShiftedRuns::open(uint64_t origin) {
+  origin_ = origin;
+  first_ = true;
+  held_size_ = 0;
+  for (Shift& shift : shifts_) {
+    shift.state = Shift::State::noise;
+    shift.before_size = 0;
+  }
+}
+
+// Blocks are whole whatever the pieces, and each byte of them needs the one behind it.
+void ShiftedRuns::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    char work[kTextBlockBytes + kWorkBytes];
+    const size_t now = std::min(bytes.size(), kWorkBytes);
+    std::memcpy(work, held_, held_size_);
+    std::memcpy(work + held_size_, bytes.data(), now);
+    const size_t size = held_size_ + now;
+    const size_t used = (size - 1) / kTextBlockBytes * kTextBlockBytes;
+    if (used > 0) {
+      for (Shift& each : shifts_) shift(each, work, used);
+      first_ = false;
+    }
+    held_size_ = size - used;
+    std::memcpy(held_, work + used, held_size_);
+    bytes.remove_prefix(now);
+  }
+}
+
+void ShiftedRuns::close(uint8_t rest, int rest_bits) {
+  char work[kTextBlockBytes + 1];
+  std::memcpy(work, held_, held_size_);
+  work[held_size_] = static_cast<char>(rest_bits > 0 ? rest << (8 - rest_bits) : 0);
+  for (Shift& each : shifts_) {
+    const size_t size = rest_bits >= each.bits ? held_size_ : std::max<size_t>(held_size_, 1) - 1;
+    if (size > 0) shift(each, work, size);
+    each.state = Shift::State::noise;
+  }
+  held_size_ = 0;
+}
+
+void ShiftedRuns::boundary() {
+  for (Shift& shift : shifts_) {
+    if (shift.output != nullptr) shift.output->end();
+    shift.output = nullptr;
+  }
+}
+
+void ShiftedRuns::shift(Shift& shift, const char* bytes, size_t size) {
+  char out[kFront + kTextBlockBytes + kWorkBytes];
+  auto* shift_all = shift_bytes;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) shift_all = shift_bytes_avx2;
+#endif
+  shift_all(bytes, size, shift.bits, out + kFront);
+  std::memset(out, 0, kFront);
+  std::memcpy(out + kFront - shift.before_size, shift.before, shift.before_size);
+  const char* text = out + kFront;
+  if (first_ && begins_file({text, size})) begin_file(shift);
+  for (size_t at = 0; at < size; at += kBlocksAtOnce * kTextBlockBytes) {
+    read(shift, text + at, std::min(size - at, kBlocksAtOnce * kTextBlockBytes));
+  }
+  if (size < kTextBlockBytes) return;
+  shift.before_size = kTextBlockBytes;
+  std::memcpy(shift.before, text + size - kTextBlockBytes, kTextBlockBytes);
+}
+
+// Up to kBlocksAtOnce blocks, of which only a run's last one may be cut short. The kFront bytes before can be read.
+void ShiftedRuns::read(Shift& shift, const char* bytes, size_t size) {
+  if (shift.state == Shift::State::file) return put(shift, {bytes, size});
+  auto* look_all = look;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) look_all = look_avx2;
+#endif
+  const size_t blocks = size / kTextBlockBytes;
+  const Look found = look_all(bytes, blocks);
+  // A file's first bytes may have been in the block before; where they end decides.
+  const std::string_view all(bytes - (kLongestMagic - 1), kLongestMagic - 1 + size);
+  const size_t file = found.file ? find_file(all) : all.npos;
+  if (file == all.npos) {
+    read_text(shift, bytes, blocks, found.text);
+    if (shift.state == Shift::State::text) put(shift, {bytes + blocks * kTextBlockBytes, size % kTextBlockBytes});
+    return;
+  }
+  const size_t last = file + 2 + (all[file] == '\x1f' ? 0 : 1) - (kLongestMagic - 1);
+  read_text(shift, bytes, last / kTextBlockBytes, found.text);
+  begin_file(shift);
+  put(shift, all.substr(file));
+}
+
+void ShiftedRuns::read_text(Shift& shift, const char* bytes, size_t blocks, uint64_t text) {
+  size_t block = 0;
+  while (block < blocks) {
+    const uint64_t ahead = text >> block;
+    if (shift.state == Shift::State::noise) {
+      if (ahead == 0) return;
+      block += static_cast<size_t>(std::countr_zero(ahead));
+      if (block >= blocks) return;
+      begin_text(shift);
+      put(shift, {bytes + block * kTextBlockBytes - kTextBlockBytes, kTextBlockBytes});
+      continue;
+    }
+    // Text, and the block behind it.
+    const size_t more = std::min(blocks - block, static_cast<size_t>(std::countr_one(ahead)) + 1);
+    put(shift, {bytes + block * kTextBlockBytes, more * kTextBlockBytes});
+    block += more;
+    if (((text >> (block - 1)) & 1) == 0) shift.state = Shift::State::noise;
+  }
+}
+
+size_t ShiftedRuns::find_file(std::string_view bytes) {
+  size_t first = bytes.npos;
+  for (const std::string_view magic : kMagics) first = std::min(first, bytes.find(magic));
+  return first;
+}
+
+void ShiftedRuns::begin_text(Shift& shift) {
+  shift.state = Shift::State::text;
+  if (shift.output != nullptr) return shift.output->separate(origin_);
+  shift.output = host_.output(shift.kind);
+  if (shift.output != nullptr) shift.output->begin({origin_, {}, {}, {}});
+}
+
+void ShiftedRuns::begin_file(Shift& shift) {
+  shift.state = Shift::State::file;
+  if (shift.output != nullptr) shift.output->end();
+  shift.output = host_.output(shift.kind);
+  if (shift.output != nullptr) shift.output->begin({origin_, {}, {}, {}});
+}
+
+void ShiftedRuns::put(Shift& shift, std::string_view bytes) {
+  if (shift.output != nullptr && !bytes.empty()) shift.output->write(bytes);
+}
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,61 @@
+// Letters put in front of an encoded text shift all the bits behind them. So the bytes that a run decodes to are read
+// again from each other bit where a byte could begin, and what looks like text there, or like a compressed file, is
+// decoded too. The rest is noise and goes nowhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dlp/decode/decoder.h"
+
+namespace gatehouse::dlp {
+
+// Text is found by blocks of this size, counted from a run's beginning: any text of twice the size fills one.
+inline constexpr size_t kTextBlockBytes = 8;
+
+// What begins with these bytes may be a compressed file: gzip, zip, zstd, zlib.
+bool begins_file(std::string_view bytes);
+
+class ShiftedRuns {
+ public:
+  // For each of `shifts` (1 to 7 bits) a layer of its own: "base64#2" for 2 of `kind` "base64".
+  ShiftedRuns(DecoderHost& host, std::string_view kind, const std::vector<int>& shifts);
+
+  // A run of decoded bytes begins; its encoded form is at `origin`.
+  void open(uint64_t origin);
+  void write(std::string_view bytes);
+  // The run is over; of a last byte, `rest` has the first `rest_bits`.
+  void close(uint8_t rest, int rest_bits);
+  void boundary();
+
+ private:
+  struct Shift {
+    enum class State { noise, text, file };
+
+    int bits;
+    std::string kind;
+    DecoderOutput* output = nullptr;  // while a piece is open
+    State state = State::noise;
+    char before[kTextBlockBytes];  // the block in front; NULs at first
+    uint8_t before_size = 0;
+  };
+
+  void shift(Shift& shift, const char* bytes, size_t size);
+  void read(Shift& shift, const char* bytes, size_t size);
+  void begin_text(Shift& shift);
+  void begin_file(Shift& shift);
+  void read_text(Shift& shift, const char* bytes, size_t blocks, uint64_t text);
+  static size_t find_file(std::string_view bytes);
+  void put(Shift& shift, std::string_view bytes);
+
+  DecoderHost& host_;
+  std::vector<Shift> shifts_;
+  uint64_t origin_ = 0;
+  bool first_ = true;  // nothing of the run has been read
+  char held_[kTextBlockBytes];
+  size_t held_size_ = 0;
+};
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,134 @@
+#include "dlp/decode/stretches.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace gatehouse::dlp {
+namespace {
+
+// A shorter copy between two escapes is no place for a secret.
+constexpr size_t kMinCopyBytes = 8;
+
+bool is_noise(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f;
+}
+
+}  // namespace
+
+void Stretches::made(uint64_t at, size_t used, std::string_view decoded) {
+  if (state_ != State::closed) follow(at);
+  if (state_ == State::closed || done_ != at) copy_context(at);
+  decoded = hold(decoded);
+  if (state_ == State::open && output_ != nullptr) {
+    output_->from(at, false);
+    output_->write(decoded);
+  }
+  done_ = made_end_ = at + used;
+}
+
+// The text in front of an escape; where only that was left out since the one before, the stretch goes on.
+void Stretches::copy_context(uint64_t at) {
+  const bool open = state_ == State::open;
+  const uint64_t known = std::max(start_, position_ - history_size_);
+  const uint64_t least = std::max({known, at - std::min<uint64_t>(at, kStretchBytes), open ? done_ : 0});
+  uint64_t from = at;
+  while (from > least && !is_noise(this->at(from - 1))) --from;
+  if (!open || from != done_) {
+    state_ = State::held;
+    held_size_ = 0;
+    run_origin_ = from;
+  }
+  copy(from, at);
+}
+
+// The text behind the last escape, up to `limit` at most.
+void Stretches::follow(uint64_t limit) {
+  const uint64_t to = std::min(limit, made_end_ + kStretchBytes);
+  if (to <= done_) return;
+  if (state_ == State::held) {
+    const uint64_t checked = std::min<uint64_t>(to, done_ + kMinStretchBytes - held_size_);
+    for (uint64_t i = done_; i < checked; ++i) {
+      if (!is_noise(at(i))) continue;
+      state_ = State::closed;
+      return;
+    }
+  }
+  copy(done_, to);
+  done_ = to;
+}
+
+void Stretches::copy(uint64_t from, uint64_t to) {
+  assert(from + history_size_ >= position_ && to <= position_ + bytes_.size());
+  if (from < position_) {
+    const uint64_t end = std::min(to, position_);
+    copy_part({history_ + (history_size_ - (position_ - from)), end - from}, from);
+    from = end;
+  }
+  if (from < to) copy_part(bytes_.substr(from - position_, to - from), from);
+}
+
+void Stretches::copy_part(std::string_view part, uint64_t origin) {
+  if (state_ == State::held && held_size_ == 0 && part.size() >= kMinStretchBytes) open_run();
+  const std::string_view rest = hold(part);
+  if (rest.empty() || output_ == nullptr) return;
+  if (rest.size() >= kMinCopyBytes) output_->from(origin + (part.size() - rest.size()), true);
+  output_->write(rest);
+}
+
+// Takes what is needed to tell text from noise; gives back what there is more.
+std::string_view Stretches::hold(std::string_view bytes) {
+  if (state_ != State::held) return bytes;
+  const size_t taken = std::min(bytes.size(), kMinStretchBytes - held_size_);
+  std::memcpy(held_ + held_size_, bytes.data(), taken);
+  held_size_ += taken;
+  if (held_size_ == kMinStretchBytes) open_run();
+  return bytes.substr(taken);
+}
+
+void Stretches::open_run() {
+  state_ = State::open;
+  if (output_ != nullptr) {
+    output_->separate(run_origin_);
+  } else {
+    output_ = host_.output(kind_);
+    if (output_ != nullptr) output_->begin({run_origin_, {}, {}, {}});
+  }
+  if (output_ != nullptr && held_size_ > 0) output_->write({held_, held_size_});
+}
+
+char Stretches::at(uint64_t position) const {
+  return position >= position_ ? bytes_[position - position_] : history_[history_size_ - (position_ - position)];
+}
+
+void Stretches::leave(size_t undecided) {
+  if (state_ != State::closed) follow(position_ + bytes_.size() - undecided);
+  if (bytes_.size() >= sizeof history_) {
+    history_size_ = sizeof history_;
+    std::memcpy(history_, bytes_.data() + bytes_.size() - sizeof history_, sizeof history_);
+  } else {
+    const size_t kept = std::min(history_size_, sizeof history_ - bytes_.size());
+    std::memmove(history_, history_ + history_size_ - kept, kept);
+    std::memcpy(history_ + kept, bytes_.data(), bytes_.size());
+    history_size_ = kept + bytes_.size();
+  }
+  position_ += bytes_.size();
+  bytes_ = {};
+}
+
+void Stretches::boundary() {
+  if (state_ == State::held && held_size_ >= kMinLastStretchBytes) open_run();
+  state_ = State::closed;
+  if (output_ != nullptr) output_->end();
+  output_ = nullptr;
+  history_size_ = 0;
+  start_ = position_;
+}
+
+void Stretches::end() {
+  boundary();
+  position_ = start_ = 0;
+}
+
+}  // namespace gatehouse::dlp

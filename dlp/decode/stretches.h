@@ -1,0 +1,70 @@
+// For decoders of text in which most stands as it is and some is escaped: passes on the escapes decoded, with as much
+// of the text around them as a secret and what announces it may take. Text far from any escape is not passed on: it was
+// read below.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "dlp/decode/decoder.h"
+
+namespace gatehouse::dlp {
+
+inline constexpr size_t kStretchBytes = 256;  // on each side of an escape
+// Less than this between control characters is taken for noise; in front of the end of the input, less than the other.
+inline constexpr size_t kMinStretchBytes = 16;
+inline constexpr size_t kMinLastStretchBytes = 6;
+inline constexpr size_t kMaxEscapeBytes = 32;
+
+class Stretches {
+ public:
+  Stretches(DecoderHost& host, std::string kind) : host_(host), kind_(std::move(kind)) {}
+
+  // The input's next bytes, valid until leave().
+  void enter(std::string_view bytes) { bytes_ = bytes; }
+  // The `used` bytes of input from `at` on stand for `decoded`, at most kMinStretchBytes. In order; they may have begun
+  // up to kMaxEscapeBytes before the current bytes.
+  void made(uint64_t at, size_t used, std::string_view decoded);
+  // Of the current bytes, the last `undecided` may yet be made into something.
+  void leave(size_t undecided);
+  // Nothing spans it. Positions count on.
+  void boundary();
+  void end();
+
+  // Of the current bytes, in the input.
+  uint64_t position() const { return position_; }
+
+ private:
+  enum class State {
+    closed,
+    held,  // too little so far
+    open,
+  };
+
+  void copy_context(uint64_t at);
+  void follow(uint64_t limit);
+  void copy(uint64_t from, uint64_t to);
+  void copy_part(std::string_view part, uint64_t origin);
+  std::string_view hold(std::string_view bytes);
+  void open_run();
+  char at(uint64_t position) const;
+
+  DecoderHost& host_;
+  const std::string kind_;
+  DecoderOutput* output_ = nullptr;  // while a piece is open
+  State state_ = State::closed;
+  std::string_view bytes_;
+  uint64_t position_ = 0;    // of bytes_
+  uint64_t start_ = 0;       // of the input, or behind its last boundary
+  uint64_t done_ = 0;        // unless closed: input before this was passed on
+  uint64_t made_end_ = 0;    // behind the last escape
+  uint64_t run_origin_ = 0;  // of what is held or open
+  size_t held_size_ = 0;
+  size_t history_size_ = 0;
+  char held_[kMinStretchBytes];
+  char history_[kStretchBytes + kMaxEscapeBytes];  // the input's last bytes before bytes_
+};
+
+}  // namespace gatehouse::dlp
