@@ -1,4 +1,4 @@
-"""Gates run by hand, without a machine: gatehouse-proxy and gatehouse-dns on sockets of a test's own."""
+"""Gates run by hand, without a machine: proxy, DNS gate and scanner on sockets of a test's own."""
 
 import json
 import pathlib
@@ -13,9 +13,11 @@ from tests.support.upstream import free_port, wait_until
 
 
 class Gates:
-    """A proxy on a TCP port (self.port, explicit) and a Unix socket (self.transparent), with a DNS gate if wanted."""
+    """A proxy on a TCP port (self.port, explicit) and a Unix socket (self.transparent), with a DNS gate and a scanner if
+    wanted. `secrets` is what the scanner is to know: {"secrets": [{"name": "TOKEN", "value": "..."}], "canaries": ...}."""
 
-    def __init__(self, directory: pathlib.Path, policy: dict, *options: str, dns: bool = False):
+    def __init__(self, directory: pathlib.Path, policy: dict, *options: str, dns: bool = False, dlp: bool = False,
+                 secrets: dict | None = None):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.policy = directory / "policy.json"
@@ -24,6 +26,8 @@ class Gates:
         self.ca = directory / "ca.pem"
         self.transparent = str(directory / "proxy.sock")
         self.dns_socket = str(directory / "dns.sock")
+        self.dlp_socket = str(directory / "dlp.sock")
+        self.secrets = secrets
         self.port = free_port()
         self.options = list(options)
         self.processes: dict[str, subprocess.Popen] = {}
@@ -31,7 +35,21 @@ class Gates:
             self.options += ["--dns", f"unix:{self.dns_socket}"]
             self.start("gatehouse-dns", "--listen", f"unix:{self.dns_socket}")
             wait_until(lambda: self._accepts(self.dns_socket), 20, "gatehouse-dns")
+        if dlp:
+            self.options += ["--dlp", f"unix:{self.dlp_socket}"]
+            self.start_dlp()
         self.start_proxy()
+
+    def start_dlp(self) -> None:
+        known = []
+        if self.secrets is not None:
+            file = self.directory / "secrets.json"
+            file.touch(0o600)
+            file.write_text(json.dumps(self.secrets))
+            known = ["--secrets", str(file)]
+        self.start("gatehouse-dlp", "--listen", f"unix:{self.dlp_socket}", "--cache", str(self.directory / "cache"), *known,
+                   audit=False)
+        wait_until(lambda: self._accepts(self.dlp_socket), 20, "gatehouse-dlp")
 
     def start_proxy(self) -> None:
         self.start("gatehouse-proxy", "--listen", f"tcp:127.0.0.1:{self.port}", "--listen", f"unix:{self.transparent}",
@@ -39,10 +57,11 @@ class Gates:
         # The port is bound before the certificate is written.
         wait_until(lambda: self._accepts(("127.0.0.1", self.port)) and self.ca.exists(), 20, "gatehouse-proxy")
 
-    def start(self, binary: str, *options: str) -> None:
+    def start(self, binary: str, *options: str, audit: bool = True) -> None:
         log = open(self.directory / f"{binary}.log", "ab")
         self.processes[binary] = subprocess.Popen(
-            [str(BIN / binary), "--policy", str(self.policy), "--audit", str(self.audit), "--session", "test", *options],
+            [str(BIN / binary), "--policy", str(self.policy), *(["--audit", str(self.audit)] if audit else []),
+             "--session", "test", *options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
 
