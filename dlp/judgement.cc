@@ -14,8 +14,13 @@ constexpr size_t kMostUnmerged = 4 * kMaxRedactions;
 constexpr std::string_view kJoined = "query";
 
 bool is_plain(const PartInfo& part) {
+  constexpr std::string_view kWholes[] = {"body", "path"};
+  constexpr std::string_view kValues[] = {"header:", "query:", "cookie:", "trailer:"};
   if (!part.content_encoding.empty()) return false;
-  return part.location == "body" || part.location.starts_with("header:") || part.location.starts_with("query:");
+  const auto is_whole = [&](std::string_view known) { return part.location == known; };
+  const auto is_value = [&](std::string_view known) { return part.location.starts_with(known); };
+  return std::any_of(std::begin(kWholes), std::end(kWholes), is_whole) ||
+         std::any_of(std::begin(kValues), std::end(kValues), is_value);
 }
 
 bool same_place(const Finding& a, const Finding& b) {

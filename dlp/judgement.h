@@ -15,7 +15,8 @@ namespace gatehouse::dlp {
 using JudgeFinding = std::function<policy::FindingDecision(const policy::FindingQuestion&)>;
 
 // A finding that is to be redacted is overwritten where that is possible: it lies open (no decoding) in a body without
-// content encoding, in a header's value or in a query parameter's. Elsewhere it is denied, with words. Of a parameter
+// content encoding, in the path, or in the value of a header, trailer, cookie or query parameter. Elsewhere it is denied,
+// with words. Of a parameter
 // that is redacted its copy in "query", all parameters joined, is not denied too.
 //
 // No location that is reported shows more of a secret than its prefix: the guest may well use one as a name.

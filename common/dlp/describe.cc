@@ -28,7 +28,10 @@ std::string place(std::string_view location) {
   if (kind == "query-name") return "the name of a query parameter";
   if (kind == "header") return "header " + name;
   if (kind == "header-name") return "the name of a header";
+  if (kind == "trailer") return "trailer " + name;
+  if (kind == "trailer-name") return "the name of a trailer";
   if (kind == "cookie") return "cookie " + name;
+  if (kind == "cookie-name") return "the name of a cookie";
   if (kind == "name") return "the name asked for";
   if (kind == "names") return "the names asked for, joined";
   if (kind == "body/form") return "form field " + name + " of the body";

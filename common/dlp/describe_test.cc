@@ -20,6 +20,7 @@ TEST(Describe, SaysWhatWhereAndHow) {
       {"OpenAI key", "sk-p", "header:x-key", "", "", "an OpenAI key (sk-p...) in header x-key"},
       {"US social security number", "1234", "cookie:sid", "", "",
        "a US social security number (1234...) in cookie sid"},
+      {"npm token", "npm_", "trailer:x-sum", "", "", "an npm token (npm_...) in trailer x-sum"},
       {"SSN", "", "path", "", "", "an SSN in the path"},
       {"npm token", "npm_", "header-name:npm_AAAA", "", "", "an npm token (npm_...) in the name of a header"},
       {"known secret", "hunt", "query", "", "with pieces sent to a.example",

@@ -30,9 +30,10 @@ struct StreamInfo {
 
 // A stream consists of parts, each a byte string of its own: the path, each header's value, the body.
 struct PartInfo {
-  // "path", "query:token" (the value), "query-name:token", "query" (all values joined), "header:x-key",
-  // "header-name:x-key", "cookie:sid", "body", "name" (DNS), "names" (DNS, joined over questions). Inside a body the
-  // scanner appends where it was: "body/form:field", "body/file:upload.txt".
+  // "path" (the whole target), "query:token" (the value), "query" (all values joined), "header:x-key" ("X-Key: value"),
+  // "cookie:sid" (the value), "trailer:x-key" (as a header), "body", "name" (DNS), "names" (DNS, joined over
+  // questions). Inside a body the scanner appends where it was: "body/form:field", "body/file:upload.txt". In a
+  // finding's row the gate may say it more closely: "header-name:x-key", "query-name:token".
   std::string location;
   std::string content_type;      // of a body, as its header says; empty: unknown
   std::string content_encoding;  // likewise; several as in the header, "gzip, br"
