@@ -98,6 +98,15 @@ Denial denial_of(const Refusal& refusal, std::string event_id) {
 }
 
 std::string_view remedy(const Denial& denial) {
+  const bool found = denial.rule.starts_with("dlp.");
+  if (found && denial.status == 403) {
+    return "Send the request without what was found, and do not encode, split or hide it. If it must go there, ask the "
+           "operator of this sandbox for an exemption, and quote the rule and event id.";
+  }
+  if (found && denial.status == 502) {
+    return "Do without this answer. If it is needed, ask the operator of this sandbox for an exemption, and quote the "
+           "rule and event id.";
+  }
   switch (denial.status) {
     case 403:
       return "Do not retry and do not look for a way around: ask the operator of this sandbox to add a rule to the "

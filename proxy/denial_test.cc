@@ -67,6 +67,14 @@ TEST(Denial, CarriesTheStatusOfARefusal) {
   EXPECT_THAT(std::string(remedy(denial)), HasSubstr("Correct the request"));
 }
 
+TEST(Denial, AdvisesToLeaveOutWhatWasFound) {
+  for (const int status : {403, 502}) {
+    const Denial denial{status, "dlp.github-pat", "found a token", kEvent};
+    EXPECT_THAT(std::string(remedy(denial)), HasSubstr("exemption"));
+  }
+  EXPECT_THAT(std::string(remedy({503, "dlp.unavailable", "", kEvent})), HasSubstr("in a few seconds"));
+}
+
 TEST(Denial, HasNoBodyForHeadButTheSameLength) {
   const Denial denial = denial_of(Decision{}, kEvent);
   const Answer full = read_answer(denial_response(denial, {.head_request = false, .close = true}), "GET");
