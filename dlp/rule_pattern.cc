@@ -11,9 +11,9 @@ namespace gatehouse::dlp {
 
 namespace {
 
-// Program and state caches of one pattern. RE2 drops its states and goes on when they are full; two hundred patterns
-// that a hostile body fills to the brim stay under 64 MiB.
-constexpr int64_t kMaxRe2Bytes = 256 * 1024;
+// Program and state caches of one pattern. RE2 drops its states and goes on when they are full, at a tenth of its speed
+// if that is often: half as much is too little for the longest of the shipped patterns.
+constexpr int64_t kMaxRe2Bytes = 512 * 1024;
 
 // All that the acceptance of a pattern depends on. RE2 does not tell its version; a pattern it no longer takes stops
 // the process when it is needed, and never passes for one without matches.
