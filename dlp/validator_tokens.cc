@@ -56,9 +56,9 @@ bool is_github_crc32(std::string_view token) {
 }
 
 bool is_jwt(std::string_view token) {
-  const auto dots = std::count(token.begin(), token.end(), '.');
-  if (dots != 2 && dots != 4) return false;
-  const auto header = decode_base64(token.substr(0, token.find('.')));
+  const size_t dot = token.find('.');
+  if (dot == std::string_view::npos) return false;
+  const auto header = decode_base64(token.substr(0, dot));
   if (!header) return false;
   const auto json = nlohmann::json::parse(*header, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return false;
@@ -120,13 +120,13 @@ bool is_no_placeholder(std::string_view secret) {
   // Words that are passwords in manuals and in everybody's development set-up. Whole: what merely contains one may be
   // real, and the guest could add one.
   static constexpr std::string_view words[] = {
-      "",          "abc123", "admin",     "apikey",   "api",          "bar",         "changeit",    "changeme",
-      "default",   "demo",   "dummy",     "empty",    "example",      "false",       "foo",         "foobar",
-      "guest",     "key",    "localhost", "mypass",   "mysecret",     "mypassword",  "mysql",       "none",
-      "null",      "pass",   "passwd",    "password", "password1",    "password123", "placeholder", "postgres",
-      "pw",        "pwd",    "redacted",  "redis",    "root",         "s3cret",      "sample",      "secret",
-      "secretkey", "string", "test",      "testpass", "testpassword", "testing",     "token",       "true",
-      "undefined", "user",   "username",
+      "",          "abc123",       "admin",       "apikey",   "api",       "bar",       "changeit", "changeme",
+      "default",   "demo",         "dummy",       "empty",    "example",   "false",     "foo",      "foobar",
+      "guest",     "hunter2",      "key",         "letmein",  "localhost", "mypass",    "mysecret", "mypassword",
+      "mysql",     "none",         "null",        "p4ssw0rd", "pass",      "passw0rd",  "passwd",   "password",
+      "password1", "password123",  "placeholder", "postgres", "pw",        "pwd",       "qwerty",   "redacted",
+      "redis",     "root",         "s3cret",      "sample",   "secret",    "secretkey", "string",   "test",
+      "testpass",  "testpassword", "testing",     "token",    "true",      "undefined", "user",     "username",
   };
   const auto is_filler = [](char c) { return std::string_view("xX*.-_#?0").find(c) != std::string_view::npos; };
   if (std::all_of(secret.begin(), secret.end(), is_filler)) return false;

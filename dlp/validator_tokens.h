@@ -8,7 +8,8 @@ namespace gatehouse::dlp {
 // GitHub's classic tokens and npm's: after the last '_' 30 letters and digits, then the CRC-32 of those 30 as six
 // base62 digits ("0-9A-Za-z", most significant first).
 bool is_github_crc32(std::string_view token);
-// RFC 7519 in compact form: a base64url JSON object with a string "alg", then two (JWS) or four (JWE) more parts.
+// RFC 7519 in compact form, whole or cut off behind its first part: that is a base64url JSON object with a string
+// "alg".
 bool is_jwt(std::string_view token);
 // AKIA, ASIA, ABIA or ACCA and 16 base32 digits that hold an account number of at most 12 digits, as all ids issued
 // since 2019 do.
