@@ -4,6 +4,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
+#include "common/dlp/scanner_option.h"
 #include "common/policy/policy.h"
 #include "dns/restore.h"
 #include "dns/server.h"
@@ -19,10 +20,14 @@ Result<void> require(const GateOptions& options) {
 }
 
 int run(int argc, char** argv) {
-  const auto [options, exit_code] = parse_gate_options(
-      "gatehouse-dns", "Answers the names a policy allows from a private pool; asks nobody.", argc, argv);
+  std::string dlp;
+  const auto [options, exit_code] =
+      parse_gate_options("gatehouse-dns", "Answers the names a policy allows from a private pool; asks nobody.", argc,
+                         argv, [&](CLI::App& app) { dlp::add_scanner_option(app, dlp); });
   if (exit_code) return *exit_code;
   if (auto ok = require(options); !ok) return report(ok.error(), kExitUsage);
+  const auto scanner_endpoint = dlp::scanner_endpoint(dlp);
+  if (!scanner_endpoint) return report(scanner_endpoint.error(), kExitUsage);
   const auto policy = policy::Policy::load(options.policies);
   if (!policy) return report(policy.error(), kExitUsage);
   if (options.check_config) return kExitOk;
@@ -34,11 +39,16 @@ int run(int argc, char** argv) {
   if (!audit) return report(audit.error(), kExitFailed);
   Pool pool;
   if (auto ok = restore_pool(options.audit, pool); !ok) return report(ok.error(), kExitFailed);
-  Resolver resolver([&](const policy::DnsQuestion& question) { return policy->judge(question); }, pool);
-  Server server(loop, resolver, **audit);
+  std::unique_ptr<dlp::ScanClient> scanner;
+  if (*scanner_endpoint)
+    scanner = dlp::ScanClient::create(loop, **scanner_endpoint, dlp::scan_deadline(policy->limits()));
+  Resolver resolver([&](const policy::DnsQuestion& question) { return policy->judge(question); }, pool,
+                    scanner != nullptr);
+  Server server(loop, resolver, **audit, scanner.get());
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto folder = std::filesystem::absolute(options.audit).parent_path().string();
-  if (auto ok = confine({.outbound = Outbound::none, .write_paths = {folder}}); !ok) {
+  if (auto ok = confine({.outbound = scanner ? Outbound::unix_sockets : Outbound::none, .write_paths = {folder}});
+      !ok) {
     return report(ok.error(), kExitFailed);
   }
   return loop.run_until_signal();

@@ -21,9 +21,13 @@ inline constexpr size_t kMaxHeldReplies = 4096;
 
 class Recorder {
  public:
-  using Committed = std::function<void(Result<void>)>;
-  // Commits one row and calls back, in the order of the calls and never from within (audit::AuditLog::append).
-  using Append = std::function<void(audit::DnsEvent, Committed)>;
+  enum class Outcome {
+    as_decided,  // the row is committed
+    overruled,   // another row is, which denies what this one would have allowed
+  };
+  using Committed = std::function<void(Result<Outcome>)>;
+  // Commits one row and calls back, in the order of the calls and never from within. `asked` as in Step.
+  using Append = std::function<void(audit::DnsEvent, std::string asked, Committed)>;
   // Sends a reply to whoever asked, if still there; empty when there is nothing to be said to such a message.
   using Send = std::function<void(std::string_view reply)>;
 
@@ -41,13 +45,14 @@ class Recorder {
   struct Held {
     std::string reply;
     std::string failure;
+    std::string denial;
     Send send;
   };
   struct Row {
     uint64_t ticket;
     std::vector<Held> held;
   };
-  void settle(uint64_t ticket, const Result<void>& outcome);
+  void settle(uint64_t ticket, const Result<Outcome>& outcome);
 
   Resolver& resolver_;
   Append append_;

@@ -12,10 +12,12 @@ using namespace std::chrono_literals;
 // A recorder whose rows are committed by the test.
 struct Desk {
   Pool pool;
-  Resolver resolver{[](const policy::DnsQuestion&) { return Decision{Verdict::allow, "ok", "fine"}; }, pool};
+  Resolver resolver{[](const policy::DnsQuestion&) { return Decision{Verdict::allow, "ok", "fine"}; }, pool, true};
   std::vector<Recorder::Committed> rows;
   std::vector<std::string> sent;
-  Recorder recorder{resolver, [this](audit::DnsEvent, Recorder::Committed done) { rows.push_back(std::move(done)); }};
+  Recorder recorder{resolver, [this](audit::DnsEvent, const std::string&, Recorder::Committed done) {
+                      rows.push_back(std::move(done));
+                    }};
 
   void ask(const std::string& name) {
     Draft draft;
@@ -32,9 +34,9 @@ TEST(DnsRecorder, SendsNothingBeforeTheCommit) {
   desk.ask("a.example");
   EXPECT_TRUE(desk.sent.empty());
   ASSERT_EQ(desk.rows.size(), 2U);
-  desk.rows[0]({});
+  desk.rows[0](Recorder::Outcome::as_decided);
   EXPECT_EQ(desk.sent.size(), 2U);
-  desk.rows[1]({});
+  desk.rows[1](Recorder::Outcome::as_decided);
   ASSERT_EQ(desk.sent.size(), 3U);
   for (const auto& reply : desk.sent) EXPECT_EQ(Desk::rcode(reply), 0);
 }
@@ -44,10 +46,24 @@ TEST(DnsRecorder, SendsServfailForALostRowOnly) {
   desk.ask("a.example");
   desk.ask("b.example");
   desk.rows[0](fail("disk full"));
-  desk.rows[1]({});
+  desk.rows[1](Recorder::Outcome::as_decided);
   ASSERT_EQ(desk.sent.size(), 2U);
   EXPECT_EQ(Desk::rcode(desk.sent[0]), 2);
   EXPECT_EQ(Desk::rcode(desk.sent[1]), 0);
+}
+
+TEST(DnsRecorder, SendsTheDenialOfAnOverruledRowAndRemembersNothing) {
+  Desk desk;
+  desk.ask("a.example");
+  desk.ask("a.example");
+  desk.rows[0](Recorder::Outcome::overruled);
+  ASSERT_EQ(desk.sent.size(), 2U);
+  for (const auto& reply : desk.sent) {
+    EXPECT_EQ(Desk::rcode(reply), 3);
+    EXPECT_TRUE(read_message(reply).value().answers.empty());
+  }
+  desk.ask("a.example");
+  EXPECT_EQ(desk.rows.size(), 2U) << "the next question is looked at again";
 }
 
 TEST(DnsRecorder, SaysWhenItIsFullAndWhenItHasRoomAgain) {
@@ -59,7 +75,7 @@ TEST(DnsRecorder, SaysWhenItIsFullAndWhenItHasRoomAgain) {
     desk.ask("n" + std::to_string(i) + ".example");
   }
   EXPECT_TRUE(desk.recorder.full());
-  desk.rows[0]({});
+  desk.rows[0](Recorder::Outcome::as_decided);
   EXPECT_FALSE(desk.recorder.full());
   EXPECT_EQ(room, 1);
 }
@@ -71,7 +87,7 @@ TEST(DnsRecorder, ForgetsRowsItDidNotOutlive) {
     desk.ask("a.example");
     rows = desk.rows;
   }
-  rows[0]({});
+  rows[0](Recorder::Outcome::as_decided);
 }
 
 }  // namespace

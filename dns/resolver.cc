@@ -83,6 +83,20 @@ Decision deny(std::string_view rule, std::string reason) {
   return {Verdict::deny, std::string(rule), std::move(reason)};
 }
 
+// The labels of an uncompressed question, joined by dots, byte for byte: a secret's letters have a case, names have
+// none. A compressed or cut one ends where it cannot be followed.
+std::string name_as_asked(std::string_view question) {
+  std::string text;
+  for (size_t at = 0; at < question.size();) {
+    const size_t length = static_cast<uint8_t>(question[at]);
+    if (length == 0 || length > kMaxLabelBytes || at + 1 + length > question.size()) break;
+    if (!text.empty()) text += '.';
+    text += question.substr(at + 1, length);
+    at += 1 + length;
+  }
+  return text;
+}
+
 struct Refusal {
   std::string_view rule;
   std::string_view reason;
@@ -110,7 +124,7 @@ const Refusal* refusal_of(const Query& query) {
 }  // namespace
 
 Step Resolver::handle(std::string_view message, Transport transport, Time now, Draft& draft) {
-  draft.reply = draft.failure = {};
+  draft.reply = draft.failure = draft.denial = {};
   recent_.expire(now, summaries_);
   Query query;
   KeyBuffer buffer;
@@ -193,7 +207,9 @@ Step Resolver::record(const Query& query, std::string_view key, RecentAnswer ans
     failure.error = ExtendedError{ErrorCode::not_ready, "the audit log cannot be written, so nothing is answered"};
     draft.reply = write_reply(query, answer.reply(), transport, draft.reply_bytes);
     draft.failure = write_reply(query, failure, transport, draft.failure_bytes);
+    write_denial(query, answer.event.event_id, transport, draft);
   }
+  if (scanned_ && !answer.event.name.empty()) step.asked = name_as_asked(query.question);
   Open open{step.ticket, nullptr, std::nullopt};
   if (answer.content == Reply::Content::address) open.address = answer.address;
   open.answer = recent_.remember(key, std::move(answer), now);
@@ -214,8 +230,19 @@ Step Resolver::repeat(const Query& query, RecentAnswer& answer, Transport transp
     Reply failure;
     failure.rcode = Rcode::servfail;
     draft.failure = write_reply(query, failure, transport, draft.failure_bytes);
+    write_denial(query, answer.event.event_id, transport, draft);
   }
   return step;
+}
+
+void Resolver::write_denial(const Query& query, const std::string& event_id, Transport transport, Draft& draft) const {
+  if (!scanned_) return;
+  const auto text = fmt::format("held back by the secret scanner, see the audit log (event {})", event_id);
+  Reply denial;
+  denial.rcode = Rcode::nxdomain;
+  denial.content = Reply::Content::negative;
+  denial.error = ExtendedError{ErrorCode::blocked, text};
+  draft.denial = write_reply(query, denial, transport, draft.denial_bytes);
 }
 
 bool Resolver::answer_reverse(const Query& query, Transport transport, Draft& draft) const {

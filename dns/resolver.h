@@ -35,32 +35,38 @@ namespace gatehouse::dns {
 struct Draft {
   std::string_view reply;    // within the buffers below
   std::string_view failure;  // set with Step::record and Step::wait: SERVFAIL, for when the row cannot be written
+  std::string_view denial;   // likewise, where names are scanned: NXDOMAIN, for when the scanner holds the name back
   ReplyBuffer reply_bytes;
   ReplyBuffer failure_bytes;
+  ReplyBuffer denial_bytes;
 };
 
 struct Step {
   enum class Kind {
     answer,  // send draft.reply (empty: nothing is to be sent)
-    record,  // commit `event`, then call committed() or lost() and send draft.reply or draft.failure
+    record,  // commit `event`, then call committed() and send draft.reply, or lost() and send draft.failure or
+             // draft.denial
     wait,    // the same, with the row already under way under `ticket`
   };
   Kind kind = Kind::answer;
   uint64_t ticket = 0;
   std::optional<audit::DnsEvent> event;
+  std::string asked;  // with record, where names are scanned: the name in the letters it was asked in; "" for none
 };
 
 class Resolver {
  public:
   using Judge = std::function<Decision(const policy::DnsQuestion&)>;
 
-  // `pool` outlives the resolver and holds what an earlier run has given out.
-  Resolver(Judge judge, Pool& pool) : judge_(std::move(judge)), pool_(pool) {}
+  // `pool` outlives the resolver and holds what an earlier run has given out. `scanned`: names are looked through
+  // between handle() and the row (NameScan), so that steps and drafts must hold what that takes.
+  Resolver(Judge judge, Pool& pool, bool scanned = false) : judge_(std::move(judge)), pool_(pool), scanned_(scanned) {}
 
   // Reads one message of any bytes. `now` never goes back from one call to the next.
   Step handle(std::string_view message, Transport transport, Time now, Draft& draft);
 
-  // What became of the row of a Step::record. Calls come in the order of the tickets.
+  // What became of the row of a Step::record. Calls come in the order of the tickets. Lost is also the row in whose
+  // place a denial was written: what the resolver decided is not answered to anybody.
   void committed(uint64_t ticket);
   void lost(uint64_t ticket);
 
@@ -79,6 +85,7 @@ class Resolver {
   RecentAnswer decide_name(const Query& query);
   Step record(const Query& query, std::string_view key, RecentAnswer answer, Transport transport, Time now,
               Draft& draft);
+  void write_denial(const Query& query, const std::string& event_id, Transport transport, Draft& draft) const;
   Step repeat(const Query& query, RecentAnswer& answer, Transport transport, Draft& draft);
   bool answer_reverse(const Query& query, Transport transport, Draft& draft) const;
   void refuse_flood(const Query& query, Transport transport, Draft& draft);
@@ -87,6 +94,7 @@ class Resolver {
 
   Judge judge_;
   Pool& pool_;
+  bool scanned_;
   RecentAnswers recent_;
   RowBudget budget_;
   std::deque<Open> open_;

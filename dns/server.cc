@@ -8,13 +8,13 @@ namespace {
 constexpr std::chrono::seconds kTick{1};
 }
 
-Server::Server(Loop& loop, Resolver& resolver, audit::AuditLog& audit)
+Server::Server(Loop& loop, Resolver& resolver, audit::AuditLog& audit, dlp::ScanClient* scanner)
     : loop_(loop),
       resolver_(resolver),
       audit_(audit),
       recorder_(resolver,
-                [this](audit::DnsEvent event, Recorder::Committed committed) {
-                  audit_.append(std::move(event), loop_, std::move(committed));
+                [this](audit::DnsEvent event, std::string asked, Recorder::Committed committed) {
+                  record(std::move(event), std::move(asked), std::move(committed));
                 }),
       streams_(loop, resolver, recorder_),
       tick_(loop, [this] { tick(); }) {
@@ -22,6 +22,11 @@ Server::Server(Loop& loop, Resolver& resolver, audit::AuditLog& audit)
     for (const auto& datagrams : datagrams_) datagrams->resume();
     streams_.resume();
   });
+  if (scanner != nullptr) {
+    name_scan_ = std::make_unique<NameScan>(*scanner, [this](audit::Event event, audit::AuditLog::Committed committed) {
+      audit_.append(std::move(event), loop_, std::move(committed));
+    });
+  }
   tick_.repeat(kTick);
 }
 
@@ -42,6 +47,14 @@ Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
     log::info("answering on {}", address);
   }
   return {};
+}
+
+void Server::record(audit::DnsEvent event, std::string asked, Recorder::Committed committed) {
+  if (name_scan_ != nullptr) return name_scan_->record(std::move(event), std::move(asked), std::move(committed));
+  audit_.append(std::move(event), loop_, [committed = std::move(committed)](const Result<void>& written) {
+    if (!written) return committed(failed(written));
+    committed(Recorder::Outcome::as_decided);
+  });
 }
 
 void Server::tick() {

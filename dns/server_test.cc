@@ -38,7 +38,7 @@ class DnsServer : public ::testing::Test {
           return question.name.ends_with("allowed.example") ? Decision{Verdict::allow, "ok", "fine"} : Decision{};
         },
         pool);
-    Server server(loop, resolver, *audit);
+    Server server(loop, resolver, *audit, nullptr);
     std::vector<InheritedSocket> sockets;
     for (const auto& text :
          {"unix:" + (folder_ / "dns.sock").string(), "tcp:127.0.0.1:0"s, "udp:127.0.0.1:0"s, "udp:0.0.0.0:0"s}) {

@@ -8,7 +8,7 @@ namespace {
 using ipc::AgentFrame;
 
 const std::string kExec = R"({"argv":["true"],"env":[],"directory":""})";
-const std::string kBoot = R"({"hostname":"h","ca_certificate":"c","time_us":1})";
+const std::string kBoot = R"({"hostname":"h","ca_certificate":"c","time_us":1,"files":[]})";
 
 std::string frame(AgentFrame type, std::string_view payload) {
   return ipc::encode_frame(static_cast<uint8_t>(type), payload);

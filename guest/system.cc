@@ -24,6 +24,8 @@ constexpr size_t kMaxModuleListBytes = 64 * 1024;
 constexpr size_t kMaxHostnameBytes = 63;  // one DNS label
 constexpr rlim_t kMostDescriptors = 65536;
 constexpr mode_t kPlainFile = 0644;
+constexpr mode_t kPrivateFile = 0600;
+constexpr mode_t kPrivateFolder = 0700;
 
 struct Mount {
   const char* source;
@@ -112,6 +114,19 @@ Result<void> trust(const std::string& certificate) {
   return write_file(kCaBundleFile, "\n" + certificate, O_APPEND);
 }
 
+// Never in place of something the image has.
+Result<void> make_file(const ipc::BootFile& file) {
+  for (size_t slash = file.path.find('/', 1); slash != std::string::npos; slash = file.path.find('/', slash + 1)) {
+    if (::mkdir(file.path.substr(0, slash).c_str(), kPrivateFolder) != 0 && errno != EEXIST) {
+      return fail_errno("make {}", file.path.substr(0, slash));
+    }
+  }
+  const Fd made(::open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kPrivateFile));
+  if (!made) return fail_errno("make {}", file.path);
+  if (auto ok = write_all(made.get(), file.content); !ok) return failed(ok, file.path);
+  return {};
+}
+
 }  // namespace
 
 Result<void> enter_root() {
@@ -145,7 +160,11 @@ Result<void> configure_system() {
 Result<void> apply(const ipc::Boot& boot) {
   if (auto ok = set_clock(boot.time_us); !ok) return ok;
   if (auto ok = set_hostname(boot.hostname); !ok) return ok;
-  return trust(boot.ca_certificate);
+  if (auto ok = trust(boot.ca_certificate); !ok) return ok;
+  for (const auto& file : boot.files) {
+    if (auto ok = make_file(file); !ok) return ok;
+  }
+  return {};
 }
 
 void report_progress(std::string_view stage) {

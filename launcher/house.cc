@@ -7,13 +7,15 @@
 #include "common/ipc/agent_protocol.h"
 #include "common/net/endpoint.h"
 #include "launcher/installation.h"
+#include "launcher/secrets.h"
 
 namespace gatehouse::launcher {
 
 namespace {
 
 constexpr char kQemu[] = "qemu-system-x86_64";
-constexpr char kPoliciesVariable[] = "GATEHOUSE_POLICIES";
+// Where a gate finds the shipped policies and rules, so that it reads the same as we did.
+constexpr const char* kDataVariables[] = {"GATEHOUSE_POLICIES", "GATEHOUSE_RULES"};
 
 Result<Fd> listen_on(const std::string& path) {
   Endpoint endpoint;
@@ -25,24 +27,15 @@ void add(ProcessSpec& spec, std::initializer_list<std::string> arguments) {
   spec.arguments.insert(spec.arguments.end(), arguments);
 }
 
-// The read end of a pipe that holds the CA. A pipe takes 64 KiB without a reader; the pair is a few.
-Result<Fd> ca_pipe(const tls::SessionCa& ca) {
-  auto pipe = make_pipe();
-  if (!pipe) return failed(pipe);
-  for (const std::string_view part : {std::string_view(ca.certificate), ca.key.view()}) {
-    if (auto ok = write_all(pipe->write.get(), part); !ok) return failed(ok, "session CA");
-  }
-  return std::move(pipe->read);
-}
-
 }  // namespace
 
 House::House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
-             const CapturedLog& console, Supervisor::Callbacks callbacks)
+             const CapturedLog& console, const tls::SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks)
     : settings_(std::move(settings)),
       ca_(ca),
       messages_(messages),
       console_(console),
+      scanner_secrets_(scanner_secrets),
       supervisor_(loop, std::move(callbacks)) {
   settings_.vm.session = settings_.session;
   settings_.vm.vhost_socket = socket_path("vhost");
@@ -53,6 +46,7 @@ Result<void> House::start() {
   using OnDeath = Supervisor::OnDeath;
   // The order of the chain: whoever is asked is there before whoever asks. The bridge and the machine cannot be
   // replaced: a vhost-user-vsock device of QEMU 7.2 does not connect again.
+  if (auto ok = supervisor_.start({"dlp", OnDeath::restart, [this] { return dlp(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok)
@@ -61,8 +55,9 @@ Result<void> House::start() {
 }
 
 Result<void> House::open_sockets() {
-  for (const auto& [name, socket] : {std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_},
-                                     std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
+  for (const auto& [name, socket] :
+       {std::pair{"dlp", &dlp_socket_}, std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_},
+        std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
     auto fd = listen_on(socket_path(name));
     if (!fd) return failed(fd);
     *socket = std::move(*fd);
@@ -76,37 +71,55 @@ Result<ProcessSpec> House::gate(std::string_view binary) const {
   ProcessSpec spec;
   spec.program = std::move(*program);
   spec.output = messages_.write_end();
-  add(spec, {"--session", settings_.session, "--audit", settings_.audit});
+  add(spec, {"--session", settings_.session});
   return spec;
 }
 
-Result<ProcessSpec> House::judging_gate(std::string_view binary) const {
-  auto spec = gate(binary);
-  if (!spec) return spec;
-  for (const auto& policy : settings_.policies) add(*spec, {"--policy", policy});
-  // So that a gate finds the same shipped policies as we did.
-  if (const char* policies = std::getenv(kPoliciesVariable)) {
-    spec->environment.push_back(fmt::format("{}={}", kPoliciesVariable, policies));
+void House::let_record(ProcessSpec& spec) const { add(spec, {"--audit", settings_.audit}); }
+
+void House::let_judge(ProcessSpec& spec) const {
+  for (const auto& policy : settings_.policies) add(spec, {"--policy", policy});
+  for (const char* variable : kDataVariables) {
+    if (const char* value = std::getenv(variable)) spec.environment.push_back(fmt::format("{}={}", variable, value));
   }
+}
+
+// Writes no rows: what it finds goes to the gate that asked.
+Result<ProcessSpec> House::dlp() const {
+  auto spec = gate("gatehouse-dlp");
+  if (!spec) return spec;
+  let_judge(*spec);
+  add(*spec, {"--cache", settings_.cache});
+  spec->sockets = {{dlp_socket_.get(), "dlp"}};
+  auto secrets = pipe_of({scanner_secrets_.view()});
+  if (!secrets) return failed(secrets, "secrets");
+  spec->inherited.push_back(std::move(*secrets));
+  add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 0))});
+  spec->without_network = true;
   return spec;
 }
 
 Result<ProcessSpec> House::dns() const {
-  auto spec = judging_gate("gatehouse-dns");
+  auto spec = gate("gatehouse-dns");
   if (!spec) return spec;
+  let_judge(*spec);
+  let_record(*spec);
+  add(*spec, {"--dlp", "unix:" + socket_path("dlp")});
   spec->sockets = {{dns_socket_.get(), "dns"}};
   spec->without_network = true;
   return spec;
 }
 
 Result<ProcessSpec> House::proxy() const {
-  auto spec = judging_gate("gatehouse-proxy");
+  auto spec = gate("gatehouse-proxy");
   if (!spec) return spec;
-  add(*spec, {"--dns", "unix:" + socket_path("dns")});
+  let_judge(*spec);
+  let_record(*spec);
+  add(*spec, {"--dns", "unix:" + socket_path("dns"), "--dlp", "unix:" + socket_path("dlp")});
   if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
   spec->sockets = {{proxy_socket_.get(), "transparent"}};
-  auto ca = ca_pipe(ca_);
-  if (!ca) return failed(ca);
+  auto ca = pipe_of({ca_.certificate, ca_.key.view()});
+  if (!ca) return failed(ca, "session CA");
   spec->inherited.push_back(std::move(*ca));
   add(*spec, {"--ca", fmt::format("fd:{}", inherited_number(*spec, 0))});
   return spec;
@@ -115,6 +128,7 @@ Result<ProcessSpec> House::proxy() const {
 Result<ProcessSpec> House::bridge() const {
   auto spec = gate("gatehouse-bridge");
   if (!spec) return spec;
+  let_record(*spec);
   add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kDnsPort, socket_path("dns"))});
   add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kTcpPort, socket_path("proxy"))});
   spec->sockets = {{vhost_socket_.get(), "vhost"}, {host_socket_.get(), "host"}};

@@ -7,6 +7,7 @@
 #include "common/base/fd.h"
 #include "common/base/result.h"
 #include "common/tls/ca.h"
+#include "common/tls/secret_bytes.h"
 #include "launcher/captured_log.h"
 #include "launcher/supervisor.h"
 #include "launcher/vm.h"
@@ -18,6 +19,7 @@ struct HouseSettings {
   std::string directory;              // for the sockets
   std::string audit;                  // path of the audit log
   std::vector<std::string> policies;  // the snapshot
+  std::string cache;                  // where the scanner keeps its compiled tables
   std::string upstream_ca;            // PEM file for upstream certificates besides the system's; empty for none
   VmSettings vm;                      // vhost_socket and console are filled in here
 };
@@ -25,8 +27,9 @@ struct HouseSettings {
 // Starts and holds the processes: gates first, the machine last. Everything given to the constructor must outlive it.
 class House {
  public:
+  // `scanner_secrets`: see secrets.h.
   House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
-        const CapturedLog& console, Supervisor::Callbacks callbacks);
+        const CapturedLog& console, const tls::SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks);
 
   Result<void> start();
 
@@ -39,8 +42,10 @@ class House {
  private:
   std::string socket_path(std::string_view name) const { return settings_.directory + "/" + std::string(name); }
   Result<void> open_sockets();
-  Result<ProcessSpec> gate(std::string_view binary) const;          // with the options every gate takes
-  Result<ProcessSpec> judging_gate(std::string_view binary) const;  // with the policies
+  Result<ProcessSpec> gate(std::string_view binary) const;  // with the options every gate takes
+  void let_record(ProcessSpec& spec) const;                 // with the audit log
+  void let_judge(ProcessSpec& spec) const;                  // with the policies
+  Result<ProcessSpec> dlp() const;
   Result<ProcessSpec> dns() const;
   Result<ProcessSpec> proxy() const;
   Result<ProcessSpec> bridge() const;
@@ -50,6 +55,8 @@ class House {
   const tls::SessionCa& ca_;
   const CapturedLog& messages_;
   const CapturedLog& console_;
+  const tls::SecretBytes& scanner_secrets_;
+  Fd dlp_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;
   Fd vhost_socket_;

@@ -111,7 +111,9 @@ int run(const RunWords& words) {
   const rlimit no_core{0, 0};
   if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return fail_with(Error("cannot turn core dumps off"), kExitGatehouse);
   if (auto ok = tls::protect_key_memory(); !ok) return fail_with(ok.error(), kExitGatehouse);
-  return run_session(*settings, *policy);
+  const auto secrets = read_secrets(policy->secrets());
+  if (!secrets) return fail_with(secrets.error(), kExitUsage);
+  return run_session(*settings, *policy, *secrets);
 }
 
 }  // namespace

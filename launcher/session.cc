@@ -54,7 +54,8 @@ Result<void> put_aside_old_log(const std::string& path) {
 
 class Session {
  public:
-  Session(const SessionSettings& settings, const policy::Policy& policy) : settings_(settings), policy_(policy) {}
+  Session(const SessionSettings& settings, const policy::Policy& policy, const std::vector<Secret>& secrets)
+      : settings_(settings), policy_(policy), secrets_(secrets) {}
 
   // The steps, in order; the first that fails ends it.
   Result<int> run() {
@@ -62,6 +63,7 @@ class Session {
     if (auto ok = take_directories(); !ok) return failed(ok);
     if (auto ok = watch_signals(); !ok) return failed(ok);
     if (auto ok = open_audit(); !ok) return failed(ok);
+    if (auto ok = lay_canaries(); !ok) return failed(ok);
     if (auto ok = start_house(); !ok) return failed(ok);
     if (auto ok = start_command(); !ok) return failed(ok);
     if (!outcome_) loop_.run();
@@ -73,6 +75,7 @@ class Session {
   Result<void> take_directories();
   Result<void> watch_signals();
   Result<void> open_audit();
+  Result<void> lay_canaries();
   Result<void> start_house();
   Result<void> start_command();
   Result<int> tear_down();
@@ -86,6 +89,7 @@ class Session {
 
   const SessionSettings& settings_;
   const policy::Policy& policy_;
+  const std::vector<Secret>& secrets_;
   Loop loop_;
   Progress progress_;
   BootFiles boot_files_;
@@ -95,6 +99,8 @@ class Session {
   std::unique_ptr<SignalWatch> signals_;
   std::unique_ptr<audit::AuditLog> audit_;
   tls::SessionCa ca_;
+  std::vector<ipc::BootFile> decoys_;
+  tls::SecretBytes scanner_secrets_;
   std::unique_ptr<CapturedLog> messages_;
   std::unique_ptr<CapturedLog> console_;
   std::unique_ptr<House> house_;
@@ -147,6 +153,16 @@ Result<void> Session::open_audit() {
   return audit_->append_and_wait(audit::PolicyEvent{"loaded", policy_.files(), policy_.sha256(), ""});
 }
 
+Result<void> Session::lay_canaries() {
+  auto canaries = make_canaries();
+  if (!canaries) return failed(canaries);
+  decoys_ = std::move(canaries->files);
+  auto known = scanner_secrets(secrets_, canaries->values);
+  if (!known) return failed(known);
+  scanner_secrets_ = std::move(*known);
+  return {};
+}
+
 Result<void> Session::start_house() {
   progress_.stage("house", "starting the gates");
   auto ca = tls::create_session_ca(settings_.name);
@@ -161,7 +177,10 @@ Result<void> Session::start_house() {
   auto policies = snapshot_policies(settings_.policies, policy_.sha256(), directory_->file("policy"));
   if (!policies) return failed(policies);
 
+  auto cache = cache_directory();
+  if (!cache) return failed(cache);
   HouseSettings house;
+  house.cache = *cache + "/dlp";
   house.session = settings_.name;
   house.directory = directory_->path();
   house.audit = audit_path_;
@@ -178,7 +197,7 @@ Result<void> Session::start_house() {
   house.vm.initrd = boot_files_.initrd;
   house.vm.root_image = boot_files_.root_image;
   house_ = std::make_unique<House>(
-      loop_, std::move(house), ca_, *messages_, *console_,
+      loop_, std::move(house), ca_, *messages_, *console_, scanner_secrets_,
       Supervisor::Callbacks{[this](audit::ProcessEvent event) { house_event(std::move(event)); },
                             [this](const Error& error) { house_failed(error); }});
   return house_->start();
@@ -190,6 +209,7 @@ Result<void> Session::start_command() {
   command.host_socket = house_->host_socket();
   command.boot.hostname = settings_.name;
   command.boot.ca_certificate = ca_.certificate;
+  command.boot.files = std::move(decoys_);
   command.exec.argv = settings_.command;
   command.exec.env = settings_.environment;
   if (is_interactive(STDIN_FILENO, STDOUT_FILENO)) command.exec.terminal = terminal_size(STDIN_FILENO);
@@ -280,8 +300,8 @@ void Session::print_summary() const {
 
 }  // namespace
 
-int run_session(const SessionSettings& settings, const policy::Policy& policy) {
-  Session session(settings, policy);
+int run_session(const SessionSettings& settings, const policy::Policy& policy, const std::vector<Secret>& secrets) {
+  Session session(settings, policy, secrets);
   const auto code = session.run();
   if (code) return *code;
   fmt::print(stderr, "gatehouse: {}\n", code.error().message());

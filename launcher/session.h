@@ -9,6 +9,7 @@
 
 #include "common/policy/policy.h"
 #include "launcher/accelerator.h"
+#include "launcher/secrets.h"
 #include "launcher/vm.h"
 
 namespace gatehouse::launcher {
@@ -26,8 +27,9 @@ struct SessionSettings {
   std::vector<std::string> command;
 };
 
-// Boots, runs the command with the launcher's standard streams, tears everything down, prints one line about what was
-// allowed and denied. Returns the command's exit code, 124 at the time limit, or kExitGatehouse after having said why.
-int run_session(const SessionSettings& settings, const policy::Policy& policy);
+// `secrets` are what policy.secrets() names. Boots, runs the command with the launcher's standard streams, tears
+// everything down, prints one line about what was allowed and denied. Returns the command's exit code, 124 at the time
+// limit, or kExitGatehouse after having said why.
+int run_session(const SessionSettings& settings, const policy::Policy& policy, const std::vector<Secret>& secrets);
 
 }  // namespace gatehouse::launcher

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <limits>
 #include <set>
 
@@ -152,6 +153,24 @@ Result<std::vector<std::pair<std::string, std::string>>> read_environment(const 
   return env;
 }
 
+Result<std::vector<BootFile>> read_files(const json& list) {
+  if (!list.is_array()) return fail("files: not a list");
+  std::vector<BootFile> files;
+  for (const json& item : list) {
+    const std::string where = fmt::format("files[{}]", files.size());
+    if (!item.is_array() || item.size() != 2) return fail("{}: not a path and a content", where);
+    auto path = byte_string(item[0], where);
+    if (!path) return failed(path);
+    auto content = byte_string(item[1], where);
+    if (!content) return failed(content);
+    if (!path->starts_with('/') || std::filesystem::path(*path).lexically_normal() != *path || path->ends_with('/')) {
+      return fail("{}: \"{}\" is no plain absolute path", where, log::printable(*path));
+    }
+    files.push_back({std::move(*path), std::move(*content)});
+  }
+  return files;
+}
+
 json terminal_json(const TerminalSize& size) { return {{"rows", size.rows}, {"columns", size.columns}}; }
 
 // Reads a payload of one number.
@@ -187,7 +206,14 @@ Result<void> decode_hello(std::string_view payload) {
 }
 
 std::string encode(const Boot& boot) {
-  return write({{"hostname", boot.hostname}, {"ca_certificate", boot.ca_certificate}, {"time_us", boot.time_us}});
+  json files = json::array();
+  for (const auto& [path, content] : boot.files) {
+    files.push_back(json::array({text_of_bytes(path), text_of_bytes(content)}));
+  }
+  return write({{"hostname", boot.hostname},
+                {"ca_certificate", boot.ca_certificate},
+                {"time_us", boot.time_us},
+                {"files", std::move(files)}});
 }
 
 Result<Boot> decode_boot(std::string_view payload) {
@@ -199,8 +225,12 @@ Result<Boot> decode_boot(std::string_view payload) {
   if (!certificate) return failed(certificate, "boot");
   const auto time_us = fields->number("time_us", 0, kLatestTimeUs);
   if (!time_us) return failed(time_us, "boot");
+  const auto file_list = fields->take("files");
+  if (!file_list) return failed(file_list, "boot");
+  auto files = read_files(*file_list);
+  if (!files) return failed(files, "boot");
   if (auto ok = fields->finish(); !ok) return failed(ok, "boot");
-  return Boot{std::move(*hostname), std::move(*certificate), *time_us};
+  return Boot{std::move(*hostname), std::move(*certificate), *time_us, std::move(*files)};
 }
 
 // The terminal's numbers stand beside the rest ("rows", "columns"), both or neither.

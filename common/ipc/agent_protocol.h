@@ -48,10 +48,17 @@ enum class AgentFrame : uint8_t {
   failed = 12,
 };
 
+// A file that is there from the boot on: mode 0600, owned by root, folders made as needed (0700).
+struct BootFile {
+  std::string path;  // absolute, no "." or ".." in it; the image has no such file
+  std::string content;
+};
+
 struct Boot {
   std::string hostname;        // name of the session
   std::string ca_certificate;  // PEM of the session CA, to be trusted by everything in the guest
   int64_t time_us = 0;         // host's clock, microseconds since 1970 UTC
+  std::vector<BootFile> files = {};
 };
 
 struct TerminalSize {

@@ -12,13 +12,29 @@ std::string every_byte_but_nul() {
 }
 
 TEST(AgentProtocol, CarriesBootUnchanged) {
-  const Boot boot{"crisp-otter", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
-                  1'790'000'000'000'000};
+  const Boot boot{"crisp-otter",
+                  "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+                  1'790'000'000'000'000,
+                  {{"/root/.x/a b", every_byte_but_nul()}, {"/etc/empty", ""}}};
   const auto back = decode_boot(encode(boot));
   ASSERT_TRUE(back) << back.error().message();
   EXPECT_EQ(back->hostname, boot.hostname);
   EXPECT_EQ(back->ca_certificate, boot.ca_certificate);
   EXPECT_EQ(back->time_us, boot.time_us);
+  ASSERT_EQ(back->files.size(), 2U);
+  EXPECT_EQ(back->files[0].path, "/root/.x/a b");
+  EXPECT_EQ(back->files[0].content, every_byte_but_nul());
+  EXPECT_EQ(back->files[1].content, "");
+}
+
+TEST(AgentProtocol, RefusesFilesAtOddPlaces) {
+  for (const std::string path : {"", "x", "/", "/a/", "/a//b", "/a/./b", "/a/../b", "../a"}) {
+    const Boot boot{"h", "", 1, {{path, ""}}};
+    EXPECT_EQ(refusal(decode_boot(encode(boot))),
+              fmt::format("boot: files[0]: \"{}\" is no plain absolute path", path));
+  }
+  EXPECT_EQ(refusal(decode_boot(R"({"hostname":"h","ca_certificate":"","time_us":1,"files":[["/a"]]})")),
+            "boot: files[0]: not a path and a content");
 }
 
 TEST(AgentProtocol, CarriesArgumentsThatAreNotText) {

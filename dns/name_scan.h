@@ -1,0 +1,76 @@
+// Looks through names before their rows are written: as asked, without their dots, and joined to the names asked before
+// below the same domain, since a secret cut into labels or into questions is one secret. Passive but for the client it
+// asks and the function it appends rows with.
+//
+// Nothing a name holds ever leaves by DNS. But a name that is resolved is one that the agent may then connect to, and
+// what was tried is evidence.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "common/audit/event.h"
+#include "common/dlp/client.h"
+#include "dns/recorder.h"
+
+namespace gatehouse::dns {
+
+inline constexpr size_t kMaxJoinedDomains = 256;  // the one not asked for the longest is forgotten first
+inline constexpr size_t kMaxJoinedBytes = 4096;   // of the latest names below one domain
+
+// The labels of the latest questions below each domain, without dots, in the order asked.
+class JoinedNames {
+ public:
+  // Adds `name` ("data.evil.example", any case) and returns all that is kept below its domain. Empty when the name is
+  // nothing but its domain.
+  std::string_view add(std::string_view name);
+
+ private:
+  struct Domain {
+    std::string name;
+    std::string last;  // question: resolvers repeat themselves (A and AAAA)
+    std::string joined;
+  };
+  std::list<Domain> domains_;  // the latest first
+  std::unordered_map<std::string_view, std::list<Domain>::iterator> by_name_;
+};
+
+// The domain that the owner of `name` registered: the last two labels, or three below the like of "co.uk". Only to
+// group by: no verdict depends on where it ends.
+std::string_view base_domain(std::string_view name);
+
+class NameScan {
+ public:
+  using Append = std::function<void(audit::Event, std::function<void(Result<void>)>)>;
+
+  // `client` outlives this. `append` commits a row and calls back in the order of the calls, as AuditLog::append.
+  NameScan(dlp::ScanClient& client, Append append) : client_(client), append_(std::move(append)) {}
+
+  // For Recorder: has the name scanned, writes what was found, then the event's row, which denies (dlp.RULE, or
+  // dlp.unavailable) when the scanner does or is away. In the order of the calls. An event without a name is written as
+  // it is.
+  void record(audit::DnsEvent event, std::string asked, Recorder::Committed committed);
+
+ private:
+  struct Pending {
+    audit::DnsEvent event;
+    std::string asked;
+    Recorder::Committed committed;
+  };
+  void next();
+  void judged(const Result<dlp::ScanVerdict>& verdict);
+  void append_findings(const dlp::ScanVerdict& verdict, const audit::DnsEvent& event);
+
+  dlp::ScanClient& client_;
+  Append append_;
+  JoinedNames joined_;
+  std::deque<Pending> pending_;  // the first is being scanned
+  std::unique_ptr<dlp::Scan> scan_;
+};
+
+}  // namespace gatehouse::dns

@@ -1,0 +1,154 @@
+#include "launcher/secrets.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "launcher/installation.h"
+#include "launcher/spawn.h"
+
+namespace gatehouse::launcher {
+
+namespace {
+
+constexpr size_t kFingerprintKeyBytes = 32;
+
+void wipe(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
+
+Result<std::string> from_environment(const std::string& variable) {
+  const char* value = std::getenv(variable.c_str());
+  if (value == nullptr) return fail("the variable {} is not set", variable);
+  std::string text = value;
+  ::unsetenv(variable.c_str());
+  return text;
+}
+
+// All that comes until the end, or an error when there is too much of it or it takes too long.
+Result<std::string> read_within(int fd, std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd state{fd, POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&state, 1, static_cast<int>(left.count())) == 0) {
+      wipe(text);
+      return fail("did not end within {} s", limit.count() / 1000);
+    }
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    text.append(buffer, static_cast<size_t>(got));
+    if (text.size() > kMaxSecretBytes + 1) break;
+  }
+  OPENSSL_cleanse(buffer, sizeof buffer);
+  return text;
+}
+
+Result<std::string> from_command(const std::vector<std::string>& command) {
+  auto program = command.front().find('/') == std::string::npos ? find_program(command.front())
+                                                                : Result<std::string>(command.front());
+  if (!program) return failed(program);
+  auto pipe = make_pipe();
+  if (!pipe) return failed(pipe);
+  ProcessSpec spec;
+  spec.program = std::move(*program);
+  spec.arguments.assign(command.begin() + 1, command.end());
+  for (char** entry = environ; *entry != nullptr; ++entry) spec.environment.emplace_back(*entry);
+  spec.output = pipe->write.get();
+  spec.errors = STDERR_FILENO;
+  spec.recipe = true;
+  const auto process = spawn(spec);
+  if (!process) return failed(process);
+  pipe->write.reset();
+  auto text = read_within(pipe->read.get(), kSecretCommandLimit);
+  pipe->read.reset();
+  if (!text) ::kill(process->pid, SIGKILL);
+  int status = 0;
+  while (::waitpid(process->pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (text && status != 0) {
+    wipe(*text);
+    return fail("the command {}", describe_end(status));
+  }
+  return text;
+}
+
+Result<std::string> read_source(const policy::SecretSource& source) {
+  switch (source.from) {
+    case policy::SecretSource::From::environment:
+      return from_environment(source.where);
+    case policy::SecretSource::From::file:
+      return read_file(source.where, kMaxSecretBytes + 1);
+    case policy::SecretSource::From::command:
+      return from_command(source.command);
+  }
+  return fail("of an unknown kind");
+}
+
+nlohmann::json entry(std::string_view name, std::string_view value) { return {{"name", name}, {"value", value}}; }
+
+}  // namespace
+
+Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>& sources) {
+  std::vector<Secret> secrets;
+  for (const auto& source : sources) {
+    const std::string where = fmt::format("secret {}", source.name);
+    auto text = read_source(source);
+    if (!text) return failed(text, where);
+    std::string_view value = *text;
+    if (value.ends_with('\n')) value.remove_suffix(value.ends_with("\r\n") ? 2 : 1);
+    const bool fits = !value.empty() && value.size() <= kMaxSecretBytes;
+    auto kept = tls::SecretBytes::copy_of(fits ? value : "");
+    const bool empty = value.empty();
+    wipe(*text);
+    if (!fits) return fail("{}: {}", where, empty ? "is empty" : fmt::format("is over {} bytes", kMaxSecretBytes));
+    if (!kept) return failed(kept, where);
+    secrets.push_back({source.name, std::move(*kept)});
+  }
+  return secrets;
+}
+
+Result<tls::SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries) {
+  unsigned char key[kFingerprintKeyBytes];
+  if (RAND_bytes(key, sizeof key) != 1) return fail("no random bytes for the session's key");
+  std::string key_text;
+  for (const unsigned char byte : key) key_text += fmt::format("{:02x}", byte);
+  nlohmann::json known = nlohmann::json::array();
+  for (const auto& secret : secrets) known.push_back(entry(secret.name, secret.value.view()));
+  nlohmann::json decoys = nlohmann::json::array();
+  for (const auto& canary : canaries) decoys.push_back(entry(canary.name, canary.value));
+  std::string text =
+      nlohmann::json{{"secrets", std::move(known)}, {"canaries", std::move(decoys)}, {"key", key_text}}.dump(
+          -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  auto bytes = tls::SecretBytes::copy_of(text);
+  const size_t size = text.size();
+  wipe(text);
+  if (size > kMaxAllSecretBytes) return fail("the secrets together are over {} bytes", kMaxAllSecretBytes);
+  return bytes;
+}
+
+Result<Fd> pipe_of(std::initializer_list<std::string_view> parts) {
+  constexpr size_t kPipeBytes = 64 << 10;  // pipe(7): what one holds unasked
+  auto pipe = make_pipe();
+  if (!pipe) return failed(pipe);
+  size_t bytes = 0;
+  for (const auto part : parts) bytes += part.size();
+  if (bytes > kPipeBytes && ::fcntl(pipe->write.get(), F_SETPIPE_SZ, static_cast<int>(bytes)) < 0) {
+    return fail_errno("cannot make a pipe of {} bytes", bytes);
+  }
+  for (const auto part : parts) {
+    if (auto ok = write_all(pipe->write.get(), part); !ok) return failed(ok);
+  }
+  return std::move(pipe->read);
+}
+
+}  // namespace gatehouse::launcher

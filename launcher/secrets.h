@@ -1,0 +1,40 @@
+// The values that must not leave the guest, on their way from the user's environment, files or commands to the scanner.
+#pragma once
+
+#include <chrono>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/fd.h"
+#include "common/base/result.h"
+#include "common/policy/policy.h"
+#include "common/tls/secret_bytes.h"
+#include "launcher/canaries.h"
+
+namespace gatehouse::launcher {
+
+inline constexpr size_t kMaxSecretBytes = 8 << 10;       // one value
+inline constexpr size_t kMaxAllSecretBytes = 512 << 10;  // as handed over: what a pipe can be made to hold
+inline constexpr std::chrono::seconds kSecretCommandLimit{30};
+
+struct Secret {
+  std::string name;
+  tls::SecretBytes value;
+};
+
+// Reads each value; one trailing line break is cut off. A variable is removed from the environment once read. A command
+// is run without a shell, in the launcher's environment, and its standard output taken; it must end with 0 within
+// kSecretCommandLimit. What is missing, empty or longer than kMaxSecretBytes is an error that names the secret and
+// never holds its value.
+Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>& sources);
+
+// What gatehouse-dlp reads with --secrets, as JSON: the secrets, the canaries, and the session's key for fingerprints,
+// so that a restarted scanner gives the same secret the same one.
+Result<tls::SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries);
+
+// The read end of a pipe that holds all of `parts`, one after the other, with nobody reading yet.
+Result<Fd> pipe_of(std::initializer_list<std::string_view> parts);
+
+}  // namespace gatehouse::launcher
