@@ -27,16 +27,6 @@ TEST(AgentProtocol, CarriesBootUnchanged) {
   EXPECT_EQ(back->files[1].content, "");
 }
 
-TEST(AgentProtocol, RefusesFilesAtOddPlaces) {
-  for (const std::string path : {"", "x", "/", "/a/", "/a//b", "/a/./b", "/a/../b", "../a"}) {
-    const Boot boot{"h", "", 1, {{path, ""}}};
-    EXPECT_EQ(refusal(decode_boot(encode(boot))),
-              fmt::format("boot: files[0]: \"{}\" is no plain absolute path", path));
-  }
-  EXPECT_EQ(refusal(decode_boot(R"({"hostname":"h","ca_certificate":"","time_us":1,"files":[["/a"]]})")),
-            "boot: files[0]: not a path and a content");
-}
-
 TEST(AgentProtocol, CarriesArgumentsThatAreNotText) {
   Exec exec;
   exec.argv = {"printf", every_byte_but_nul(), "\xff\xfe", "", "naïve"};
@@ -109,6 +99,16 @@ TEST(AgentProtocol, RefusesNumbersOutOfRange) {
   EXPECT_EQ(refusal(decode_terminal_size(R"({"rows":65536,"columns":1})")), "resize: rows: not between 0 and 65535");
   EXPECT_EQ(refusal(decode_boot(R"({"hostname":"h","ca_certificate":"","time_us":-1})")),
             "boot: time_us: not between 0 and 253402300799000000");
+}
+
+TEST(AgentProtocol, RefusesFilesAtOddPlaces) {
+  for (const std::string path : {"", "x", "/", "/a/", "/a//b", "/a/./b", "/a/../b", "../a"}) {
+    const Boot boot{"h", "", 1, {{path, ""}}};
+    EXPECT_EQ(refusal(decode_boot(encode(boot))),
+              fmt::format("boot: files[0]: \"{}\" is no plain absolute path", path));
+  }
+  EXPECT_EQ(refusal(decode_boot(R"({"hostname":"h","ca_certificate":"","time_us":1,"files":[["/a"]]})")),
+            "boot: files[0]: not a path and a content");
 }
 
 TEST(AgentProtocol, RefusesAMillionOpenBracketsWithoutEffort) {
