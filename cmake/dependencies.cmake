@@ -20,7 +20,6 @@ pkg_check_modules(brotli REQUIRED IMPORTED_TARGET libbrotlidec)
 pkg_check_modules(brotlienc REQUIRED IMPORTED_TARGET libbrotlienc)  # tests only
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
-find_package(tomlplusplus REQUIRED)
 
 # llhttp comes as the generated C sources of Debian's node-llhttp.
 set(llhttp_dir /usr/share/llhttp)

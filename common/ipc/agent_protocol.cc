@@ -163,7 +163,7 @@ Result<std::vector<BootFile>> read_files(const json& list) {
     if (!path) return failed(path);
     auto content = byte_string(item[1], where);
     if (!content) return failed(content);
-    if (!path->starts_with('/') || std::filesystem::path(*path).lexically_normal() != *path || path->ends_with('/')) {
+    if (!path->starts_with('/') || std::filesystem::path(*path).lexically_normal().string() != *path || path->ends_with('/')) {
       return fail("{}: \"{}\" is no plain absolute path", where, log::printable(*path));
     }
     files.push_back({std::move(*path), std::move(*content)});
