@@ -30,7 +30,7 @@ void add(ProcessSpec& spec, std::initializer_list<std::string> arguments) {
 }  // namespace
 
 House::House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
-             const CapturedLog& console, const tls::SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks)
+             const CapturedLog& console, const SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks)
     : settings_(std::move(settings)),
       ca_(ca),
       messages_(messages),

@@ -6,8 +6,8 @@
 
 #include "common/base/fd.h"
 #include "common/base/result.h"
+#include "common/base/secret_bytes.h"
 #include "common/tls/ca.h"
-#include "common/tls/secret_bytes.h"
 #include "launcher/captured_log.h"
 #include "launcher/supervisor.h"
 #include "launcher/vm.h"
@@ -29,7 +29,7 @@ class House {
  public:
   // `scanner_secrets`: see secrets.h.
   House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
-        const CapturedLog& console, const tls::SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks);
+        const CapturedLog& console, const SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks);
 
   Result<void> start();
 
@@ -55,7 +55,7 @@ class House {
   const tls::SessionCa& ca_;
   const CapturedLog& messages_;
   const CapturedLog& console_;
-  const tls::SecretBytes& scanner_secrets_;
+  const SecretBytes& scanner_secrets_;
   Fd dlp_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;

@@ -107,7 +107,7 @@ Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>
     std::string_view value = *text;
     if (value.ends_with('\n')) value.remove_suffix(value.ends_with("\r\n") ? 2 : 1);
     const bool fits = !value.empty() && value.size() <= kMaxSecretBytes;
-    auto kept = tls::SecretBytes::copy_of(fits ? value : "");
+    auto kept = SecretBytes::copy_of(fits ? value : "");
     const bool empty = value.empty();
     wipe(*text);
     if (!fits) return fail("{}: {}", where, empty ? "is empty" : fmt::format("is over {} bytes", kMaxSecretBytes));
@@ -117,7 +117,7 @@ Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>
   return secrets;
 }
 
-Result<tls::SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries) {
+Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries) {
   unsigned char key[kFingerprintKeyBytes];
   if (RAND_bytes(key, sizeof key) != 1) return fail("no random bytes for the session's key");
   std::string key_text;
@@ -129,7 +129,7 @@ Result<tls::SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, con
   std::string text =
       nlohmann::json{{"secrets", std::move(known)}, {"canaries", std::move(decoys)}, {"key", key_text}}.dump(
           -1, ' ', false, nlohmann::json::error_handler_t::replace);
-  auto bytes = tls::SecretBytes::copy_of(text);
+  auto bytes = SecretBytes::copy_of(text);
   const size_t size = text.size();
   wipe(text);
   if (size > kMaxAllSecretBytes) return fail("the secrets together are over {} bytes", kMaxAllSecretBytes);

@@ -9,8 +9,8 @@
 
 #include "common/base/fd.h"
 #include "common/base/result.h"
+#include "common/base/secret_bytes.h"
 #include "common/policy/policy.h"
-#include "common/tls/secret_bytes.h"
 #include "launcher/canaries.h"
 
 namespace gatehouse::launcher {
@@ -21,7 +21,7 @@ inline constexpr std::chrono::seconds kSecretCommandLimit{30};
 
 struct Secret {
   std::string name;
-  tls::SecretBytes value;
+  SecretBytes value;
 };
 
 // Reads each value; one trailing line break is cut off. A variable is removed from the environment once read. A command
@@ -32,7 +32,7 @@ Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>
 
 // What gatehouse-dlp reads with --secrets, as JSON: the secrets, the canaries, and the session's key for fingerprints,
 // so that a restarted scanner gives the same secret the same one.
-Result<tls::SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries);
+Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries);
 
 // The read end of a pipe that holds all of `parts`, one after the other, with nobody reading yet.
 Result<Fd> pipe_of(std::initializer_list<std::string_view> parts);

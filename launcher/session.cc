@@ -100,7 +100,7 @@ class Session {
   std::unique_ptr<audit::AuditLog> audit_;
   tls::SessionCa ca_;
   std::vector<ipc::BootFile> decoys_;
-  tls::SecretBytes scanner_secrets_;
+  SecretBytes scanner_secrets_;
   std::unique_ptr<CapturedLog> messages_;
   std::unique_ptr<CapturedLog> console_;
   std::unique_ptr<House> house_;
