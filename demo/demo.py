@@ -24,7 +24,15 @@ EXPECTED = [
     {"table": "dns_events", "verdict": "deny", "rule_id": "default-deny",
      "name": "c2vjcmv0lxrva2vultaxmjm0nty3odk.73656372657400ff.exfil.example"},
     {"table": "dns_events", "verdict": "deny", "rule_id": "default-deny", "name": "leak.example", "type": "TXT"},
+    {"table": "dlp_findings", "verdict": "deny", "rule": "github-pat", "decode_path": "gzip>base64"},
+    {"table": "dlp_findings", "verdict": "deny", "rule": "github-pat", "decode_path": "percent>percent"},
+    {"table": "dlp_findings", "verdict": "deny", "rule": "github-pat", "decode_path": "json"},
+    {"table": "dlp_findings", "verdict": "deny", "rule": "known-secret", "decode_path": ""},
+    {"table": "dlp_findings", "verdict": "deny", "rule": "canary", "decode_path": "base64>gzip>tar"},
 ]
+
+# A credential of the host's that the guest is never given. The scanner knows it; the agent of this play guessed it.
+SECRET = "demo-5f1c9a7be3d2408f96ab"
 
 
 def rules(upstream: Upstream) -> dict:
@@ -34,6 +42,7 @@ def rules(upstream: Upstream) -> dict:
             {"id": "api-read", "action": "allow", "hosts": ["api.demo.test"], "methods": ["GET"], "paths": ["/v1/**"]},
             {"id": "api-notes", "action": "allow", "hosts": ["api.demo.test"], "methods": ["POST"], "paths": ["/v1/notes"]},
         ],
+        "secrets": {"DEMO_API_KEY": {"from": "env:DEMO_API_KEY"}},
         "resolve": {"api.demo.test": f"127.0.0.1:{upstream.tls}"},
     }
 
@@ -41,7 +50,7 @@ def rules(upstream: Upstream) -> dict:
 def main() -> int:
     began = time.monotonic()
     house = House()
-    house.environment = dict(os.environ)  # the log stays where a user's sessions are: gatehouse audit demo
+    house.environment = {**os.environ, "DEMO_API_KEY": SECRET}  # the log stays where a user's sessions are: gatehouse audit demo
     upstream = Upstream(house.directory / "upstream", ["api.demo.test", "other.demo.test"])
     try:
         policy = house.policy(rules(upstream), "demo.json")
