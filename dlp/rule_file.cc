@@ -247,7 +247,9 @@ Result<void> FileReader::read_lists(const JsonNode& node) {
   rule_.allow = std::move(*allowed);
   auto examples = strings(node, "examples", example);
   if (!examples) return failed(examples);
-  if (examples->empty()) return refuse(node.offset, "'examples' is missing; write what the pattern must find");
+  if (node.find("examples") == nullptr) {  // an empty list is for rules that were imported
+    return refuse(node.offset, "'examples' is missing; write what the pattern must find");
+  }
   rule_.examples = std::move(*examples);
   auto negative = strings(node, "negative_examples", example);
   if (!negative) return failed(negative);

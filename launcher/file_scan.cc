@@ -67,7 +67,7 @@ Result<std::vector<FileFinding>> scan_file(const FileToScan& file, const dlp::Op
   if (!input) return failed(input);
   const dlp::StreamInfo stream{.channel = "file", .direction = dlp::Direction::out, .host = "", .trace_id = ""};
   const auto scan = open_scan(stream);
-  scan->begin_part({.location = "body", .content_type = "", .content_encoding = ""});
+  scan->part({.location = "body", .content_type = "", .content_encoding = ""});
   LineIndex lines;
   std::string buffer(kReadBytes, '\0');
   for (;;) {
@@ -80,7 +80,7 @@ Result<std::vector<FileFinding>> scan_file(const FileToScan& file, const dlp::Op
     scan->write(bytes);
     progress(bytes.size());
   }
-  scan->end();
+  scan->finish();
   std::vector<FileFinding> findings;
   for (auto& finding : scan->take_findings()) {
     const auto place = lines.at(finding.offset);

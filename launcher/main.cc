@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
   launcher::add_check_command(app, run);
   launcher::add_policy_command(app, run);
   launcher::add_audit_command(app, run);
+  launcher::add_scan_command(app, run);
+  launcher::add_dlp_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
