@@ -59,10 +59,20 @@ std::string_view JoinedNames::add(std::string_view name) {
   auto& domain = domains_.front();
   if (domain.last != name) {
     domain.last = name;
-    domain.joined += without_dots(name.substr(0, name.size() - base.size()));
+    const auto labels = without_dots(name.substr(0, name.size() - base.size()));
+    domain.joined += labels;
+    domain.last_bytes = labels.size();
     if (domain.joined.size() > kMaxJoinedBytes) domain.joined.erase(0, domain.joined.size() - kMaxJoinedBytes);
   }
   return domain.joined;
+}
+
+void JoinedNames::forget_last() {
+  if (domains_.empty()) return;
+  auto& domain = domains_.front();
+  domain.joined.resize(domain.joined.size() - domain.last_bytes);
+  domain.last_bytes = 0;
+  domain.last.clear();
 }
 
 void NameScan::record(audit::DnsEvent event, std::string asked, Recorder::Committed committed) {
@@ -89,8 +99,6 @@ void NameScan::next() {
                         .trace_id = event.trace_id});
   scan_->part({.location = "name", .content_type = "", .content_encoding = ""});
   scan_->write(asked);
-  scan_->part({.location = "name", .content_type = "", .content_encoding = ""});
-  scan_->write(without_dots(asked));
   if (const auto joined = joined_.add(asked); !joined.empty()) {
     scan_->part({.location = "names", .content_type = "", .content_encoding = ""});
     scan_->write(joined);
@@ -115,6 +123,7 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
     const auto& worst = verdict->findings.front();
     held_back = verdict->outcome != dlp::ScanVerdict::Outcome::allow;
     if (held_back) {
+      joined_.forget_last();
       event.name = masked(event.name);
       if (was_allowed) event.decision = {Verdict::deny, "dlp." + worst.rule, dlp::describe(worst)};
     }

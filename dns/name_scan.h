@@ -1,5 +1,5 @@
-// Looks through names before their rows are written: as asked, without their dots, and joined to the names asked before
-// below the same domain, since a secret cut into labels or into questions is one secret. Passive but for the client it
+// Looks through names before their rows are written: as asked, and without dots joined to the names asked before below
+// the same domain, since a secret cut into labels or into questions is one secret. Passive but for the client it
 // asks and the function it appends rows with.
 //
 // Nothing a name holds ever leaves by DNS. But a name that is resolved is one that the agent may then connect to, and
@@ -29,12 +29,16 @@ class JoinedNames {
   // Adds `name` ("data.evil.example", any case) and returns all that is kept below its domain. Empty when the name is
   // nothing but its domain.
   std::string_view add(std::string_view name);
+  // Forgets the name added last: held back, it is no part of what has got through. Those that come after it are not to
+  // be denied for it, and those before it still count.
+  void forget_last();
 
  private:
   struct Domain {
     std::string name;
     std::string last;  // question: resolvers repeat themselves (A and AAAA)
     std::string joined;
+    size_t last_bytes = 0;  // of joined, that the last question added
   };
   std::list<Domain> domains_;  // the latest first
   std::unordered_map<std::string_view, std::list<Domain>::iterator> by_name_;

@@ -78,7 +78,7 @@ TEST(NameScan, WritesNoRowBeforeTheVerdict) {
   const auto& asked = desk.scanner.asked.at(0);
   EXPECT_EQ(asked.stream.channel, "dns");
   EXPECT_EQ(asked.stream.host, "data.example");
-  EXPECT_EQ(asked.parts, (std::vector<std::string>{"name=AbC.data.example", "name=AbCdataexample", "names=AbC"}));
+  EXPECT_EQ(asked.parts, (std::vector<std::string>{"name=AbC.data.example", "names=AbC"}));
   desk.judge(0, nothing_found());
   ASSERT_EQ(desk.rows.size(), 1U);
   EXPECT_TRUE(desk.last_name().decision.allowed());
@@ -164,6 +164,27 @@ TEST(JoinedNames, JoinsWhatIsAskedBelowADomainWithoutDotsAndRepeats) {
   EXPECT_EQ(names.add("CC.EVIL.example"), "aabbCC");
   EXPECT_EQ(names.add("evil.example"), "");
   EXPECT_EQ(names.add("evil"), "");
+}
+
+TEST(JoinedNames, ForgetsWhatWasHeldBack) {
+  JoinedNames names;
+  names.add("first.evil.example");
+  names.add("second.evil.example");
+  names.forget_last();
+  EXPECT_EQ(names.add("third.evil.example"), "firstthird");
+  names.forget_last();
+  names.forget_last();
+  EXPECT_EQ(names.add("third.evil.example"), "firstthird");
+}
+
+TEST(NameScan, DeniesNoOtherNameForOneThatWasHeldBack) {
+  Desk desk;
+  desk.ask("half.data.example", true);
+  desk.judge(0, nothing_found());
+  desk.ask("rest.data.example", true);
+  desk.judge(1, found(dlp::ScanVerdict::Outcome::deny, FindingAction::deny));
+  desk.ask("plain.data.example", true);
+  EXPECT_EQ(desk.scanner.asked.at(2).parts.back(), "names=halfplain");
 }
 
 TEST(JoinedNames, KeepsABoundedPastOfABoundedNumberOfDomains) {
