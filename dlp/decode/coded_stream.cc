@@ -4,8 +4,8 @@
 
 namespace gatehouse::dlp {
 
-PieceWriter::PieceWriter(DecoderHost& host, std::string kind, Piece piece, size_t proof)
-    : host_(host), kind_(std::move(kind)), piece_(std::move(piece)), proof_(proof) {}
+PieceWriter::PieceWriter(DecoderHost& host, std::string kind, Piece piece, Copied copied, size_t proof)
+    : host_(host), kind_(std::move(kind)), piece_(std::move(piece)), copied_(copied), proof_(proof) {}
 
 bool PieceWriter::begin() {
   output_ = host_.output(kind_);
@@ -14,6 +14,7 @@ bool PieceWriter::begin() {
     return false;
   }
   output_->begin(piece_);
+  if (copied_ == Copied::yes) output_->from(piece_.origin, true);
   return held_.empty() || output_->write(held_);
 }
 
@@ -41,7 +42,7 @@ CodedStream::CodedStream(DecoderHost& host, std::string kind, std::unique_ptr<Co
     : host_(host),
       kind_(std::move(kind)),
       codec_(std::move(codec)),
-      writer_(host, kind_, std::move(piece), proof),
+      writer_(host, kind_, std::move(piece), Copied::no, proof),
       trust_(trust) {}
 
 void CodedStream::fault(std::string_view reason) {

@@ -10,11 +10,14 @@
 
 namespace gatehouse::dlp {
 
+// Whether a piece's bytes stand in the input, from its origin on, as they are.
+enum class Copied { no, yes };
+
 // A piece that begins with its first byte, or as soon as `proof` bytes are there: what looks like a stream by chance
 // seldom yields more than a few, and should make no layer.
 class PieceWriter : public ByteSink {
  public:
-  PieceWriter(DecoderHost& host, std::string kind, Piece piece, size_t proof = 0);
+  PieceWriter(DecoderHost& host, std::string kind, Piece piece, Copied copied = Copied::no, size_t proof = 0);
   bool write(std::string_view bytes) override;
   // Nothing more comes. `proven`: what is held is genuine, however little.
   void end(bool proven);
@@ -26,6 +29,7 @@ class PieceWriter : public ByteSink {
   DecoderHost& host_;
   std::string kind_;
   Piece piece_;
+  Copied copied_;
   size_t proof_;
   std::string held_;
   DecoderOutput* output_ = nullptr;
@@ -42,6 +46,7 @@ class CodedStream : public Follower {
   bool feed(std::string_view bytes) override;
   void finish() override;
   bool begins_at(uint64_t offset) const override { return codec_->frame_start() == offset; }
+  bool begun() const override { return writer_.begun(); }
 
  private:
   void fault(std::string_view reason);

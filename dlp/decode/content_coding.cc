@@ -7,6 +7,7 @@
 #include "dlp/decode/brotli.h"
 #include "dlp/decode/coded_stream.h"
 #include "dlp/decode/inflate.h"
+#include "dlp/decode/refusal.h"
 #include "dlp/decode/zstd.h"
 
 namespace gatehouse::dlp {
@@ -50,23 +51,10 @@ Coding open(std::string_view name) {
   return {};
 }
 
-// In place of what cannot be undone.
-class Refusal : public Follower {
- public:
-  Refusal(DecoderHost& host, std::string kind, std::string_view reason)
-      : host_(host), kind_(std::move(kind)), reason_(reason) {}
-  bool feed(std::string_view bytes) override {
-    if (bytes.empty()) return true;
-    host_.fault(kind_, reason_);
-    return false;
-  }
-  void finish() override {}
-
- private:
-  DecoderHost& host_;
-  std::string kind_;
-  std::string_view reason_;
-};
+ContentCoding refused(DecoderHost& host, std::string_view reason) {
+  const std::string kind = "content-encoding";
+  return {kind, std::make_unique<Refusal>(host, kind, reason)};
+}
 
 class ContentDecoder : public Decoder {
  public:
@@ -86,27 +74,24 @@ class ContentDecoder : public Decoder {
 
 }  // namespace
 
-std::unique_ptr<Follower> follow_content_coding(DecoderHost& host, std::string_view codings,
-                                                std::string_view content_type) {
+ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type) {
   auto names = split(codings);
-  if (names.empty() || contains(kGuessed, names.back())) return nullptr;
-  if (names.size() > kMaxContentCodings) {
-    return std::make_unique<Refusal>(host, "content-encoding", "more encodings than are undone");
-  }
+  if (names.empty() || contains(kGuessed, names.back())) return {};
+  if (names.size() > kMaxContentCodings) return refused(host, "more encodings than are undone");
   auto coding = open(names.back());
-  if (!coding.codec) return std::make_unique<Refusal>(host, "content-encoding", "an encoding that cannot be undone");
+  if (!coding.codec) return refused(host, "an encoding that cannot be undone");
   names.pop_back();
   Piece piece;
   piece.content_type = content_type;
   for (const auto& name : names) piece.content_encoding += (piece.content_encoding.empty() ? "" : ", ") + name;
-  return std::make_unique<CodedStream>(host, std::string(coding.kind), std::move(coding.codec), std::move(piece),
-                                       Trust::declared);
+  const std::string kind(coding.kind);
+  return {kind, std::make_unique<CodedStream>(host, kind, std::move(coding.codec), std::move(piece), Trust::declared)};
 }
 
 std::unique_ptr<Decoder> make_content_decoder(DecoderHost& host, std::string_view codings,
                                               std::string_view content_type) {
-  auto follower = follow_content_coding(host, codings, content_type);
-  return follower ? std::make_unique<ContentDecoder>(std::move(follower)) : nullptr;
+  auto coding = follow_content_coding(host, codings, content_type);
+  return coding.follower ? std::make_unique<ContentDecoder>(std::move(coding.follower)) : nullptr;
 }
 
 }  // namespace gatehouse::dlp

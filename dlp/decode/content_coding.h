@@ -12,13 +12,16 @@ namespace gatehouse::dlp {
 
 inline constexpr size_t kMaxContentCodings = 4;  // that change anything; more are a fault
 
-// Undoes the last of `codings` ("gzip, br") into the child layer of its kind, "gzip", "deflate", "br", "zstd". The
-// piece there has the other codings as its content_encoding and `content_type` as its content_type, so that the child
-// layer goes on. Null if there is nothing to undo here: "identity" and other names for it, and "base64" and
-// "quoted-printable", which are looked for in every layer anyway. A coding that nobody here can undo is a fault at the
-// first byte.
-std::unique_ptr<Follower> follow_content_coding(DecoderHost& host, std::string_view codings,
-                                                std::string_view content_type);
+struct ContentCoding {
+  std::string kind;                    // of the child layer: "gzip", "deflate", "br", "zstd"
+  std::unique_ptr<Follower> follower;  // null: nothing is to be undone here
+};
+
+// Undoes the last of `codings` ("gzip, br") into the child layer of its kind. The piece there has the other codings as
+// its content_encoding and `content_type` as its content_type, so that the child layer goes on. Nothing is to be
+// undone of "identity" and other names for it, nor of "base64" and "quoted-printable", which are looked for in every
+// layer anyway. A coding that nobody here can undo is a fault at the first byte.
+ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type);
 
 // As a decoder of one piece, or null. For a layer of its own; ContainerSniffer::declare() does the same among others.
 std::unique_ptr<Decoder> make_content_decoder(DecoderHost& host, std::string_view codings,

@@ -29,6 +29,8 @@ class Follower {
   virtual Span span() const { return {}; }
   // Whether it reads the byte at this offset of its input as the beginning of a further member of its own.
   virtual bool begins_at(uint64_t) const { return false; }
+  // Whether it has come to anything yet.
+  virtual bool begun() const { return true; }
 };
 
 }  // namespace gatehouse::dlp

@@ -1,6 +1,7 @@
 // For tests: a layer that records what a decoder makes of its bytes.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -14,7 +15,12 @@ struct RecordedPiece {
   Piece piece;
   std::string bytes;
   bool ended = false;
-  size_t longest_write = 0;
+  struct Origin {
+    size_t at;  // in bytes
+    uint64_t origin;
+    bool copied;
+  };
+  std::vector<Origin> origins = {};  // as said by from()
 };
 
 class RecordedHost : public DecoderHost {
@@ -57,6 +63,21 @@ class RecordedHost : public DecoderHost {
     for (const auto& fault : faults) all += "fault " + fault + "\n";
     return all;
   }
+  // Whether what is said to be copied is what stands there.
+  bool copies_are_of(std::string_view input) const {
+    for (const auto& [kind, layer] : layers_) {
+      for (const auto& piece : layer.pieces) {
+        for (size_t i = 0; i < piece.origins.size(); ++i) {
+          const auto& from = piece.origins[i];
+          if (!from.copied) continue;
+          const size_t end = i + 1 < piece.origins.size() ? piece.origins[i + 1].at : piece.bytes.size();
+          const std::string_view copy = std::string_view(piece.bytes).substr(from.at, end - from.at);
+          if (from.origin > input.size() || input.substr(from.origin, copy.size()) != copy) return false;
+        }
+      }
+    }
+    return true;
+  }
   bool all_ended() const {
     for (const auto& [kind, layer] : layers_) {
       for (const auto& piece : layer.pieces) {
@@ -74,15 +95,17 @@ class RecordedHost : public DecoderHost {
  private:
   struct Layer : DecoderOutput {
     explicit Layer(RecordedHost& owner) : host(owner) {}
-    void begin(const Piece& piece) override { pieces.push_back({piece, {}, false, 0}); }
+    void begin(const Piece& piece) override { pieces.push_back({piece, {}}); }
     bool write(std::string_view bytes) override {
       if (host.left_ == 0) host.written_after_no += bytes.size();
       host.written += bytes.size();
       auto& piece = pieces.back();
       piece.bytes += bytes;
-      piece.longest_write = std::max(piece.longest_write, bytes.size());
       host.left_ -= std::min(host.left_, bytes.size());
       return host.left_ > 0;
+    }
+    void from(uint64_t origin, bool copied) override {
+      pieces.back().origins.push_back({pieces.back().bytes.size(), origin, copied});
     }
     void end() override { pieces.back().ended = true; }
 

@@ -12,7 +12,7 @@ constexpr uint64_t kMaxFrameHeaderBytes = 18;  // RFC 8878 section 3.1.1
 
 }  // namespace
 
-Zstd::Zstd(int max_window_log) : context_(ZSTD_createDCtx()) {
+Zstd::Zstd(int max_window_log, Frames frames) : frames_(frames), context_(ZSTD_createDCtx()) {
   if (context_ == nullptr) return;
   if (ZSTD_isError(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, max_window_log))) {
     ZSTD_freeDCtx(context_);
@@ -55,7 +55,10 @@ Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
       error_ = memory ? kTooMuchMemory : junk ? "bytes after its end" : std::string_view(ZSTD_getErrorString(code));
       return {State::failed, used};
     }
-    if (result == 0) frame_bytes_ = 0;
+    if (result == 0) {
+      frame_bytes_ = 0;
+      if (frames_ == Frames::first) return {State::done, used};
+    }
   }
   return {State::more, used};
 }

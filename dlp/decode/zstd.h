@@ -14,7 +14,8 @@ inline constexpr int kFileZstdWindowLog = 27;
 
 class Zstd : public Codec {
  public:
-  explicit Zstd(int max_window_log);
+  enum class Frames { all, first };  // what is decoded; with `first` the rest is not taken
+  explicit Zstd(int max_window_log, Frames frames = Frames::all);
   ~Zstd() override;
   Zstd(const Zstd&) = delete;
   Zstd& operator=(const Zstd&) = delete;
@@ -25,6 +26,7 @@ class Zstd : public Codec {
   std::string_view error() const override { return error_; }
 
  private:
+  Frames frames_;
   ZSTD_DCtx* context_ = nullptr;
   uint64_t consumed_ = 0;
   uint64_t frame_start_ = 0;

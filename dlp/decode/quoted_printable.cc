@@ -1,0 +1,174 @@
+#include "dlp/decode/quoted_printable.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gatehouse::dlp {
+
+namespace {
+
+constexpr size_t kMaxPaddingBytes = 8;  // blanks between '=' and the end of the line
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+// Not so of control characters: "=10" is more often an assignment than an escape.
+bool worth_it(char character) {
+  const auto byte = static_cast<uint8_t>(character);
+  return byte >= 0x20 && byte != 0x7f;
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+// The first '=' that may begin an escape, as far as `bytes` show; their end if there is none.
+size_t find_escape(std::string_view bytes) {
+  for (size_t at = bytes.find('='); at != std::string_view::npos; at = bytes.find('=', at + 1)) {
+    if (at + 2 >= bytes.size()) return at;
+    const char first = bytes[at + 1], second = bytes[at + 2];
+    if (first == '\n' || first == '\r') return at;
+    if (hex_digit(first) >= 0 && hex_digit(second) >= 0) return at;
+    if (is_blank(first) && (is_blank(second) || second == '\r' || second == '\n')) return at;
+  }
+  return bytes.size();
+}
+
+}  // namespace
+
+void QuotedPrintable::write(std::string_view bytes) {
+  while (!bytes.empty() && !stopped_) {
+    if (!pending_.empty()) {
+      const char next = bytes[0];
+      bytes.remove_prefix(1);
+      ++offset_;
+      take(next);
+      continue;
+    }
+    const size_t plain = find_escape(bytes);
+    offset_ += plain;
+    literal(bytes.substr(0, plain));
+    bytes.remove_prefix(plain);
+    if (!bytes.empty()) {
+      pending_ = "=";
+      ++offset_;
+      bytes.remove_prefix(1);
+    }
+  }
+  offset_ += bytes.size();
+}
+
+QuotedPrintable::Escape QuotedPrintable::classify(char& character) const {
+  if (pending_.size() < 2) return Escape::incomplete;
+  const char last = pending_.back();
+  if (last == '\n') return Escape::line_break;
+  const int high = hex_digit(pending_[1]);
+  if (high >= 0) {
+    if (pending_.size() == 2) return Escape::incomplete;
+    const int low = hex_digit(pending_[2]);
+    if (low < 0) return Escape::none;
+    character = static_cast<char>(high << 4 | low);
+    return Escape::character;
+  }
+  const bool after_return = pending_.find('\r') < pending_.size() - 1;
+  return (is_blank(last) || last == '\r') && !after_return && pending_.size() <= 2 + kMaxPaddingBytes
+             ? Escape::incomplete
+             : Escape::none;
+}
+
+void QuotedPrintable::take(char next) {
+  pending_ += next;
+  char character = 0;
+  switch (classify(character)) {
+    case Escape::incomplete:
+      return;
+    case Escape::line_break:
+      return resolved({}, true);
+    case Escape::character:
+      return resolved({&character, 1}, worth_it(character));
+    case Escape::none:
+      break;
+  }
+  // The '=' stands for itself, and what follows may hold another.
+  const std::string rest = pending_.substr(1);
+  pending_.clear();
+  offset_ -= rest.size();
+  literal("=");
+  write(rest);
+}
+
+void QuotedPrintable::literal(std::string_view bytes) {
+  if (bytes.empty()) return;
+  const auto inside = bytes.substr(0, left_);
+  if (!inside.empty()) {
+    emit(inside, offset_ - bytes.size(), true);
+    left_ -= inside.size();
+  }
+  literals_ += bytes.size();
+  keep(bytes);
+}
+
+// pending_ has turned out to stand for `meaning`.
+void QuotedPrintable::resolved(std::string_view meaning, bool begins_stretch) {
+  const std::string escape = std::exchange(pending_, {});
+  if (left_ == 0 && !begins_stretch) return literal(escape);
+  const uint64_t origin = offset_ - escape.size();
+  if (left_ == 0) begin_stretch(origin);
+  emit(meaning, origin, false);
+  left_ = kQuotedContextBytes;
+  literals_ = 0;
+  keep(meaning);
+}
+
+// `escape` is where the stretch's first escape begins.
+void QuotedPrintable::begin_stretch(uint64_t escape) {
+  const bool copied = literals_ >= before_.size();
+  const uint64_t origin = escape - std::min<uint64_t>(literals_, before_.size());
+  if (output_ == nullptr) {
+    output_ = host_.output("qp");
+    stopped_ = output_ == nullptr;
+    if (stopped_) return;
+    output_->begin({origin, {}, {}, {}});
+  } else {
+    output_->separate(origin);
+  }
+  copying_ = false;
+  emit(before_, origin, copied);
+}
+
+void QuotedPrintable::emit(std::string_view bytes, uint64_t origin, bool copied) {
+  const bool follows = copied && copying_;
+  copying_ = copied;
+  if (stopped_ || bytes.empty()) return;
+  if (!follows) output_->from(origin, copied);
+  stopped_ = !output_->write(bytes);
+}
+
+void QuotedPrintable::keep(std::string_view bytes) {
+  if (bytes.size() >= kQuotedContextBytes) {
+    before_ = bytes.substr(bytes.size() - kQuotedContextBytes);
+    return;
+  }
+  before_ += bytes;
+  if (before_.size() > kQuotedContextBytes) before_.erase(0, before_.size() - kQuotedContextBytes);
+}
+
+void QuotedPrintable::boundary() {
+  literal(std::exchange(pending_, {}));
+  if (output_ != nullptr) output_->end();
+  output_ = nullptr;
+  stopped_ = false;
+  before_.clear();
+  literals_ = 0;
+  left_ = 0;
+  copying_ = false;
+}
+
+void QuotedPrintable::end() {
+  boundary();
+  offset_ = 0;
+}
+
+}  // namespace gatehouse::dlp
