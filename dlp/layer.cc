@@ -48,7 +48,6 @@ void Layer::detach() {
   children_.clear();
   // What an abandoned stream left half done goes with its objects.
   if (!fresh_) decoders_ = make_decoders(*this);
-  declared_.clear();
   readers_.clear();
   staged_.clear();
   marks_.clear();
@@ -65,6 +64,8 @@ void Layer::begin(const Piece& piece) {
   fresh_ = false;
   label_ = piece.label;
   mark(piece.origin, false);
+  if (piece.content_type.empty() && piece.content_encoding.empty()) return;
+  for (auto& decoder : decoders_) decoder->declare(piece);
 }
 
 bool Layer::write(std::string_view bytes) {
@@ -91,10 +92,7 @@ void Layer::separate(uint64_t origin) {
 
 void Layer::from(uint64_t origin, bool copied) { mark(origin, copied); }
 
-void Layer::end() {
-  flush();
-  finish_declared();
-}
+void Layer::end() { flush(); }
 
 // Whatever is delivered is flushed in the layers above as well, so only the lowest one has to be looked at.
 void Layer::flush() {
@@ -109,7 +107,6 @@ void Layer::deliver(std::string_view bytes) {
     bytes.remove_prefix(now.size());
     for (auto& reader : readers_) reader->write(now, on_match_);
     for (auto& decoder : decoders_) decoder->write(now);
-    for (auto& decoder : declared_) decoder->write(now);
     for (Child& child : children_) child.layer->flush();
   }
 }
@@ -123,17 +120,9 @@ void Layer::boundary(bool of_all_above) {
   for (auto& reader : readers_) reader->boundary(on_match_);
 }
 
-void Layer::finish_declared() {
-  if (declared_.empty()) return;
-  for (auto& decoder : declared_) decoder->end();
-  declared_.clear();
-  for (Child& child : children_) child.layer->flush();
-}
-
 void Layer::finish() {
   if (fresh_) return;
   flush();
-  finish_declared();
   for (auto& decoder : decoders_) decoder->end();
   for (Child& child : children_) child.layer->finish();
   for (auto& reader : readers_) reader->end(on_match_);

@@ -90,7 +90,6 @@ class Layer final : public DecoderHost, public DecoderOutput {
   void detach();
   void deliver(std::string_view bytes);
   void boundary(bool of_all_above);
-  void finish_declared();
   void mark(uint64_t origin, bool copied);
   Place place(uint64_t begin, uint64_t end) const;
   std::string location() const;
@@ -103,7 +102,6 @@ class Layer final : public DecoderHost, public DecoderOutput {
   std::vector<std::unique_ptr<LayerReader>> readers_;
   OnMatch on_match_;
   std::vector<std::unique_ptr<Decoder>> decoders_;  // kept from stream to stream
-  std::vector<std::unique_ptr<Decoder>> declared_;  // of the current piece, as it says of itself
   std::vector<Child> children_;
   std::string staged_;     // small writes, until they are worth a reader's while
   uint64_t position_ = 0;  // bytes since finish(), staged ones included

@@ -65,9 +65,9 @@ std::unique_ptr<Codec> codec_of(Magic magic) {
 ContainerSniffer::ContainerSniffer(DecoderHost& host) : host_(host) {}
 ContainerSniffer::~ContainerSniffer() = default;
 
-void ContainerSniffer::declare(std::string_view content_type, std::string_view content_encoding) {
-  auto coding = follow_content_coding(host_, content_encoding, content_type);
-  if (!coding.follower) return declare_type(content_type);
+void ContainerSniffer::declare(const Piece& piece) {
+  auto coding = follow_content_coding(host_, piece.content_encoding, piece.content_type);
+  if (!coding.follower) return declare_type(piece.content_type);
   open_.push_back({std::move(coding.kind), 1, offset_, std::move(coding.follower)});
 }
 

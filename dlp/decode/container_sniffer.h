@@ -32,12 +32,9 @@ class ContainerSniffer : public Decoder {
   explicit ContainerSniffer(DecoderHost& host);
   ~ContainerSniffer() override;
 
-  // What the headers of the piece that begins now say of it: Content-Type and Content-Encoding (with
-  // Content-Transfer-Encoding, "gzip, base64"); empty: nothing. Called before the piece's first byte, after the
-  // boundary() if there was one. Declared content codings, multipart/* and archives are opened as what they are said to
-  // be, and it is a fault if they are not.
-  void declare(std::string_view content_type, std::string_view content_encoding);
-
+  // Declared content codings (with Content-Transfer-Encoding: "gzip, base64"), multipart/* and archives are opened as
+  // what they are said to be, and it is a fault if they are not.
+  void declare(const Piece& piece) override;
   void write(std::string_view bytes) override;
   void boundary() override;
   void end() override;

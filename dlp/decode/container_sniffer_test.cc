@@ -191,7 +191,7 @@ TEST(ContainerSniffer, DecodesWhatIsDeclaredOnce) {
   for (const auto& row : rows) {
     RecordedHost host;
     ContainerSniffer sniffer(host);
-    sniffer.declare(row.type, row.encoding);
+    sniffer.declare({0, {}, row.type, row.encoding});
     sniffer.write(row.bytes);
     sniffer.end();
     EXPECT_EQ(host.text(row.kind), "secret text") << row.encoding;
@@ -204,7 +204,7 @@ TEST(ContainerSniffer, DecodesWhatIsDeclaredOnce) {
 TEST(ContainerSniffer, LooksBehindWhatWasDeclared) {
   RecordedHost host;
   ContainerSniffer sniffer(host);
-  sniffer.declare({}, "gzip");
+  sniffer.declare({0, {}, {}, "gzip"});
   sniffer.write(gzipped("declared") + "junk" + gzipped("hidden"));
   sniffer.end();
   EXPECT_EQ(host.text("gzip"), "declared|hidden");
@@ -226,12 +226,12 @@ TEST(ContainerSniffer, FaultsWhatIsDeclaredToBeOfAKindThatItCannotOpen) {
 TEST(ContainerSniffer, DeclarationsHoldForOnePiece) {
   RecordedHost host;
   ContainerSniffer sniffer(host);
-  sniffer.declare({}, "gzip");
+  sniffer.declare({0, {}, {}, "gzip"});
   sniffer.write(gzipped("first piece"));
   sniffer.boundary();
   sniffer.write("plain, and no fault");
   sniffer.boundary();
-  sniffer.declare("application/zip", {});
+  sniffer.declare({0, {}, "application/zip", {}});
   sniffer.boundary();
   sniffer.write("plain again, long enough for a header");
   sniffer.end();

@@ -56,22 +56,6 @@ ContentCoding refused(DecoderHost& host, std::string_view reason) {
   return {kind, std::make_unique<Refusal>(host, kind, reason)};
 }
 
-class ContentDecoder : public Decoder {
- public:
-  explicit ContentDecoder(std::unique_ptr<Follower> follower) : follower_(std::move(follower)) {}
-  void write(std::string_view bytes) override {
-    if (follower_ && !follower_->feed(bytes)) follower_ = nullptr;
-  }
-  void boundary() override { end(); }
-  void end() override {
-    if (follower_) follower_->finish();
-    follower_ = nullptr;
-  }
-
- private:
-  std::unique_ptr<Follower> follower_;  // null: over
-};
-
 }  // namespace
 
 ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type) {
@@ -86,12 +70,6 @@ ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings,
   for (const auto& name : names) piece.content_encoding += (piece.content_encoding.empty() ? "" : ", ") + name;
   const std::string kind(coding.kind);
   return {kind, std::make_unique<CodedStream>(host, kind, std::move(coding.codec), std::move(piece), Trust::declared)};
-}
-
-std::unique_ptr<Decoder> make_content_decoder(DecoderHost& host, std::string_view codings,
-                                              std::string_view content_type) {
-  auto coding = follow_content_coding(host, codings, content_type);
-  return coding.follower ? std::make_unique<ContentDecoder>(std::move(coding.follower)) : nullptr;
 }
 
 }  // namespace gatehouse::dlp

@@ -23,8 +23,4 @@ struct ContentCoding {
 // layer anyway. A coding that nobody here can undo is a fault at the first byte.
 ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type);
 
-// As a decoder of one piece, or null. For a layer of its own; ContainerSniffer::declare() does the same among others.
-std::unique_ptr<Decoder> make_content_decoder(DecoderHost& host, std::string_view codings,
-                                              std::string_view content_type = {});
-
 }  // namespace gatehouse::dlp

@@ -56,6 +56,9 @@ class Decoder {
   virtual void write(std::string_view bytes) = 0;
   // What follows is another piece: nothing spans it and what was before.
   virtual void boundary() = 0;
+  // What the headers of the piece that begins now say of it: its content_type, its content_encoding. Called before its
+  // first byte, after the boundary() if there was one; not at all if they say nothing.
+  virtual void declare(const Piece& /*piece*/) {}
   // The layer is over; the decoder is as new afterwards, and counts its input from 0 again.
   virtual void end() = 0;
 };

@@ -77,7 +77,7 @@ inline std::string tar_end() { return std::string(1024, '\0'); }
 inline void sniff(RecordedHost& host, std::string_view bytes, size_t piece = SIZE_MAX, std::string_view type = {},
                   size_t cut = SIZE_MAX) {
   ContainerSniffer sniffer(host);
-  sniffer.declare(type, {});
+  sniffer.declare({0, {}, std::string(type), {}});
   for (size_t at = 0; at < bytes.size();) {
     const auto part = bytes.substr(at, at == 0 && cut != 0 ? std::min(cut, piece) : piece);
     sniffer.write(part);
