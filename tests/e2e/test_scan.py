@@ -1,0 +1,193 @@
+"""`gatehouse scan` on files of many kinds: what it must find, what it must leave alone, and what it says."""
+
+import base64
+import gzip
+import io
+import json
+import pathlib
+import random
+import subprocess
+import tarfile
+import unittest
+import uuid
+import zipfile
+import zlib
+
+from tests.support.house import GATEHOUSE, ROOT, House
+
+TOKEN = "ghp_" + "0" * 36
+
+# Files of this repository whose samples are there to be found.
+SAMPLES = ("dlp/", "tests/fuzz/corpus/", "tests/bench/dlp", "tests/fuzz/dlp")
+
+
+def benign_files() -> dict[str, bytes]:
+    """Made of a fixed seed, so that a false alarm is one tomorrow too."""
+    generator = random.Random(20260101)
+
+    def pick(size: int) -> bytes:
+        return generator.randbytes(size)
+
+    def b64(size: int) -> str:
+        return base64.b64encode(pick(size)).decode()
+
+    npm = {f"node_modules/package-{i}": {
+        "version": f"{i % 9}.{i % 31}.{i % 7}", "resolved": f"https://registry.example/package-{i}/-/package-{i}.tgz",
+        "integrity": "sha512-" + b64(64), "license": "MIT"} for i in range(3000)}
+    return {
+        "uuids.txt": "\n".join(str(uuid.UUID(bytes=pick(16))) for _ in range(20000)).encode(),
+        "git.log": "\n".join(f"commit {pick(20).hex()}\nAuthor: A <a@example.com>\n\n    Change {i}\n"
+                             for i in range(5000)).encode(),
+        "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": npm}, indent=2).encode(),
+        "go.sum": "\n".join(f"example.com/module{i} v1.{i}.0 h1:{b64(32)}" for i in range(5000)).encode(),
+        "poetry.lock": "\n".join(f'{{file = "p-{i}-py3-none-any.whl", hash = "sha256:{pick(32).hex()}"}},'
+                                 for i in range(5000)).encode(),
+        "page.html": ("<html><body>" + "".join(f'<img src="data:image/png;base64,{b64(20000)}">' for _ in range(40))
+                      + "</body></html>").encode(),
+        "picture.png": b"\x89PNG\r\n\x1a\n" + pick(2_000_000),
+        "archive.tar.gz": archive({f"f{i}": pick(5000) for i in range(50)}),
+        "source.tar.gz": archive({"settings.py": (ROOT / "tests/benign/settings.py").read_bytes()}),
+        "numbers.csv": "\n".join(f"{i},{generator.randrange(10**12)},{generator.random()}" for i in range(30000)).encode(),
+        "hexdump.txt": "\n".join(pick(16).hex(" ") for _ in range(20000)).encode(),
+        "trace.json": json.dumps([{"traceId": pick(16).hex(), "spanId": pick(8).hex(), "etag": f'W/"{pick(12).hex()}"',
+                                   "cursor": b64(24)} for _ in range(3000)]).encode(),
+        "id.pub": f"ssh-ed25519 {b64(51)} user@host\n".encode(),
+        "cert.pem": ("-----BEGIN CERTIFICATE-----\n" + "\n".join(b64(48) for _ in range(20))
+                     + "\n-----END CERTIFICATE-----\n").encode(),
+        "objects": zlib.compress(b"blob 12\0hello world\n" * 100),
+    }
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in files.items():
+            bundle.writestr(name, content)
+    return out.getvalue()
+
+
+class Scan(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.house = House()
+        cls.addClassCleanup(cls.house.close)
+
+    def scan(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
+        return subprocess.run([GATEHOUSE, "scan", *arguments], input=stdin, capture_output=True,
+                              env=self.house.environment, timeout=300)
+
+    def findings(self, *arguments: str, stdin: bytes = b"") -> list[dict]:
+        done = self.scan("--json", *arguments, stdin=stdin)
+        self.assertIn(done.returncode, (0, 3), done.stderr)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(done.returncode, 3 if found else 0)
+        return found
+
+    def folder(self, files: dict[str, bytes]) -> pathlib.Path:
+        folder = self.house.directory / self.id().rpartition(".")[2]
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
+
+    def test_what_agents_send_all_day_is_left_alone(self):
+        folder = self.folder(benign_files())
+        self.assertEqual(self.findings("--severity", "redact", str(folder), str(ROOT / "tests/benign")), [])
+
+    def test_this_repository_is_left_alone(self):
+        listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        files = [name for name in listing.decode().split("\0") if name and not name.startswith(SAMPLES)]
+        found = self.findings("--severity", "redact", *[str(ROOT / name) for name in files])
+        self.assertEqual([f"{f['file']}:{f['line']} {f['rule']}" for f in found], [])
+
+    def test_an_installed_python_is_left_alone(self):
+        found = self.findings("--severity", "redact", "/usr/lib/python3.11")
+        self.assertEqual([f"{f['file']}:{f['line']} {f['rule']}" for f in found], [])
+
+    def test_a_token_is_found_in_whatever_it_is_put(self):
+        token = TOKEN.encode()
+        encoded = base64.b64encode(token)
+        cases = {
+            "plain": (b"a = " + token, ""),
+            "base64": (b"x " + encoded + b" y", "base64"),
+            "base64 with a letter in front": (b"x" + encoded, "base64"),
+            "base64 over lines": (base64.encodebytes(token * 3), "base64"),
+            "base64url without padding": (base64.urlsafe_b64encode(token).rstrip(b"="), "base64"),
+            "base32": (base64.b32encode(token), "base32"),
+            "hex": (token.hex().encode(), "hex"),
+            "hex with separators": (token.hex(":").encode(), "hex"),
+            "\\x": ("".join(f"\\x{b:02x}" for b in token).encode(), "json"),
+            "percent": ("".join(f"%{b:02X}" for b in token).encode(), "percent"),
+            "\\u in JSON": (('{"a": "' + "".join(f"\\u{b:04x}" for b in token) + '"}').encode(), "json"),
+            "entities": ("".join(f"&#{b};" for b in token).encode(), "html"),
+            "quoted-printable": ("".join(f"={b:02X}" for b in token).encode(), "qp"),
+            "UTF-16": (TOKEN.encode("utf-16"), "utf16"),
+            "full width": ("".join(chr(b + 0xfee0) for b in token).encode(), "unicode"),
+            "zero width": ("\u200b".join(TOKEN).encode(), "unicode"),
+            "dots between": (".".join(TOKEN).encode(), "separated"),
+            "gzip": (gzip.compress(b"x" * 100 + token), "gzip"),
+            "junk and gzip": (b"junk" + gzip.compress(b"x" * 100 + token), "gzip"),
+            "zlib": (zlib.compress(b"x" * 100 + token), "zlib"),
+            "zip": (zipped({"a.txt": b"x" * 100 + token}), "zip"),
+            "tar in gzip": (archive({"a.txt": token}), "gzip"),
+            "base64 of gzip of base64": (base64.b64encode(gzip.compress(encoded)), "base64>gzip>base64"),
+        }
+        for name, (content, path) in cases.items():
+            with self.subTest(name):
+                found = [f["decode_path"] for f in self.findings("-", stdin=content) if f["rule"] == "github-pat"]
+                self.assertIn(path, found)
+
+    def test_a_finding_has_its_place_and_no_more_of_the_secret_than_its_prefix(self):
+        folder = self.folder({"a/x.py": f"one\ntwo = '{TOKEN}'\n".encode()})
+        done = self.scan(str(folder))
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(f"{folder}/a/x.py:2:8: block github-pat: ".encode(), done.stdout)
+        self.assertIn(b"(ghp_...)", done.stdout)
+        self.assertNotIn(b"ghp_0", done.stdout + done.stderr)
+        sarif = json.loads(self.scan("--sarif", str(folder)).stdout)
+        (result,) = sarif["runs"][0]["results"]
+        self.assertEqual(result["ruleId"], "github-pat")
+        self.assertEqual(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2)
+
+    def test_exit_codes(self):
+        folder = self.folder({"clean.txt": b"nothing here\n"})
+        self.assertEqual(self.scan(str(folder)).returncode, 0)
+        self.assertEqual(self.scan("-", stdin=TOKEN.encode()).returncode, 3)
+        missing = self.scan(str(folder / "missing"), str(folder))
+        self.assertEqual(missing.returncode, 2)
+        self.assertIn(b"missing: ", missing.stderr)
+
+    def test_hostile_archives_end_soon_and_are_reported(self):
+        nested = TOKEN.encode()
+        for _ in range(40):
+            nested = base64.b64encode(nested)
+        for name, content in {"bomb": gzip.compress(b"\0" * (1 << 29), 1), "nested": nested}.items():
+            with self.subTest(name):
+                rules = {f["rule"] for f in self.findings("-", stdin=content)}
+                self.assertIn("decode-budget", rules)
+
+    def test_rules_are_checked_and_imported(self):
+        check = self.house.gatehouse("dlp", "rules", "check")
+        self.assertEqual(check.returncode, 0, check.stdout)
+        folder = self.folder({"gitleaks.toml": b"[[rules]]\nid = 'acme'\ndescription = 'Acme key'\n"
+                                               b"regex = '''acme_[0-9]{16}'''\nkeywords = ['acme_']\n"})
+        imported = self.house.gatehouse("dlp", "rules", "import", str(folder / "gitleaks.toml"))
+        self.assertEqual(imported.returncode, 0, imported.stderr)
+        (folder / "rules").mkdir()
+        (folder / "rules" / "acme.json").write_text(imported.stdout)
+        found = self.findings("--rules", str(folder / "rules"), "-", stdin=b"k = acme_0123456789012345")
+        self.assertEqual([f["rule"] for f in found], ["acme"])
+
+
+if __name__ == "__main__":
+    unittest.main()
