@@ -7,9 +7,9 @@
 namespace gatehouse::dlp {
 namespace {
 
-// 4 KiB at least, which stay in the first cache; 512 KiB at most, in the second; else one bit in 64 is set.
+// 4 KiB at least, which stay in the first cache; 2 MiB at most, for the largest sets; else one bit in 64 is set.
 constexpr unsigned kMinMapBits = 15;
-constexpr unsigned kMaxMapBits = 22;
+constexpr unsigned kMaxMapBits = 24;
 constexpr unsigned kSparseness = 6;
 
 }  // namespace

@@ -44,15 +44,11 @@ void SecretReader::write(std::string_view bytes, const OnMatch& on_match) {
       std::memmove(joint_.data(), joint_.data() + dropped, all - dropped);
       kept_ = all - dropped;
     }
+    scan_kept(on_match);
   }
 }
 
 void SecretReader::boundary(const OnMatch& on_match) {
-  // The last runs, which could not be loaded as a whole word before.
-  const View view{joint_.data(), position_ - kept_, position_};
-  std::memset(joint_.data() + kept_, 0, GramIndex::kLoadBytes);
-  sample(secrets_.grams(), next_, view, secrets_.grams().gram_bytes());
-  sample(secrets_.short_grams(), next_short_, view, secrets_.short_grams().gram_bytes());
   for (Track& track : tracks_) track.open = false;
   std::erase_if(tracks_, [&](const Track& track) { return !worth_keeping(track); });
   report_until(kNoBound, on_match);
@@ -73,6 +69,16 @@ void SecretReader::scan(const View& view, const OnMatch& on_match) {
   if (!tracks_.empty()) report_until(std::min(next_, next_short_), on_match);
 }
 
+// The last runs, for which no whole word could be loaded: a secret is told of as soon as its last byte is written.
+void SecretReader::scan_kept(const OnMatch& on_match) {
+  const View view{joint_.data(), position_ - kept_, position_};
+  std::memset(joint_.data() + kept_, 0, GramIndex::kLoadBytes);
+  sample(secrets_.grams(), next_, view, secrets_.grams().gram_bytes());
+  sample(secrets_.short_grams(), next_short_, view, secrets_.short_grams().gram_bytes());
+  follow(view, view.end);
+  if (!tracks_.empty()) report_until(std::min(next_, next_short_), on_match);
+}
+
 // Looks up every run from `next` on that has `needed` bytes up to the view's end.
 void SecretReader::sample(const GramIndex& grams, uint64_t& next, const View& view, size_t needed) {
   if (grams.empty()) {
@@ -81,6 +87,20 @@ void SecretReader::sample(const GramIndex& grams, uint64_t& next, const View& vi
   }
   const uint64_t stride = grams.stride();
   uint64_t at = next;
+  // Four at a time while there is nothing, which is almost always.
+  for (const char* data = view.data + (at - view.begin); at + 3 * stride + GramIndex::kLoadBytes <= view.end;
+       at += 4 * stride, data += 4 * stride) {
+    const std::array<uint64_t, 4> hashes = {grams.hash(data), grams.hash(data + stride), grams.hash(data + 2 * stride),
+                                            grams.hash(data + 3 * stride)};
+    const bool any =
+        grams.may_hold(hashes[0]) | grams.may_hold(hashes[1]) | grams.may_hold(hashes[2]) | grams.may_hold(hashes[3]);
+    if (!any) [[likely]] {
+      continue;
+    }
+    for (size_t i = 0; i < hashes.size(); ++i) {
+      if (grams.may_hold(hashes[i])) meet(grams, hashes[i], at + i * stride, view);
+    }
+  }
   for (; at + needed <= view.end; at += stride) {
     const uint64_t hash = grams.hash(view.data + (at - view.begin));
     if (grams.may_hold(hash)) [[unlikely]] {
@@ -103,7 +123,7 @@ void SecretReader::follow(const View& view, uint64_t limit) {
 
 void SecretReader::meet(const GramIndex& grams, uint64_t hash, uint64_t position, const View& view) {
   // So far and no farther, whatever is at hand: which runs lie on a track must not depend on how the input was cut.
-  const uint64_t limit = std::min(view.end, position + GramIndex::kLoadBytes);
+  const uint64_t limit = position + grams.gram_bytes();
   follow(view, limit);
   for (const GramIndex::Place& place : grams.places(hash)) {
     const KnownForm& form = secrets_.forms()[place.string];
@@ -177,19 +197,22 @@ bool SecretReader::worth_keeping(const Track& track) const {
          (secret.kind == KnownSecret::Kind::canary && secret.counted(positions) >= kMinFragmentBytes);
 }
 
-// Reports what ends at or before `bound`, in an order that does not depend on how the input was cut: by end, begin and
-// form. What ends where an open track might is not ripe.
+// Reports every whole secret, and of the fragments those that end at or before `bound`, in an order that does not
+// depend on how the input was cut: by end, begin and form. What ends where an open track might is not ripe.
 void SecretReader::report_until(uint64_t bound, const OnMatch& on_match) {
   uint64_t first_open = kNoBound;
   for (const Track& track : tracks_) {
     if (track.open) first_open = std::min(first_open, track.end);
   }
-  const auto key = [](const Track& track) { return std::tuple(track.end, track.begin, track.form); };
+  const auto key = [](const Track& track) { return std::make_tuple(track.end, track.begin, track.form); };
   std::sort(tracks_.begin(), tracks_.end(), [&](const Track& a, const Track& b) { return key(a) < key(b); });
-  size_t ripe = 0;
-  while (ripe < tracks_.size() && tracks_[ripe].end <= bound && tracks_[ripe].end < first_open) ++ripe;
-  for (size_t i = 0; i < ripe; ++i) report(tracks_[i], on_match);
-  tracks_.erase(tracks_.begin(), tracks_.begin() + static_cast<ptrdiff_t>(ripe));
+  const auto is_ripe = [&](const Track& track) { return track.end <= bound && track.end < first_open; };
+  for (Track& track : tracks_) {
+    if (track.open || track.reported || !(is_ripe(track) || is_whole(track))) continue;
+    report(track, on_match);
+    track.reported = true;  // and kept for as long as a piece of it may come
+  }
+  std::erase_if(tracks_, is_ripe);
 }
 
 void SecretReader::report(const Track& track, const OnMatch& on_match) {

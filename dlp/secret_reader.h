@@ -24,6 +24,7 @@ using Clock = std::function<std::chrono::steady_clock::time_point()>;
 // what went out of a secret in pieces by "secret-fragment": severity warn below the secret's threshold, deny from it
 // on. Pieces that come in are not reported: what tells the guest nothing new adds to nothing. Match::secret is the
 // secret itself whatever was met of it, so that all its findings have one fingerprint; begin and end are what was met.
+// A whole one is reported within the write() that completes it, a fragment once it cannot become longer.
 // Offsets count from the last end().
 class SecretReader : public LayerReader {
  public:
@@ -46,6 +47,7 @@ class SecretReader : public LayerReader {
     uint64_t cursor = 0;  // the next byte to compare
     uint64_t anchor = 0;  // where the run was met
     bool open = true;     // may become longer
+    bool reported = false;
   };
   // Consecutive bytes of the input, with some that came before.
   struct View {
@@ -56,6 +58,7 @@ class SecretReader : public LayerReader {
   };
 
   void scan(const View& view, const OnMatch& on_match);
+  void scan_kept(const OnMatch& on_match);
   void sample(const GramIndex& grams, uint64_t& next, const View& view, size_t needed);
   void meet(const GramIndex& grams, uint64_t hash, uint64_t position, const View& view);
   void follow(const View& view, uint64_t limit);
