@@ -59,7 +59,7 @@ std::string Fingerprinter::of(std::string_view secret) {
       EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1;
   assert(ok);
   std::string hex;
-  for (size_t i = 0; i < 8; ++i) fmt::format_to(std::back_inserter(hex), "{:02x}", digest[i]);
+  for (size_t i = 0; i < 8; ++i) hex += fmt::format("{:02x}", digest[i]);
   return hex;
 }
 

@@ -64,7 +64,7 @@ void SecretReader::end(const OnMatch& on_match) {
 void SecretReader::scan(const View& view, const OnMatch& on_match) {
   sample(secrets_.grams(), next_, view, GramIndex::kLoadBytes);
   sample(secrets_.short_grams(), next_short_, view, GramIndex::kLoadBytes);
-  follow(view, view.end);
+  follow(view, std::min(view.end, next_ + secrets_.grams().gram_bytes()));
   // What begins later than this has not been met yet, and ends later too.
   if (!tracks_.empty()) report_until(std::min(next_, next_short_), on_match);
 }
@@ -92,9 +92,9 @@ void SecretReader::sample(const GramIndex& grams, uint64_t& next, const View& vi
        at += 4 * stride, data += 4 * stride) {
     const std::array<uint64_t, 4> hashes = {grams.hash(data), grams.hash(data + stride), grams.hash(data + 2 * stride),
                                             grams.hash(data + 3 * stride)};
-    const bool any =
-        grams.may_hold(hashes[0]) | grams.may_hold(hashes[1]) | grams.may_hold(hashes[2]) | grams.may_hold(hashes[3]);
-    if (!any) [[likely]] {
+    unsigned any = 0;
+    for (const uint64_t hash : hashes) any |= grams.may_hold(hash);
+    if (any == 0) [[likely]] {
       continue;
     }
     for (size_t i = 0; i < hashes.size(); ++i) {
@@ -128,9 +128,12 @@ void SecretReader::meet(const GramIndex& grams, uint64_t hash, uint64_t position
   for (const GramIndex::Place& place : grams.places(hash)) {
     const KnownForm& form = secrets_.forms()[place.string];
     const auto on_track = [&](const Track& track) {
-      if (track.form != place.string || position < track.begin || position >= track.cursor) return false;
-      if (form.shape.wrapped) return track.matched.contains({place.offset, place.offset + 1});
-      return position - track.begin == uint64_t{place.offset} - track.matched.begin;
+      if (track.form != place.string) return false;
+      if (form.shape.wrapped) {  // white space may lie on it, but it ends where this run does
+        return track.end == limit && track.matched.end == place.offset + grams.gram_bytes();
+      }
+      return track.begin <= position && position < track.cursor &&
+             position - track.begin == uint64_t{place.offset} - track.matched.begin;
     };
     bool same = true;
     for (uint32_t i = 0; same && i < grams.gram_bytes(); ++i) {
