@@ -220,7 +220,7 @@ void ParameterScore::begin(const PartInfo& part) {
   const size_t colon = location.find(':');
   const std::string_view kind = location.substr(0, colon);
   const bool named = colon != location.npos;
-  const bool joined = !named && (kind == "query" || kind == "names");
+  const bool joined = !named && (kind == "query" || kind == "head" || kind == "names");
   scored_ = stream_.direction == Direction::out && !joined && kind != "body" && !kind.starts_with("body/");
   weight_ = named && !kind.ends_with("-name") && is_ordinary_name(location.substr(colon + 1)) ? kOrdinary : 1;
 }

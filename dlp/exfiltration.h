@@ -69,8 +69,8 @@ class ExfiltrationScore {
   std::map<std::string_view, std::list<Score>::iterator> by_destination_;
 };
 
-// Scores the parts of one stream as they are written. Bodies, joined parts ("query", "names") and what comes in are
-// passed over.
+// Scores the parts of one stream as they are written. Bodies, joined parts ("query", "head", "names") and what comes in
+// are passed over.
 class ParameterScore {
  public:
   using Clock = std::function<ExfiltrationScore::Time()>;

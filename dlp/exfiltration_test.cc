@@ -140,7 +140,7 @@ TEST(ExfiltrationScore, PassesOverBodiesJoinedPartsAndWhatComesIn) {
   House house;
   for (int i = 0; i < 1000; ++i) {
     const std::string value = random_text(60, kBase62);
-    EXPECT_TRUE(house.send({{"body", value}, {"body/form:field", value}, {"query", value}}).empty());
+    EXPECT_TRUE(house.send({{"body", value}, {"body/form:field", value}, {"query", value}, {"head", value}}).empty());
     EXPECT_TRUE(house.send({{"header:x", value}}, {"https", Direction::in, "api.example.com", "t"}).empty());
   }
 }

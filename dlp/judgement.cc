@@ -11,16 +11,10 @@ namespace {
 
 // Redactions are merged whenever so many have come together: a hostile stream may hold one every few bytes.
 constexpr size_t kMostUnmerged = 4 * kMaxRedactions;
-constexpr std::string_view kJoined = "query";
 
+// DNS names, and what a decoder of the transport has yet to open, are not.
 bool is_plain(const PartInfo& part) {
-  constexpr std::string_view kWholes[] = {"body", "path"};
-  constexpr std::string_view kValues[] = {"header:", "query:", "cookie:", "trailer:"};
-  if (!part.content_encoding.empty()) return false;
-  const auto is_whole = [&](std::string_view known) { return part.location == known; };
-  const auto is_value = [&](std::string_view known) { return part.location.starts_with(known); };
-  return std::any_of(std::begin(kWholes), std::end(kWholes), is_whole) ||
-         std::any_of(std::begin(kValues), std::end(kValues), is_value);
+  return part.content_encoding.empty() && part.location != "name" && part.location != "names";
 }
 
 bool same_place(const Finding& a, const Finding& b) {
@@ -63,12 +57,7 @@ void StreamJudgement::add(Finding finding) {
   finding.action = decision.action;
   finding.exemption = std::move(decision.exemption);
   if (finding.action != FindingAction::redact) return keep(std::move(finding));
-  if (finding.location == kJoined && finding.path.empty()) {
-    // Settled when all parts have been seen.
-    if (joined_.size() < kMaxRedactions) return joined_.push_back(std::move(finding));
-  } else if (can_overwrite(finding)) {
-    return overwrite(finding);
-  }
+  if (can_overwrite(finding)) return overwrite(finding);
   finding.action = FindingAction::deny;
   append_words(finding.detail, "cannot be overwritten there");
   keep(std::move(finding));
@@ -89,24 +78,7 @@ void StreamJudgement::overwrite(const Finding& finding) {
     redactions_.clear();
     return keep(std::move(too_many));
   }
-  const bool query = finding.location.starts_with("query:");
-  if (query && redacted_query_.size() < kMaxRedactions) ++redacted_query_[{finding.rule, finding.fingerprint}];
   keep(finding);
-}
-
-void StreamJudgement::settle_joined() {
-  for (Finding& finding : joined_) {
-    const auto redacted = redacted_query_.find({finding.rule, finding.fingerprint});
-    if (redacted != redacted_query_.end() && redacted->second > 0) {
-      --redacted->second;
-      continue;
-    }
-    finding.action = FindingAction::deny;
-    append_words(finding.detail, "cannot be overwritten there");
-    keep(std::move(finding));
-  }
-  joined_.clear();
-  redacted_query_.clear();
 }
 
 void StreamJudgement::keep(Finding finding) {
@@ -151,7 +123,7 @@ std::vector<Finding> StreamJudgement::report() {
     findings.push_back(std::move(finding));
   }
   if (omitted_ > 0 && !findings.empty())
-    append_words(findings.back().detail, fmt::format("and {} findings more", omitted_));
+    append_words(findings.back().detail, fmt::format("and {} {}", omitted_, kMoreFindings));
   kept_.clear();
   omitted_ = 0;
   std::vector<std::string> locations;
@@ -168,7 +140,6 @@ void StreamJudgement::deny_instead(std::string_view words) {
 }
 
 ScanVerdict StreamJudgement::take(uint64_t dropped) {
-  settle_joined();
   merge_redactions();
   if (redactions_.size() > kMaxRedactions) {
     deny_instead(fmt::format("with more than {} places to overwrite", kMaxRedactions));

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/dlp/finding.h"
@@ -14,10 +12,9 @@ namespace gatehouse::dlp {
 
 using JudgeFinding = std::function<policy::FindingDecision(const policy::FindingQuestion&)>;
 
-// A finding that is to be redacted is overwritten where that is possible: it lies open (no decoding) in a body without
-// content encoding, in the path, or in the value of a header, trailer, cookie or query parameter. Elsewhere it is denied,
-// with words. Of a parameter
-// that is redacted its copy in "query", all parameters joined, is not denied too.
+// A finding that is to be redacted is overwritten where that is possible: it lies open (no decoding) in a part that is
+// not encoded as a whole and no DNS name. Elsewhere it is denied, with words. The gate denies where it finds that it
+// cannot overwrite after all.
 //
 // No location that is reported shows more of a secret than its prefix: the guest may well use one as a name.
 class StreamJudgement {
@@ -38,12 +35,9 @@ class StreamJudgement {
     Finding finding;
     uint64_t times = 1;
   };
-  // Which secret, for telling whether two findings are about the same one.
-  using Secret = std::pair<std::string, std::string>;  // rule, fingerprint
 
   bool can_overwrite(const Finding& finding) const;
   void overwrite(const Finding& finding);
-  void settle_joined();
   void keep(Finding finding);
   void merge_redactions();
   void deny_instead(std::string_view words);
@@ -59,8 +53,6 @@ class StreamJudgement {
   std::vector<Kept> kept_;  // strictest first, at most kMaxFindings
   uint64_t omitted_ = 0;
   std::vector<Redaction> redactions_;
-  std::vector<Finding> joined_;                // in "query", to be redacted
-  std::map<Secret, uint64_t> redacted_query_;  // in "query:...", how often
 };
 
 }  // namespace gatehouse::dlp

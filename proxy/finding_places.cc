@@ -11,11 +11,8 @@ namespace {
 
 constexpr std::string_view kMask = "***";
 
+// Where in its part it begins, the scanner knows only roughly.
 bool is_encoded(const dlp::Finding& finding) { return !finding.path.empty() || finding.length == 0; }
-
-bool overlap(const Slice& a, const Slice& b) {
-  return a.of == b.of && a.field == b.field && a.begin < b.begin + b.length && b.begin < a.begin + a.length;
-}
 
 }  // namespace
 
@@ -23,9 +20,21 @@ FindingPlaces::FindingPlaces(const RequestParts& parts, const std::vector<dlp::F
     : parts_(parts), findings_(findings) {
   for (const auto& finding : findings) {
     const bool encoded = is_encoded(finding);
-    const uint64_t length = encoded ? UINT64_MAX - finding.offset : finding.length;
-    for (const Slice& slice : parts.slices_of(finding.part, finding.offset, length)) spans_.push_back({slice, encoded});
+    if (encoded && shown_elsewhere(finding)) continue;
+    const bool somewhere = encoded && parts.is_joined(finding.part);
+    for (const Slice& slice : slices(finding)) {
+      if (slice.of != Slice::Of::body) spans_.push_back({slice, encoded, somewhere});
+    }
   }
+  // Of what is not reported nobody knows where it is.
+  some_unknown_ = findings.size() >= dlp::kMaxFindings ||
+                  (!findings.empty() && findings.back().detail.ends_with(dlp::kMoreFindings));
+}
+
+// All of its part, for one that is encoded.
+std::vector<Slice> FindingPlaces::slices(const dlp::Finding& finding) const {
+  return is_encoded(finding) ? parts_.slices_of(finding.part, 0, UINT64_MAX)
+                             : parts_.slices_of(finding.part, finding.offset, finding.length);
 }
 
 std::vector<dlp::Finding> FindingPlaces::told() const {
@@ -44,77 +53,86 @@ std::vector<dlp::Finding> FindingPlaces::told() const {
   return told;
 }
 
-// In a part that holds less of the same text, and so says better where.
+// In a part that holds less, and so says better where.
 bool FindingPlaces::shown_elsewhere(const dlp::Finding& finding) const {
-  if (!parts_.repeats(finding.part) || finding.fingerprint.empty()) return false;
-  const auto here = first_slice(finding);
+  if (!parts_.repeats(finding.part)) return false;
+  const auto here = slices(finding);
   return std::any_of(findings_.begin(), findings_.end(), [&](const dlp::Finding& other) {
-    const auto there = first_slice(other);
-    return here && there && !parts_.repeats(other.part) && here->of == there->of && here->field == there->field &&
-           (is_encoded(finding) || overlap(*here, *there)) && other.rule == finding.rule &&
-           other.fingerprint == finding.fingerprint && other.action == finding.action;
+    if (parts_.repeats(other.part) || other.rule != finding.rule || other.action != finding.action) return false;
+    // One that lies open is known by its place: where values are joined it may seem longer.
+    if (is_encoded(finding) && (finding.fingerprint.empty() || other.fingerprint != finding.fingerprint)) return false;
+    const auto there = slices(other);
+    return std::any_of(here.begin(), here.end(), [&](const Slice& slice) {
+      return std::any_of(there.begin(), there.end(), [&](const Slice& one) { return overlap(slice, one); });
+    });
   });
 }
 
-std::optional<Slice> FindingPlaces::first_slice(const dlp::Finding& finding) const {
-  const auto slices = parts_.slices_of(finding.part, finding.offset, std::max<uint64_t>(finding.length, 1));
-  return slices.empty() ? std::nullopt : std::optional(slices.front());
-}
-
 void FindingPlaces::locate(dlp::Finding& finding) const {
-  const auto slice = first_slice(finding);
-  if (!slice || slice->of == Slice::Of::body) {
-    // Only the scanner knows where in a body, and may name fields and files in it.
+  const auto found = slices(finding);
+  const bool somewhere = is_encoded(finding) && parts_.is_joined(finding.part);
+  if (found.empty() || somewhere || found.front().of == Slice::Of::body) {
+    // In a body the scanner alone knows where, and may name fields and files in it.
     finding.location = log::printable(finding.location);
     return;
   }
-  const Slice& at = *slice;
-  finding.offset = at.begin;
+  const Slice& at = found.front();
+  uint64_t begin = 0;  // of what is named, in what the slice is cut from
+  finding.location = location(at, begin);
+  if (!is_encoded(finding)) finding.offset = at.begin - begin;
+}
+
+std::string FindingPlaces::location(const Slice& at, uint64_t& begin) const {
+  if (at.of == Slice::Of::path) {
+    const std::string_view path = parts_.head().path;
+    return pair_location("query", at, split_pairs(path, without_query(path).size() + 1, "&;"), "path", begin);
+  }
   const bool in_trailer = at.of == Slice::Of::trailer_name || at.of == Slice::Of::trailer_value;
   const bool in_name = at.of == Slice::Of::name || at.of == Slice::Of::trailer_name;
-  if (at.of == Slice::Of::path) {
-    const auto path = parts_.head().path;
-    finding.location =
-        pair_location("query", at, split_pairs(path, without_query(path).size() + 1, "&;"), finding.offset, "path");
-    return;
-  }
   const auto names = in_trailer ? Slice::Of::trailer_name : Slice::Of::name;
   const auto field = parts_.whole(names, at.field);
-  finding.location = fmt::format("{}{}:{}", in_trailer ? "trailer" : "header", in_name ? "-name" : "",
-                                 lower_case(name({names, at.field, 0, field.size()})));
-  if (at.of != Slice::Of::value || !same_token(field, "Cookie")) return;
-  finding.location =
-      pair_location("cookie", at, split_pairs(parts_.whole(at.of, at.field), 0, ";"), finding.offset, finding.location);
+  auto said = fmt::format("{}{}:{}", in_trailer ? "trailer" : "header", in_name ? "-name" : "",
+                          lower_case(name({names, at.field, 0, field.size()})));
+  if (at.of != Slice::Of::value || !same_token(field, "Cookie")) return said;
+  return pair_location("cookie", at, split_pairs(parts_.whole(at.of, at.field), 0, ";"), std::move(said), begin);
 }
 
 // "query:token", or "query-name:token" for what lies in the name.
 std::string FindingPlaces::pair_location(std::string_view kind, const Slice& at, const std::vector<Pair>& pairs,
-                                         uint64_t& offset, std::string otherwise) const {
+                                         std::string otherwise, uint64_t& begin) const {
+  const auto holds = [&](size_t from, size_t length) { return at.begin >= from && at.begin < from + length; };
   for (const Pair& pair : pairs) {
-    const Slice name_slice{at.of, at.field, pair.name, pair.name_length};
-    if (at.begin >= pair.name && at.begin < pair.name + pair.name_length) {
-      offset = at.begin - pair.name;
-      return fmt::format("{}-name:{}", kind, name(name_slice));
-    }
-    if (at.begin >= pair.value && at.begin < pair.value + pair.value_length) {
-      offset = at.begin - pair.value;
-      return fmt::format("{}:{}", kind, name(name_slice));
-    }
+    const bool in_name = holds(pair.name, pair.name_length);
+    if (!in_name && !holds(pair.value, pair.value_length)) continue;
+    begin = in_name ? pair.name : pair.value;
+    return fmt::format("{}{}:{}", kind, in_name ? "-name" : "", name({at.of, at.field, pair.name, pair.name_length}));
   }
   return otherwise;
 }
 
-// Of something encoded no character is shown: the scanner knows only roughly where it begins.
 std::string FindingPlaces::masked(const Slice& slice) const {
-  std::vector<bool> hidden(slice.length, false);
-  for (const Span& span : spans_) {
-    if (!overlap(span.slice, slice)) continue;
-    if (span.encoded) return std::string(kMask);
-    const uint64_t shown = span.slice.begin >= slice.begin ? dlp::kPrefixBytes : 0;
-    const uint64_t end = std::min(span.slice.begin + span.slice.length, slice.begin + slice.length);
-    for (uint64_t i = std::max(span.slice.begin + shown, slice.begin); i < end; ++i) hidden[i - slice.begin] = true;
-  }
+  if (some_unknown_) return std::string(kMask);
   const auto bytes = parts_.text(slice);
+  std::vector<bool> hidden(bytes.size(), false);
+  const auto hide = [&](size_t from, size_t to) {
+    for (size_t i = from; i < std::min(to, hidden.size()); ++i) hidden[i] = true;
+  };
+  for (const Span& span : spans_) {
+    if (span.encoded) {
+      if (overlap(span.slice, slice)) return std::string(kMask);
+      continue;
+    }
+    // Several of one are reported as one.
+    const auto secret = parts_.text(span.slice);
+    for (size_t at = bytes.find(secret); at != std::string_view::npos; at = bytes.find(secret, at + 1)) {
+      hide(at + dlp::kPrefixBytes, at + secret.size());
+    }
+    // One that goes on beyond this.
+    if (!overlap(span.slice, slice)) continue;
+    const uint64_t shown = span.slice.begin >= slice.begin ? dlp::kPrefixBytes : 0;
+    const uint64_t from = std::max(span.slice.begin + shown, slice.begin) - slice.begin;
+    hide(from, span.slice.begin + span.slice.length - slice.begin);
+  }
   std::string out;
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (!hidden[i]) {
@@ -135,7 +153,8 @@ std::string FindingPlaces::masked_path() const {
 
 bool FindingPlaces::in_host() const {
   return std::any_of(spans_.begin(), spans_.end(), [&](const Span& span) {
-    return span.slice.of == Slice::Of::value && same_token(parts_.whole(Slice::Of::name, span.slice.field), "Host");
+    return !span.somewhere && span.slice.of == Slice::Of::value &&
+           same_token(parts_.whole(Slice::Of::name, span.slice.field), "Host");
   });
 }
 

@@ -2,7 +2,6 @@
 // found. Pure.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,19 +28,22 @@ class FindingPlaces {
  private:
   struct Span {
     Slice slice;
-    bool encoded = false;  // where exactly is not known
+    bool encoded = false;    // where exactly is not known
+    bool somewhere = false;  // nor in which of several
   };
-  std::optional<Slice> first_slice(const dlp::Finding& finding) const;
+  std::vector<Slice> slices(const dlp::Finding& finding) const;
   bool shown_elsewhere(const dlp::Finding& finding) const;
   void locate(dlp::Finding& finding) const;
+  std::string location(const Slice& at, uint64_t& begin) const;
+  std::string pair_location(std::string_view kind, const Slice& at, const std::vector<Pair>& pairs,
+                            std::string otherwise, uint64_t& begin) const;
   std::string masked(const Slice& slice) const;
   std::string name(const Slice& slice) const;
-  std::string pair_location(std::string_view kind, const Slice& at, const std::vector<Pair>& pairs, uint64_t& offset,
-                            std::string otherwise) const;
 
   const RequestParts& parts_;
   const std::vector<dlp::Finding>& findings_;
   std::vector<Span> spans_;
+  bool some_unknown_ = false;
 };
 
 }  // namespace gatehouse::proxy

@@ -1,5 +1,7 @@
 #include "proxy/request_parts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "proxy/judgement.h"
@@ -9,7 +11,10 @@ namespace gatehouse::proxy {
 namespace {
 
 constexpr char kFiller = '*';
-constexpr std::string_view kBetweenNameAndValue = ": ";
+
+// Slice::field of separators.
+enum Separator : size_t { kNameEnd, kLineEnd };
+constexpr std::string_view separator(size_t which) { return which == kNameEnd ? ": " : "\n"; }
 
 bool redact(const Slice& slice, RequestHead& head, Fields& trailers, HeldBody& body) {
   const auto fill = [&](std::string& text) {
@@ -38,6 +43,10 @@ bool redact(const Slice& slice, RequestHead& head, Fields& trailers, HeldBody& b
 
 }  // namespace
 
+bool overlap(const Slice& a, const Slice& b) {
+  return a.of == b.of && a.field == b.field && a.begin < b.begin + b.length && b.begin < a.begin + a.length;
+}
+
 std::vector<Pair> split_pairs(std::string_view text, size_t begin, std::string_view separators) {
   std::vector<Pair> pairs;
   while (begin < text.size()) {
@@ -52,41 +61,68 @@ std::vector<Pair> split_pairs(std::string_view text, size_t begin, std::string_v
 }
 
 RequestParts::RequestParts(const RequestHead& head) : head_(head) {
-  add_query();
+  const std::string_view path = head.path;
+  const size_t path_length = without_query(path).size();
+  parts_.push_back({{"path", "", ""}, {{Slice::Of::path, 0, 0, path_length}}});
+  Part joined{{"query", "", ""}, {}, true};
+  add_pairs("query", Slice::Of::path, 0, split_pairs(path, path_length + 1, "&;"), &joined);
+  if (joined.slices.size() > 1) parts_.push_back(std::move(joined));
   for (size_t i = 0; i < head.fields.size(); ++i) {
-    const Field& field = head.fields[i];
-    const bool cookies = same_token(field.name, "Cookie");
-    if (cookies) add_cookies(i);
-    parts_.push_back({{"header:" + lower_case(field.name), "", ""},
-                      {{Slice::Of::name, i, 0, field.name.size()},
-                       {Slice::Of::separator, 0, 0, kBetweenNameAndValue.size()},
-                       {Slice::Of::value, i, 0, field.value.size()}},
+    if (!same_token(head.fields[i].name, "Cookie")) continue;
+    add_pairs("cookie", Slice::Of::value, i, split_pairs(head.fields[i].value, 0, ";"), nullptr);
+  }
+  add_fields(head.fields, "header", Slice::Of::name, Slice::Of::value);
+  add_head();
+}
+
+void RequestParts::add_pairs(std::string_view kind, Slice::Of of, size_t field, const std::vector<Pair>& pairs,
+                             Part* joined) {
+  std::vector<Slice> names;
+  for (const Pair& pair : pairs) {
+    const Slice name{of, field, pair.name, pair.name_length};
+    const Slice value{of, field, pair.value, pair.value_length};
+    names.push_back(name);
+    if (value.length == 0) continue;
+    if (joined != nullptr) joined->slices.push_back(value);
+    if (++alone_ > kMaxPartsAlone) continue;
+    parts_.push_back({{fmt::format("{}:{}", kind, text(name)), "", ""}, {value}});
+  }
+  add_names(kind, names);
+}
+
+void RequestParts::add_fields(const Fields& fields, std::string_view kind, Slice::Of names, Slice::Of values) {
+  std::vector<Slice> all;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    all.push_back({names, i, 0, fields[i].name.size()});
+    const bool cookies = values == Slice::Of::value && same_token(fields[i].name, "Cookie");
+    parts_.push_back({{fmt::format("{}:{}", kind, lower_case(fields[i].name)), "", ""},
+                      {{values, i, 0, fields[i].value.size()}},
                       cookies});
   }
+  add_names(kind, all);
 }
 
-void RequestParts::add_query() {
-  const std::string_view path = head_.path;
-  Part joined{{"query", "", ""}, {}, true};
-  for (const Pair& pair : split_pairs(path, without_query(path).size() + 1, "&;")) {
-    if (pair.value_length == 0) continue;
-    const Slice value{Slice::Of::path, 0, pair.value, pair.value_length};
-    joined.slices.push_back(value);
-    if (joined.slices.size() > kMaxPartsAlone) continue;
-    parts_.push_back({{"query:" + std::string(path.substr(pair.name, pair.name_length)), "", ""}, {value}});
+void RequestParts::add_names(std::string_view kind, const std::vector<Slice>& names) {
+  Part part{{fmt::format("{}-name", kind), "", ""}, {}};
+  for (const Slice& name : names) {
+    if (name.length < kMinNameBytes) continue;
+    part.slices.push_back(name);
+    part.slices.push_back({Slice::Of::separator, kLineEnd, 0, separator(kLineEnd).size()});
   }
-  if (joined.slices.size() > 1) parts_.push_back(std::move(joined));
-  parts_.push_back({{"path", "", ""}, {{Slice::Of::path, 0, 0, path.size()}}, true});
+  if (!part.slices.empty()) parts_.push_back(std::move(part));
 }
 
-void RequestParts::add_cookies(size_t field) {
-  const std::string_view cookies = head_.fields[field].value;
-  for (const Pair& pair : split_pairs(cookies, 0, ";")) {
-    if (pair.value_length == 0) continue;
-    if (++cookies_ > kMaxPartsAlone) return;
-    parts_.push_back({{"cookie:" + std::string(cookies.substr(pair.name, pair.name_length)), "", ""},
-                      {{Slice::Of::value, field, pair.value, pair.value_length}}});
+// Here a value stands beside its name, and whatever is spread over the head is together.
+void RequestParts::add_head() {
+  const Slice line_end{Slice::Of::separator, kLineEnd, 0, separator(kLineEnd).size()};
+  Part part{{"head", "", ""}, {{Slice::Of::path, 0, 0, head_.path.size()}, line_end}, true};
+  for (size_t i = 0; i < head_.fields.size(); ++i) {
+    part.slices.push_back({Slice::Of::name, i, 0, head_.fields[i].name.size()});
+    part.slices.push_back({Slice::Of::separator, kNameEnd, 0, separator(kNameEnd).size()});
+    part.slices.push_back({Slice::Of::value, i, 0, head_.fields[i].value.size()});
+    part.slices.push_back(line_end);
   }
+  parts_.push_back(std::move(part));
 }
 
 void RequestParts::show_head(dlp::Scan& scan) const {
@@ -103,13 +139,9 @@ void RequestParts::begin_body(dlp::Scan& scan) {
 
 void RequestParts::show_trailers(dlp::Scan& scan, const Fields& trailers) {
   trailers_ = &trailers;
-  for (size_t i = 0; i < trailers.size(); ++i) {
-    parts_.push_back({{"trailer:" + lower_case(trailers[i].name), "", ""},
-                      {{Slice::Of::trailer_name, i, 0, trailers[i].name.size()},
-                       {Slice::Of::separator, 0, 0, kBetweenNameAndValue.size()},
-                       {Slice::Of::trailer_value, i, 0, trailers[i].value.size()}}});
-    show(scan, parts_.back());
-  }
+  size_t shown = parts_.size();
+  add_fields(trailers, "trailer", Slice::Of::trailer_name, Slice::Of::trailer_value);
+  for (; shown < parts_.size(); ++shown) show(scan, parts_[shown]);
 }
 
 void RequestParts::show(dlp::Scan& scan, const Part& part) const {
@@ -122,7 +154,7 @@ void RequestParts::show(dlp::Scan& scan, const Part& part) const {
 std::string_view RequestParts::whole(Slice::Of of, size_t field) const {
   switch (of) {
     case Slice::Of::separator:
-      return kBetweenNameAndValue;
+      return separator(field);
     case Slice::Of::path:
       return head_.path;
     case Slice::Of::name:
@@ -145,7 +177,7 @@ std::string_view RequestParts::text(const Slice& slice) const {
 
 std::vector<Slice> RequestParts::slices_of(uint32_t part, uint64_t offset, uint64_t length) const {
   std::vector<Slice> found;
-  if (!knows(part) || length > UINT64_MAX - offset) return found;
+  if (part >= parts_.size() || length > UINT64_MAX - offset) return found;
   uint64_t before = 0;
   for (const Slice& slice : parts_[part].slices) {
     const uint64_t from = std::clamp(offset, before, before + slice.length) - before;
@@ -158,17 +190,32 @@ std::vector<Slice> RequestParts::slices_of(uint32_t part, uint64_t offset, uint6
   return found;
 }
 
+bool RequestParts::holds(uint32_t part, uint64_t offset, uint64_t length) const {
+  if (part >= parts_.size()) return false;
+  uint64_t all = 0;
+  for (const Slice& slice : parts_[part].slices) all += slice.length;
+  return offset <= all && length <= all - offset;
+}
+
 bool redact(const std::vector<dlp::Redaction>& redactions, const RequestParts& parts, RequestHead& head,
             Fields& trailers, HeldBody& body) {
-  for (const auto& redaction : redactions) {
-    const auto slices = parts.slices_of(redaction.part, redaction.offset, redaction.length);
-    uint64_t covered = 0;
-    for (const Slice& slice : slices) {
-      if (!redact(slice, head, trailers, body)) return false;
-      covered += slice.length;
+  std::vector<Slice> alone;  // what has been overwritten as parts that hold nothing else
+  for (const bool repeats : {false, true}) {
+    for (const auto& redaction : redactions) {
+      if (parts.repeats(redaction.part) != repeats) continue;
+      const auto slices = parts.slices_of(redaction.part, redaction.offset, redaction.length);
+      if (slices.empty() || !parts.holds(redaction.part, redaction.offset, redaction.length)) return false;
+      // Where values are joined a rule may take the next one's beginning for the secret's end.
+      const bool known =
+          repeats && std::any_of(slices.begin(), slices.end(), [&](const Slice& slice) {
+            return std::any_of(alone.begin(), alone.end(), [&](const Slice& one) { return overlap(one, slice); });
+          });
+      if (known) continue;
+      for (const Slice& slice : slices) {
+        if (!redact(slice, head, trailers, body)) return false;
+      }
+      if (!repeats) alone.insert(alone.end(), slices.begin(), slices.end());
     }
-    // A separator within the span is not the request's to overwrite; anything else that is missing is a mistake.
-    if (covered == 0 || covered + kBetweenNameAndValue.size() < redaction.length) return false;
   }
   return !redactions.empty();
 }

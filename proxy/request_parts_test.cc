@@ -61,24 +61,31 @@ std::vector<std::string> locations(const ScriptedStream& stream) {
 
 TEST(RequestParts, ShowEachPlaceOnItsOwnAndTheWholes) {
   Shown shown(
-      "POST /a/b?x=1&flag&=bare&y=2;z=a=b HTTP/1.1\r\nHost: Api.example.com\r\nX-Key: v w\r\n"
+      "POST /a/b?x=1&flag&=bare&y=2;a-long-name=a=b HTTP/1.1\r\nHost: Api.example.com\r\nX-Key: v w\r\n"
       "Cookie: sid=one; theme=two\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\ncontent_encoding: BR\r\n"
       "Content-Length: 3\r\nConnection: X-Hop\r\nX-Hop: 1\r\nProxy-Authorization: Basic xyz\r\n\r\n",
-      {{"X-Sum", "4"}});
+      {{"X-Checksum", "4"}});
   EXPECT_THAT(locations(shown.stream()),
-              ElementsAre("query:x", "query:", "query:y", "query:z", "query", "path", "header:host", "header:x-key",
-                          "cookie:sid", "cookie:theme", "header:cookie", "header:content-type",
-                          "header:content-encoding", "header:content_encoding", "body", "trailer:x-sum"));
+              ElementsAre("path", "query:x", "query:", "query:y", "query:a-long-name", "query-name", "query",
+                          "cookie:sid", "cookie:theme", "header:host", "header:x-key", "header:cookie",
+                          "header:content-type", "header:content-encoding", "header:content_encoding", "header-name",
+                          "head", "body", "trailer:x-checksum", "trailer-name"));
   const auto& stream = shown.stream();
+  EXPECT_EQ(stream.bytes("path"), "/a/b");
   EXPECT_EQ(stream.bytes("query:x"), "1");
   EXPECT_EQ(stream.bytes("query:"), "bare");
-  EXPECT_EQ(stream.bytes("query:z"), "a=b");
+  EXPECT_EQ(stream.bytes("query:a-long-name"), "a=b");
+  EXPECT_EQ(stream.bytes("query-name"), "a-long-name\n");
   EXPECT_EQ(stream.bytes("query"), "1bare2a=b");
-  EXPECT_EQ(stream.bytes("path"), "/a/b?x=1&flag&=bare&y=2;z=a=b");
-  EXPECT_EQ(stream.bytes("header:host"), "Host: Api.example.com");
-  EXPECT_EQ(stream.bytes("header:x-key"), "X-Key: v w");
+  EXPECT_EQ(stream.bytes("header:host"), "Api.example.com");
+  EXPECT_EQ(stream.bytes("header:x-key"), "v w");
+  EXPECT_EQ(stream.bytes("header-name"), "Content-Type\nContent-Encoding\ncontent_encoding\n");
   EXPECT_EQ(stream.bytes("cookie:theme"), "two");
-  EXPECT_EQ(stream.bytes("trailer:x-sum"), "X-Sum: 4");
+  EXPECT_EQ(stream.bytes("trailer:x-checksum"), "4");
+  EXPECT_EQ(stream.bytes("trailer-name"), "X-Checksum\n");
+  EXPECT_EQ(stream.bytes("head"),
+            "/a/b?x=1&flag&=bare&y=2;a-long-name=a=b\nHost: Api.example.com\nX-Key: v w\nCookie: sid=one; theme=two\n"
+            "Content-Type: text/plain\nContent-Encoding: gzip\ncontent_encoding: BR\n");
   const auto& body = stream.parts[stream.index("body")].info;
   EXPECT_EQ(body.content_type, "text/plain");
   EXPECT_EQ(body.content_encoding, "gzip, br");
@@ -88,9 +95,9 @@ TEST(RequestParts, ShowAQueryOfAnyLengthWholeButOnlySomeOfItOnItsOwn) {
   std::string target = "/?";
   for (int i = 0; i < 1000; ++i) target += "a=" + std::to_string(i) + "&";
   Shown shown("GET " + target + " HTTP/1.1\r\nHost: h.example\r\n\r\n");
-  EXPECT_LE(shown.stream().parts.size(), kMaxPartsAlone + 5);
+  EXPECT_LE(shown.stream().parts.size(), kMaxPartsAlone + 6);
   EXPECT_THAT(shown.stream().bytes("query"), testing::EndsWith("998999"));
-  EXPECT_THAT(shown.stream().bytes("path"), HasSubstr("a=999"));
+  EXPECT_THAT(shown.stream().bytes("head"), HasSubstr("a=999"));
 }
 
 TEST(RequestParts, HaveNoBytesWhereThereAreNone) {
@@ -113,10 +120,10 @@ TEST(FindingPlaces, SayWhereTheRequestsReaderWouldLook) {
     uint64_t offset;
   };
   for (const auto& [part, location, offset] :
-       {Case{"query:q", "query:q", 0}, Case{"path", "path", 3}, Case{"header:x-key", "header:x-key", 7},
-        Case{"cookie:sid", "cookie:sid", 0}, Case{"header:cookie", "cookie:sid", 0},
-        Case{"header:tok_aaaabbbbcccc", "header-name:tok_***", 0}, Case{"trailer:x-sum", "trailer:x-sum", 1},
-        Case{"body", "body", 5}}) {
+       {Case{"query:q", "query:q", 0}, Case{"path", "path", 3}, Case{"query-name", "query-name:tok_***", 0},
+        Case{"head", "path", 3}, Case{"header:x-key", "header:x-key", 7}, Case{"cookie:sid", "cookie:sid", 0},
+        Case{"header:cookie", "cookie:sid", 0}, Case{"header-name", "header-name:tok_***", 0},
+        Case{"trailer:x-sum", "trailer:x-sum", 1}, Case{"body", "body", 5}}) {
     Shown shown(request, {{"X-Sum", "-tok_AAAABBBBCCCC"}});
     const_cast<ScriptedStream&>(shown.stream()).parts[shown.stream().index("body")].bytes = "body tok_AAAABBBBCCCC";
     const std::vector findings{shown.find(part, kToken)};
@@ -128,9 +135,11 @@ TEST(FindingPlaces, SayWhereTheRequestsReaderWouldLook) {
 }
 
 TEST(FindingPlaces, TellOnceWhatSeveralPartsShow) {
-  Shown shown("GET /?a=1&q=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
-  const std::vector findings{shown.find("path", kToken), shown.find("query", kToken), shown.find("query:q", kToken),
-                             shown.find("path", kToken, "percent")};
+  Shown shown("GET /?a=1&q=tok_AAAABBBBCCCC&z=2 HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  auto longer = shown.find("query", "tok_AAAABBBBCCCC2");
+  longer.fingerprint = "another";
+  const std::vector findings{shown.find("head", kToken), longer, shown.find("query:q", kToken),
+                             shown.find("head", "/?a", "percent")};
   const auto told = FindingPlaces(shown.parts, findings).told();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].location, "query:q");
@@ -145,19 +154,34 @@ TEST(FindingPlaces, TellOfAQueryWhatOnlyTheWholeShows) {
 }
 
 TEST(FindingPlaces, ShowNothingOfWhatWasFound) {
-  Shown shown("GET /p/tok_AAAABBBBCCCC/x?tok_AAAABBBBCCCC=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
-  auto name = shown.find("path", "tok_AAAABBBBCCCC=");
-  name.length = kToken.size();
-  const std::vector findings{shown.find("path", kToken), name, shown.find("query:tok_AAAABBBBCCCC", kToken)};
+  Shown shown(
+      "GET /p/tok_AAAABBBBCCCC/tok_AAAABBBBCCCC?tok_AAAABBBBCCCC=tok_AAAABBBBCCCC HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  // The second one in the path is not reported: it is the same.
+  const std::vector findings{shown.find("path", kToken), shown.find("query-name", kToken),
+                             shown.find("query:tok_AAAABBBBCCCC", kToken)};
   const FindingPlaces places(shown.parts, findings);
-  EXPECT_EQ(places.masked_path(), "/p/tok_***/x");
+  EXPECT_EQ(places.masked_path(), "/p/tok_***/tok_***");
   for (const auto& told : places.told()) EXPECT_THAT(told.location, Not(HasSubstr("AAAA")));
   EXPECT_EQ(places.told().back().location, "query:tok_***");
 }
 
 TEST(FindingPlaces, ShowNoPathThatHoldsSomethingEncoded) {
   Shown shown("GET /p/dG9rX0FBQUE=/x HTTP/1.1\r\nHost: h.example\r\n\r\n");
-  const std::vector findings{shown.find("path", "dG9r", "base64")};
+  for (const std::string part : {"path", "head"}) {
+    const std::vector findings{shown.find(part, "dG9r", "base64")};
+    EXPECT_EQ(FindingPlaces(shown.parts, findings).masked_path(), "/***") << part;
+    EXPECT_EQ(FindingPlaces(shown.parts, findings).told().at(0).location, part);
+  }
+}
+
+TEST(FindingPlaces, ShowNoPathWhenNotEverythingFoundIsReported) {
+  Shown shown("GET /p/x HTTP/1.1\r\nHost: h.example\r\nX: tok_AAAABBBBCCCC\r\n\r\n");
+  std::vector findings{shown.find("header:x", kToken)};
+  findings[0].detail = fmt::format("and 7 {}", dlp::kMoreFindings);
+  EXPECT_EQ(FindingPlaces(shown.parts, findings).masked_path(), "/***");
+  findings[0].detail.clear();
+  EXPECT_EQ(FindingPlaces(shown.parts, findings).masked_path(), "/p/x");
+  findings.resize(dlp::kMaxFindings, findings[0]);
   EXPECT_EQ(FindingPlaces(shown.parts, findings).masked_path(), "/***");
 }
 
@@ -213,13 +237,19 @@ TEST_F(Redacting, ReachesTheValuesThatAJoinedQueryIsMadeOf) {
   EXPECT_EQ(shown.head.path, "/?a=********&b=********");
 }
 
+TEST_F(Redacting, LeavesWhatARuleTookOfTheNextValueWhenTheyWereJoined) {
+  Shown shown("GET /?a=tok_AAAABBBBCCCC&b=next HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  EXPECT_TRUE(redact_all(shown, {shown.find("query", "tok_AAAABBBBCCCCnext"), shown.find("query:a", kToken)}));
+  EXPECT_EQ(shown.head.path, "/?a=****************&b=next");
+}
+
 TEST_F(Redacting, RefusesWhatItCannotOverwrite) {
   Shown shown("GET /x HTTP/1.1\r\nHost: tok-aaaa.h.example\r\nX-Key: abc\r\n\r\n");
   const uint32_t key = shown.stream().index("header:x-key");
   const uint32_t body = shown.stream().index("body");
   ASSERT_TRUE(body_.append("abc"));
   EXPECT_FALSE(redact_all(shown, {shown.find("header:host", "tok-aaaa")}));
-  const std::vector<dlp::Redaction> impossible{{key, 0, 100}, {key, 5, 2}, {1000, 0, 3}, {body, 1, 3}, {body, 9, 1}};
+  const std::vector<dlp::Redaction> impossible{{key, 0, 100}, {key, 3, 2}, {1000, 0, 3}, {body, 1, 3}, {body, 9, 1}};
   for (const auto& redaction : impossible) {
     EXPECT_FALSE(redact({redaction}, shown.parts, shown.head, shown.trailers, body_));
   }

@@ -59,11 +59,13 @@ ScanOutcome over_body_limit(uint64_t limit) {
 ScanOutcome judge_request_scan(const Result<dlp::ScanVerdict>& verdict, const RequestParts& parts, RequestHead& head,
                                Fields& trailers, HeldBody& body) {
   if (!verdict) return unavailable(verdict.error());
-  const FindingPlaces places(parts, verdict->findings);
   ScanOutcome outcome;
-  outcome.findings = places.told();
-  outcome.path = places.masked_path();
-  outcome.in_host = places.in_host();
+  if (!verdict->findings.empty()) {
+    const FindingPlaces places(parts, verdict->findings);
+    outcome.findings = places.told();
+    outcome.path = places.masked_path();
+    outcome.in_host = places.in_host();
+  }
   const auto deny = [&](Decision decision) {
     outcome.denial = std::move(decision);
     outcome.status = kForbidden;

@@ -32,6 +32,7 @@ std::string place(std::string_view location) {
   if (kind == "trailer-name") return "the name of a trailer";
   if (kind == "cookie") return "cookie " + name;
   if (kind == "cookie-name") return "the name of a cookie";
+  if (kind == "head") return "the request's head";
   if (kind == "name") return "the name asked for";
   if (kind == "names") return "the names asked for, joined";
   if (kind == "body/form") return "form field " + name + " of the body";

@@ -30,10 +30,11 @@ struct StreamInfo {
 
 // A stream consists of parts, each a byte string of its own: the path, each header's value, the body.
 struct PartInfo {
-  // "path" (the whole target), "query:token" (the value), "query" (all values joined), "header:x-key" ("X-Key: value"),
-  // "cookie:sid" (the value), "trailer:x-key" (as a header), "body", "name" (DNS), "names" (DNS, joined over
-  // questions). Inside a body the scanner appends where it was: "body/form:field", "body/file:upload.txt". In a
-  // finding's row the gate may say it more closely: "header-name:x-key", "query-name:token".
+  // "path", "query:token" (the value), "query" (all values joined), "header:x-key" (the value), "cookie:sid",
+  // "trailer:x-key", "query-name", "header-name", "cookie-name", "trailer-name" (a name a line), "head" (all of an HTTP
+  // message before its body, as it stands), "body", "name" (DNS), "names" (DNS, joined over questions). Inside a body
+  // the scanner appends where it was: "body/form:field", "body/file:upload.txt". In a finding's row the gate may say
+  // more closely which name: "header-name:x-key".
   std::string location;
   std::string content_type;      // of a body, as its header says; empty: unknown
   std::string content_encoding;  // likewise; several as in the header, "gzip, br"
@@ -72,6 +73,7 @@ struct ScanVerdict {
   std::vector<Redaction> redactions;  // with Outcome::redact; in order, not overlapping
 };
 
-inline constexpr size_t kMaxFindings = 32;  // reported of one stream; the rest is counted in the last one's detail
+inline constexpr size_t kMaxFindings = 32;  // reported of one stream; the rest is counted in the last one's detail,
+inline constexpr std::string_view kMoreFindings = "findings more";  // which then ends so
 
 }  // namespace gatehouse::dlp
