@@ -1,5 +1,8 @@
 #include "dlp/scanner.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "dlp/fingerprint.h"
 #include "dlp/inspection.h"
 #include "dlp/rule_reader.h"
@@ -22,18 +25,47 @@ struct Workshop {
 
 class InspectionScan final : public StreamScan {
  public:
-  InspectionScan(std::shared_ptr<Workshop> workshop, const StreamInfo& stream, const policy::Limits& limits)
-      : workshop_(std::move(workshop)), inspection_(workshop_->inspector, stream, limits) {}
+  InspectionScan(std::shared_ptr<Workshop> workshop, ExfiltrationScore& score, const StreamInfo& stream,
+                 const policy::Limits& limits)
+      : workshop_(std::move(workshop)),
+        inspection_(workshop_->inspector, stream, limits),
+        parameters_(score, inspection_.stream(), [] { return std::chrono::steady_clock::now(); }) {}
 
-  void part(const PartInfo& part) override { inspection_.part(part); }
-  void write(std::string_view bytes) override { inspection_.write(bytes); }
-  void finish() override { inspection_.finish(); }
-  std::vector<Finding> take_findings() override { return inspection_.take_findings(); }
+  void part(const PartInfo& part) override {
+    end_part();
+    inspection_.part(part);
+    parameters_.begin(part);
+    ++parts_;
+  }
+  void write(std::string_view bytes) override {
+    inspection_.write(bytes);
+    parameters_.write(bytes);
+  }
+  void finish() override {
+    end_part();
+    inspection_.finish();
+  }
+  std::vector<Finding> take_findings() override {
+    auto findings = inspection_.take_findings();
+    std::move(scored_.begin(), scored_.end(), std::back_inserter(findings));  // warnings, the mildest
+    scored_.clear();
+    return findings;
+  }
   uint64_t dropped() const override { return inspection_.dropped(); }
 
  private:
+  void end_part() {
+    auto finding = parameters_.end();
+    if (!finding) return;
+    finding->part = parts_ - 1;
+    scored_.push_back(std::move(*finding));
+  }
+
   const std::shared_ptr<Workshop> workshop_;
   Inspection inspection_;
+  ParameterScore parameters_;
+  std::vector<Finding> scored_;  // one in a window at most
+  uint32_t parts_ = 0;           // begun
 };
 
 std::vector<policy::FindingRule> facts(const std::vector<Rule>& rules) {
@@ -81,7 +113,7 @@ Result<OpenScan> Scanner::open_scan() {
       std::make_unique<SecretReaderSource>(secrets_, ledger_, [] { return std::chrono::steady_clock::now(); }),
       [shared](std::string_view secret) { return shared->of(secret); });
   return [this, workshop](const StreamInfo& stream) {
-    return std::make_unique<InspectionScan>(workshop, stream, limits_);
+    return std::make_unique<InspectionScan>(workshop, score_, stream, limits_);
   };
 }
 

@@ -1,5 +1,5 @@
 // What the scanner is loaded with, once, while it still has files: rules and known secrets. Shared by all threads;
-// nothing in it changes but the ledger of what was seen of each secret.
+// nothing in it changes but the ledger of what was seen of each secret and the score of what each destination was sent.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "common/base/result.h"
 #include "common/policy/policy.h"
+#include "dlp/exfiltration.h"
 #include "dlp/known_secrets.h"
 #include "dlp/ledger.h"
 #include "dlp/rule_table.h"
@@ -41,6 +42,7 @@ class Scanner {
   const KnownSecrets secrets_;
   const policy::Limits limits_;
   FragmentLedger ledger_;
+  ExfiltrationScore score_;
 };
 
 }  // namespace gatehouse::dlp
