@@ -11,6 +11,7 @@ namespace {
 
 // Redactions are merged whenever so many have come together: a hostile stream may hold one every few bytes.
 constexpr size_t kMostUnmerged = 4 * kMaxRedactions;
+constexpr std::string_view kFragment = "secret-fragment";  // says least: named after all others that are as strict
 
 // DNS names, and what a decoder of the transport has yet to open, are not.
 bool is_plain(const PartInfo& part) {
@@ -90,7 +91,8 @@ void StreamJudgement::keep(Finding finding) {
   }
   const auto stricter = [](const Kept& a, const Kept& b) {
     if (a.finding.action != b.finding.action) return a.finding.action > b.finding.action;
-    return a.finding.confidence > b.finding.confidence;
+    if (a.finding.confidence != b.finding.confidence) return a.finding.confidence > b.finding.confidence;
+    return a.finding.rule != kFragment && b.finding.rule == kFragment;
   };
   Kept next{std::move(finding)};
   kept_.insert(std::upper_bound(kept_.begin(), kept_.end(), next, stricter), next);

@@ -162,6 +162,16 @@ TEST_F(StreamJudgementTest, ReportsTheStrictestAndCountsTheRest) {
   EXPECT_EQ(verdict.findings.back().detail, "and 69 findings more");
 }
 
+TEST_F(StreamJudgementTest, NamesAFragmentAfterWhatItIsPartOf) {
+  parts({"body"});
+  for (const char* rule : {"secret-fragment", "known-secret"}) {
+    Finding finding = found(FindingAction::deny, 0, "body", 0, 20);
+    finding.rule = rule;
+    judgement_.add(finding);
+  }
+  EXPECT_EQ(judgement_.take().findings.at(0).rule, "known-secret");
+}
+
 TEST_F(StreamJudgementTest, DeniesWhatWouldHaveToBeOverwrittenEverywhere) {
   parts({"body"});
   for (uint64_t i = 0; i <= kMaxRedactions; ++i) judgement_.add(found(FindingAction::redact, 0, "body", i * 50, 40));

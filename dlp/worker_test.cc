@@ -9,8 +9,8 @@
 
 #include "common/base/uuid.h"
 #include "common/dlp/client.h"
-#include "dlp/server.h"
 #include "dlp/test_scan.h"
+#include "dlp/test_socket.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -23,36 +23,6 @@ using testing::HasSubstr;
 constexpr milliseconds kLong{60'000};
 const StreamInfo kStream{"https", Direction::out, "api.example.com", "trace"};
 const OpenScan kLetters = [](const StreamInfo& stream) { return std::make_unique<LetterScan>(stream); };
-
-class SocketPath {
- public:
-  SocketPath() : endpoint_{Endpoint::Kind::unix_stream, {}, 0, ::testing::TempDir() + "/dlp." + make_uuid()} {}
-  ~SocketPath() { ::unlink(endpoint_.path.c_str()); }
-  const Endpoint& endpoint() const { return endpoint_; }
-  Fd listen() const { return std::move(*open_socket(endpoint_)); }
-
- private:
-  Endpoint endpoint_;
-};
-
-template <class Condition>
-bool turn_until(Loop& loop, Condition done) {
-  const auto give_up = steady_clock::now() + std::chrono::seconds(20);
-  while (!done()) {
-    if (steady_clock::now() > give_up) return false;
-    loop.turn();
-  }
-  return true;
-}
-
-std::string words(const Result<ScanVerdict>& said) {
-  if (!said) return said.error().message();
-  std::string text = said->outcome == ScanVerdict::Outcome::allow    ? "allow"
-                     : said->outcome == ScanVerdict::Outcome::redact ? "redact"
-                                                                     : "deny";
-  for (const auto& [part, offset, length] : said->redactions) text += fmt::format(" {}:{}+{}", part, offset, length);
-  return text;
-}
 
 class WorkerTest : public testing::Test {
  protected:
@@ -200,9 +170,9 @@ TEST_F(WorkerTest, LetsASmallStreamPassAHugeOne) {
   auto huge = client_->open({"https", Direction::out, "huge.example", "trace"});
   bool huge_done = false;
   huge->part({"body", "", ""});
-  huge->write(std::string(8 << 20, 'x'));
+  huge->write(std::string(2 << 20, 'x'));
   huge->finish([&](auto&&) { huge_done = true; });
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 10; ++i) {
     auto scan = client_->open(kStream);
     scan->part({"body", "", ""});
     scan->write("S");
@@ -211,57 +181,6 @@ TEST_F(WorkerTest, LetsASmallStreamPassAHugeOne) {
   }
   EXPECT_FALSE(huge_done);
   ASSERT_TRUE(turn_until(loop_, [&] { return huge_done; }));
-}
-
-TEST(Server, ServesAHundredStreamsAtOnceOnTwoThreads) {
-  constexpr size_t kStreams = 100;
-  const SocketPath path;
-  std::list<Loop> loops(2);
-  Server server(loops, {kLetters, kLetters}, kJudgeBySeverity);
-  std::vector<InheritedSocket> sockets;
-  sockets.push_back({path.listen(), "", false});
-  ASSERT_TRUE(server.listen(std::move(sockets)));
-  std::thread second([&] { loops.back().run(); });
-  std::thread first([&] { loops.front().run(); });
-  {
-    Loop loop;
-    const auto client = ScanClient::create(loop, path.endpoint(), kLong);
-    std::vector<std::unique_ptr<Scan>> scans;
-    std::vector<std::string> answers(kStreams);
-    size_t answered = 0;
-    for (size_t i = 0; i < kStreams; ++i) {
-      scans.push_back(client->open(kStream));
-      scans[i]->part({"body", "", ""});
-    }
-    for (size_t piece = 0; piece < 4; ++piece) {
-      for (size_t i = 0; i < kStreams; ++i) scans[i]->write(std::string(1000 * i, 'x') + "S");
-      loop.turn();
-    }
-    for (size_t i = 0; i < kStreams; ++i) {
-      scans[i]->finish([&, i](const Result<ScanVerdict>& said) {
-        answers[i] = words(said);
-        ++answered;
-      });
-    }
-    EXPECT_TRUE(turn_until(loop, [&] { return answered == kStreams; }));
-    for (size_t i = 1; i < kStreams; ++i) {
-      EXPECT_EQ(answers[i],
-                fmt::format("redact 0:{}+1 0:{}+1 0:{}+1 0:{}+1", 1000 * i, 2000 * i + 1, 3000 * i + 2, 4000 * i + 3));
-    }
-  }
-  for (Loop& loop : loops) loop.post([&loop] { loop.stop(); });
-  first.join();
-  second.join();
-}
-
-TEST(Server, ListensOnStreamSocketsOnly) {
-  std::list<Loop> loops(1);
-  Server server(loops, {kLetters}, kJudgeBySeverity);
-  std::vector<InheritedSocket> sockets;
-  sockets.push_back({std::move(*open_socket(*parse_endpoint("udp:127.0.0.1:0"))), "", true});
-  const auto listening = server.listen(std::move(sockets));
-  ASSERT_FALSE(listening);
-  EXPECT_THAT(listening.error().message(), HasSubstr("stream sockets only"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import gzip
 import json
 import os
 import pathlib
@@ -69,6 +70,8 @@ class Gate(unittest.TestCase):
             (part("path", b"/" + TOKEN), "path", "", 1, 40),
             (part("header:x-key", TOKEN), "header:x-key", "", 0, 40),
             (part("header-name:" + TOKEN.decode(), TOKEN), "header-name:ghp_...", "", 0, 40),
+            (part("body", gzip.compress(b'{"key": "' + base64.b64encode(TOKEN) + b'"}'), "application/json", "gzip"), "body",
+             "gzip>base64", 0, 0),
             (part("body", b"say " + base64.b64encode(b"a token " + TOKEN)), "body", "base64", 4, 0),
         ]:
             with self.subTest(location, path=path):
