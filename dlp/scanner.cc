@@ -7,6 +7,7 @@
 #include "dlp/inspection.h"
 #include "dlp/rule_reader.h"
 #include "dlp/secret_reader.h"
+#include "dlp/seed_phrase_reader.h"
 
 namespace gatehouse::dlp {
 
@@ -18,6 +19,7 @@ struct Workshop {
       : inspector{.readers = readers, .fingerprint = std::move(fingerprint)} {
     readers.add(std::move(rules));
     readers.add(std::move(secrets));
+    readers.add(std::make_unique<SeedPhraseSource>());
   }
   CombinedSource readers;
   Inspector inspector;
