@@ -127,7 +127,9 @@ void ContainerSniffer::end_piece() {
 // happens depends on positions only, never on how the input is cut.
 size_t ContainerSniffer::step(std::string_view bytes) {
   const auto ahead = span();
-  bytes = bytes.substr(0, std::min<uint64_t>(ahead.bytes, bytes.size()));
+  // When more come to something at once than are followed, it must not depend on a cut which of them those are.
+  const bool in_step = std::count_if(open_.begin(), open_.end(), is_zlib) > static_cast<ptrdiff_t>(kMaxAtOnce);
+  bytes = bytes.substr(0, in_step ? 1 : std::min<uint64_t>(ahead.bytes, bytes.size()));
   if (head_.size() < kMagicBytes) head_ += bytes.substr(0, kMagicBytes - head_.size());
   if (ahead.plain) {
     feed(bytes);
@@ -159,10 +161,10 @@ void ContainerSniffer::feed(std::string_view bytes) {
   if (open_.empty()) return;
   std::erase_if(open_, [&](Open& open) { return !open.follower->feed(bytes); });
   // Guesses of zlib are many and few of them come to anything.
-  const auto real_zlib = [](const Open& open) { return open.kind == "zlib" && open.follower->begun(); };
-  if (static_cast<size_t>(std::count_if(open_.begin(), open_.end(), real_zlib)) <= kMaxAtOnce) return;
+  const auto real = [&](const Open& open) { return is_zlib(open) && open.follower->begun(); };
+  if (std::count_if(open_.begin(), open_.end(), real) <= static_cast<ptrdiff_t>(kMaxAtOnce)) return;
   too_many("zlib");
-  const auto last = std::find_if(open_.rbegin(), open_.rend(), real_zlib);
+  const auto last = std::find_if(open_.rbegin(), open_.rend(), real);
   last->follower->finish();
   open_.erase(std::next(last).base());
 }

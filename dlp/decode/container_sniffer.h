@@ -65,6 +65,7 @@ class ContainerSniffer : public Decoder {
   template <class Make>
   void add(std::string_view kind, size_t most, uint64_t start, std::string_view begin, Make make);
   void too_many(std::string_view kind);
+  static bool is_zlib(const Open& open) { return open.kind == "zlib"; }
   bool is_open(std::string_view kind) const;
   void declare_type(std::string_view content_type);
   uint64_t in_piece() const { return offset_ - piece_start_; }

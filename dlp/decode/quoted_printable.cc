@@ -62,8 +62,6 @@ void QuotedPrintable::write(std::string_view bytes) {
 
 QuotedPrintable::Escape QuotedPrintable::classify(char& character) const {
   if (pending_.size() < 2) return Escape::incomplete;
-  const char last = pending_.back();
-  if (last == '\n') return Escape::line_break;
   const int high = hex_digit(pending_[1]);
   if (high >= 0) {
     if (pending_.size() == 2) return Escape::incomplete;
@@ -72,6 +70,8 @@ QuotedPrintable::Escape QuotedPrintable::classify(char& character) const {
     character = static_cast<char>(high << 4 | low);
     return Escape::character;
   }
+  const char last = pending_.back();
+  if (last == '\n') return Escape::line_break;
   const bool after_return = pending_.find('\r') < pending_.size() - 1;
   return (is_blank(last) || last == '\r') && !after_return && pending_.size() <= 2 + kMaxPaddingBytes
              ? Escape::incomplete

@@ -34,6 +34,7 @@ TEST(QuotedPrintable, DecodesWhatIsEscaped) {
       {"control characters where something else is", "=41=00=0A", std::string("A\0\n", 3)},
       {"what is no escape beside one", "=41=4=4g===42= =\rx", "A=4=4g==B= =\rx"},
       {"an escape that does not end", "=41=4", "A=4"},
+      {"half an escape at the end of a line", "=41=A\n=\r.", "A=A\n=\r."},
       {"a '=' at the end", "=41=", "A="},
       {"an escape within what looked like one", "==41", "=A"},
       {"too many blanks for a line break", "=41=          \nB", "A=          \nB"},
