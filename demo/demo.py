@@ -28,7 +28,7 @@ EXPECTED = [
     {"table": "dlp_findings", "verdict": "deny", "rule": "github-pat", "decode_path": "percent>percent"},
     {"table": "dlp_findings", "verdict": "deny", "rule": "github-pat", "decode_path": "json"},
     {"table": "dlp_findings", "verdict": "deny", "rule": "known-secret", "decode_path": ""},
-    {"table": "dlp_findings", "verdict": "deny", "rule": "canary", "decode_path": "base64>gzip>tar"},
+    {"table": "dlp_findings", "verdict": "deny", "rule": "canary", "decode_path": "base64>gzip"},
 ]
 
 # A credential of the host's that the guest is never given. The scanner knows it; the agent of this play guessed it.

@@ -26,12 +26,13 @@ class SignalsBlocked {
 
 int run_until_signal(std::list<Loop>& loops) {
   std::vector<std::jthread> threads;
-  {
+  // Only once the first loop takes the signals: whoever is served by another one may already send one.
+  loops.front().post([&] {
     const SignalsBlocked blocked;
     for (auto loop = std::next(loops.begin()); loop != loops.end(); ++loop) {
       threads.emplace_back([loop] { loop->run(); });
     }
-  }
+  });
   const int code = loops.front().run_until_signal();
   for (auto loop = std::next(loops.begin()); loop != loops.end(); ++loop) {
     loop->post([loop] { loop->stop(); });
