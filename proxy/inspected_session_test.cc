@@ -438,7 +438,8 @@ TEST_F(InspectedSessionTest, AsksOnceAboutAResponseThatComesWhole) {
 }
 
 TEST_F(InspectedSessionTest, LetsWhatIsNoTextPassUnscanned) {
-  for (const char* type : {"application/octet-stream", "image/png", "application/zip", "video/mp4"}) {
+  for (const char* type : {"application/octet-stream", "image/png", "application/zip",
+                           "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "video/mp4"}) {
     again();
     let_through(kGet);
     wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) +
@@ -449,9 +450,10 @@ TEST_F(InspectedSessionTest, LetsWhatIsNoTextPassUnscanned) {
 }
 
 TEST_F(InspectedSessionTest, ScansWhateverMayBeText) {
-  for (const char* type : {"", "Content-Type: text/html; charset=utf-8\r\n", "Content-Type: application/json\r\n",
-                           "Content-Type: application/vnd.api+json\r\n", "Content-Type: image/svg+xml\r\n",
-                           "Content-Type: Application/JavaScript\r\n"}) {
+  for (const char* type :
+       {"", "Content-Type: text/html; charset=utf-8\r\n", "Content-Type: application/json\r\n",
+        "Content-Type: application/vnd.api+json\r\n", "Content-Type: image/svg+xml\r\n",
+        "Content-Type: Application/JavaScript\r\n", "Content-Type: image/png\r\nContent-Type: text/html\r\n"}) {
     again();
     let_through(kGet);
     wire_.listener->on_upstream_bytes(std::string("HTTP/1.1 200 OK\r\n") + type + "Content-Length: 2\r\n\r\nhi");

@@ -16,13 +16,13 @@ std::string field_lines(const Fields& fields) {
 
 }  // namespace
 
+// Where several types are declared, one of them is enough.
 bool is_scanned(const ResponseHead& response) {
-  constexpr std::string_view kTextual[] = {"json", "xml", "javascript", "ecmascript", "x-www-form-urlencoded", "yaml"};
+  constexpr std::string_view kTextual[] = {"text/",      "json",       "/xml", "+xml",
+                                           "javascript", "ecmascript", "yaml", "urlencoded"};
   const std::string type = lower_case(joined_values(response.fields, "Content-Type"));
-  if (type.empty() || type.starts_with("text/")) return true;
-  const auto essence = std::string_view(type).substr(0, type.find(';'));
-  return std::any_of(std::begin(kTextual), std::end(kTextual),
-                     [&](std::string_view known) { return essence.find(known) != std::string_view::npos; });
+  return type.empty() || std::any_of(std::begin(kTextual), std::end(kTextual),
+                                     [&](std::string_view known) { return type.find(known) != std::string::npos; });
 }
 
 ResponseInspection::ResponseInspection(dlp::ScanClient& scanner, const dlp::StreamInfo& stream,
