@@ -21,6 +21,7 @@ struct PatternInfo {
   unsigned min_width = 0;  // bytes of the shortest match, at least 1
   unsigned max_width = 0;  // of the longest; kUnbounded
   int groups = 0;
+  int program = 0;  // RE2's instructions
 };
 
 enum class RuleDirection { out, in, both };
@@ -36,8 +37,11 @@ struct Rule {
   PatternInfo info;  // as parse_rules() found it; min_width is 0 in a rule made by hand
   int group = 0;     // the capture group that is the secret; 0: all of the match
   // Literals, compared without regard to case: every match holds one. Empty: the pattern itself is always looked for,
-  // which is dear; for patterns that no literal announces (card numbers).
+  // which is dear for patterns that do not begin with a literal.
   std::vector<std::string> keywords;
+  // Where no literal announces a match, what else does: every match holds one. "digit-groups", "letters-digits"; see
+  // shape_scan.h. Instead of keywords.
+  std::string shape;
   double entropy = 0;                            // least Shannon entropy of the secret, bits a byte; 0: any
   FindingAction severity = FindingAction::deny;  // "block", "redact" or "warn" in the file
   FindingAction unconfirmed =

@@ -30,11 +30,12 @@ constexpr size_t kMaxKeywordBytes = 64;
 constexpr double kMaxEntropy = 8;  // bits a byte can hold
 
 constexpr std::string_view kFileKeys[] = {"$schema", "rules"};
-constexpr std::string_view kRuleKeys[] = {"id",          "title",     "category",  "pattern",  "group",
-                                          "keywords",    "entropy",   "severity",  "examples", "negative_examples",
-                                          "unconfirmed", "validator", "direction", "allow"};
+constexpr std::string_view kRuleKeys[] = {"id",       "title",       "category",  "pattern",   "group",
+                                          "keywords", "entropy",     "severity",  "examples",  "negative_examples",
+                                          "shape",    "unconfirmed", "validator", "direction", "allow"};
 constexpr std::string_view kCategories[] = {"credentials", "private-keys", "personal-data", "entropy", "injection"};
 constexpr std::string_view kSeverities[] = {"block", "redact", "warn"};
+constexpr std::string_view kShapeWords[] = {"digit-groups", "letters-digits"};
 constexpr std::string_view kDirections[] = {"out", "in", "both"};
 
 std::vector<std::string_view> list_of(std::span<const std::string_view> words) { return {words.begin(), words.end()}; }
@@ -242,6 +243,12 @@ Result<void> FileReader::read_lists(const JsonNode& node) {
   auto keywords = strings(node, "keywords", keyword);
   if (!keywords) return failed(keywords);
   rule_.keywords = std::move(*keywords);
+  if (const JsonNode* shape = node.find("shape")) {
+    if (!rule_.keywords.empty()) return refuse(shape->offset, "'shape' stands for 'keywords'; give one of the two");
+    auto word = word_of(*shape, "shape", kShapeWords);
+    if (!word) return failed(word);
+    rule_.shape = std::move(*word);
+  }
   auto allowed = strings(node, "allow", allow);
   if (!allowed) return failed(allowed);
   rule_.allow = std::move(*allowed);

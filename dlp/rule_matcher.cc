@@ -12,7 +12,7 @@
 namespace gatehouse::dlp {
 
 struct RuleMatcher::Patterns {
-  explicit Patterns(const Rule& rule) : pattern(rule.pattern, re2_options()) {
+  explicit Patterns(const Rule& rule) : pattern(rule.pattern, re2_options(rule.info.program)) {
     assert(pattern.ok());
     for (const auto& text : rule.allow) {
       allow.push_back(std::make_unique<const RE2>(text, re2_options()));

@@ -2,6 +2,7 @@
 
 #include <hs/hs.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -12,14 +13,17 @@ namespace gatehouse::dlp {
 namespace {
 
 // Program and state caches of one pattern. RE2 drops its states and goes on when they are full, at a tenth of its speed
-// if that is often: half as much is too little for the longest of the shipped patterns.
-constexpr int64_t kMaxRe2Bytes = 512 * 1024;
+// if that is often, so that a pattern gets memory by its size: a body made to fill all caches of five hundred patterns
+// takes some 150 MiB.
+constexpr int64_t kBaseRe2Bytes = 192 * 1024;
+constexpr int64_t kRe2BytesPerInstruction = 512;
+constexpr int kMaxProgram = 8192;
 
 // All that the acceptance of a pattern depends on. RE2 does not tell its version; a pattern it no longer takes stops
 // the process when it is needed, and never passes for one without matches.
-std::string description() { return fmt::format("patterns 1, hyperscan {}, {} bytes\n", hs_version(), kMaxRe2Bytes); }
+std::string description() { return fmt::format("patterns 2, hyperscan {}, {}\n", hs_version(), kMaxProgram); }
 
-// "0 42 300 1 17\n", the pattern's 17 bytes, "\n".
+// "0 42 300 1 90 17\n", the pattern's 17 bytes, "\n".
 constexpr std::string_view kFields = " \n";
 
 bool take_number(std::string_view& text, uint64_t& number) {
@@ -32,12 +36,12 @@ bool take_number(std::string_view& text, uint64_t& number) {
 
 }  // namespace
 
-RE2::Options re2_options() {
+RE2::Options re2_options(int program) {
   RE2::Options options;
   options.set_encoding(RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
   options.set_never_nl(false);
-  options.set_max_mem(kMaxRe2Bytes);
+  options.set_max_mem(kBaseRe2Bytes + kRe2BytesPerInstruction * (program == 0 ? kMaxProgram : program));
   return options;
 }
 
@@ -47,6 +51,10 @@ Result<PatternInfo> inspect_pattern(const std::string& pattern) {
 
   const RE2 re2(pattern, re2_options());
   if (!re2.ok()) return fail("does not compile (RE2): {}", re2.error());
+
+  if (re2.ProgramSize() > kMaxProgram || re2.ReverseProgramSize() > kMaxProgram) {
+    return fail("is too large: {} instructions, over the limit of {}", re2.ProgramSize(), kMaxProgram);
+  }
 
   hs_expr_info_t* info = nullptr;
   hs_compile_error_t* error = nullptr;
@@ -59,6 +67,7 @@ Result<PatternInfo> inspect_pattern(const std::string& pattern) {
   result.min_width = info->min_width;
   result.max_width = info->max_width;
   result.groups = re2.NumberOfCapturingGroups();
+  result.program = std::max(re2.ProgramSize(), re2.ReverseProgramSize());
   std::free(info);  // the library's own allocator is malloc: none is set
   if (result.min_width == 0 || RE2::FullMatch("", re2)) return fail("can match the empty string");
   return result;
@@ -70,17 +79,18 @@ PatternInspector::PatternInspector(std::string cache_directory) : cache_director
   if (!cached) return;
   std::string_view text = *cached;
   while (!text.empty()) {
-    uint64_t fields[5] = {};
+    uint64_t fields[6] = {};
     for (uint64_t& field : fields) {
       if (!take_number(text, field)) return;
     }
-    if (fields[4] >= text.size()) return;
+    if (fields[5] >= text.size()) return;
     PatternInfo info;
     info.min_width = static_cast<unsigned>(fields[1]);
     info.max_width = static_cast<unsigned>(fields[2]);
     info.groups = static_cast<int>(fields[3]);
-    known_.emplace(std::pair(fields[0] != 0, std::string(text.substr(0, fields[4]))), info);
-    text.remove_prefix(fields[4] + 1);
+    info.program = static_cast<int>(fields[4]);
+    known_.emplace(std::pair(fields[0] != 0, std::string(text.substr(0, fields[5]))), info);
+    text.remove_prefix(fields[5] + 1);
   }
 }
 
@@ -109,8 +119,8 @@ void PatternInspector::store() const {
   std::string content;
   for (const auto& [key, info] : accepted_) {
     const auto& [is_allowed, pattern] = key;
-    content += fmt::format("{} {} {} {} {}\n{}\n", is_allowed ? 1 : 0, info.min_width, info.max_width, info.groups,
-                           pattern.size(), pattern);
+    content += fmt::format("{} {} {} {} {} {}\n{}\n", is_allowed ? 1 : 0, info.min_width, info.max_width, info.groups,
+                           info.program, pattern.size(), pattern);
   }
   RuleCache(cache_directory_, description()).store(content);
 }

@@ -38,7 +38,8 @@ class PatternInspector {
   bool has_new_ = false;
 };
 
-// How every RE2 here reads its pattern: bytes, case-sensitive, silent, in bounded memory.
-RE2::Options re2_options();
+// How every RE2 here reads its pattern: bytes, case-sensitive, silent, in bounded memory. `program` is what is known of
+// the pattern's size, 0 when nothing is.
+RE2::Options re2_options(int program = 0);
 
 }  // namespace gatehouse::dlp

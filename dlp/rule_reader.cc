@@ -63,15 +63,24 @@ void RuleWorkspace::add(uint32_t rule, Region region) {
   regions.push_back(region);
 }
 
+// What a trigger says that ends at each of [to_first, to_last] of the piece.
+void RuleWorkspace::add(const RuleTable::Trigger& trigger, uint64_t to_first, uint64_t to_last) {
+  const uint64_t first = piece_ + (to_first < trigger.farthest ? 0 : to_first - trigger.farthest);
+  add(trigger.rule, {first, first, piece_ + to_last - trigger.nearest});
+}
+
 int RuleWorkspace::on_expression(unsigned id, unsigned long long, unsigned long long to, unsigned, void* self) {
   auto& workspace = *static_cast<RuleWorkspace*>(self);
   ++workspace.effort_.triggers;
-  for (const auto& trigger : workspace.table_->triggers(id)) {
-    if (to < trigger.nearest) continue;  // never so: a match is no shorter
-    const uint64_t first = workspace.scan_base_ + (to < trigger.farthest ? 0 : to - trigger.farthest);
-    workspace.add(trigger.rule, {first, first, workspace.scan_base_ + to - trigger.nearest});
-  }
+  for (const auto& trigger : workspace.table_->triggers(id)) workspace.add(trigger, to, to);
   return 0;
+}
+
+void RuleWorkspace::on_shape(void* self, Shape shape, size_t first, size_t last) {
+  auto& workspace = *static_cast<RuleWorkspace*>(self);
+  ++workspace.effort_.triggers;
+  const uint64_t to = workspace.shape_base_ + kMaxShapeBytes;
+  for (const auto& trigger : workspace.table_->triggers(shape)) workspace.add(trigger, to + first, to + last);
 }
 
 RuleReader::~RuleReader() {
@@ -83,7 +92,7 @@ RuleReader::~RuleReader() {
 // Stage 1 over the piece's next bytes.
 void RuleReader::scan(std::string_view bytes) {
   if (stream_ == nullptr) stream_ = shared_.take_stream();
-  shared_.scan_base_ = piece_;
+  shared_.piece_ = piece_;
   const hs_error_t error = hs_scan_stream(stream_, bytes.data(), static_cast<unsigned>(bytes.size()), 0,
                                           shared_.scratch_.get(), RuleWorkspace::on_expression, &shared_);
   assert(error == HS_SUCCESS);
@@ -93,12 +102,27 @@ void RuleReader::scan(std::string_view bytes) {
 
 // Stage 1 over all of a piece.
 void RuleReader::scan_whole(std::string_view bytes) {
-  shared_.scan_base_ = piece_;
+  shared_.piece_ = piece_;
   const hs_error_t error = hs_scan(shared_.table().block(), bytes.data(), static_cast<unsigned>(bytes.size()), 0,
                                    shared_.scratch_.get(), RuleWorkspace::on_expression, &shared_);
   assert(error == HS_SUCCESS);
   (void)error;
   scanned_ += bytes.size();
+}
+
+// The search for shapes, up to where none that may begin is cut by what has not come yet.
+void RuleReader::scan_shapes(bool is_end) {
+  if (!shared_.table().has_shapes()) return;
+  const uint64_t cut = is_end ? 0 : kMaxShapeBytes - 1;
+  const uint64_t end = std::max(scanned_, piece_ + cut) - cut;
+  while (shaped_ < end) {
+    const uint64_t to = shaped_ < current_begin_ ? std::min(end, current_begin_) : end;
+    const std::string_view text = bytes_between(shaped_, std::min(to + kMaxShapeBytes, scanned_));
+    shared_.piece_ = piece_;
+    shared_.shape_base_ = shaped_ - piece_;
+    find_shapes(text, 0, to - shaped_, RuleWorkspace::on_shape, &shared_);
+    shaped_ = to;
+  }
 }
 
 // The layer's bytes [begin, end), in one place.
@@ -227,6 +251,7 @@ void RuleReader::write(std::string_view bytes, const OnMatch& on_match) {
     const std::string_view slice = bytes.substr(0, kSliceBytes);
     bytes.remove_prefix(slice.size());
     scan(slice);
+    scan_shapes(false);
     look_everywhere(false, on_match);
     if (!bytes.empty()) lay_out_pending();
   }
@@ -251,16 +276,17 @@ void RuleReader::finish_piece(const OnMatch& on_match) {
     (void)error;
     shared_.give_back(std::exchange(stream_, nullptr));
   }
+  scan_shapes(true);
   look_everywhere(true, on_match);
   tail_.clear();
-  tail_begin_ = piece_ = total_;
+  tail_begin_ = piece_ = shaped_ = total_;
 }
 
 void RuleReader::boundary(const OnMatch& on_match) { finish_piece(on_match); }
 
 void RuleReader::end(const OnMatch& on_match) {
   finish_piece(on_match);
-  tail_begin_ = piece_ = scanned_ = total_ = 0;
+  tail_begin_ = piece_ = shaped_ = scanned_ = total_ = 0;
 }
 
 Result<std::unique_ptr<RuleReaderSource>> RuleReaderSource::create(const RuleTables& tables) {

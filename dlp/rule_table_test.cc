@@ -49,9 +49,9 @@ TEST(RuleTable, ARuleIsRefusedByName) {
 TEST(RuleTable, RulesShareTheirKeywordsInWhateverCase) {
   const auto table = RuleTable::build({rule("a", "key_[0-9]", {"key_", "KEY_"}), rule("b", "key_[a-f]", {"Key_"})}, "");
   ASSERT_TRUE(table);
-  ASSERT_EQ((*table)->triggers(0).size(), 2u);
-  EXPECT_EQ((*table)->triggers(0)[0].rule, 0u);
-  EXPECT_EQ((*table)->triggers(0)[1].rule, 1u);
+  ASSERT_EQ((*table)->triggers(1).size(), 2u);
+  EXPECT_EQ((*table)->triggers(1)[0].rule, 0u);
+  EXPECT_EQ((*table)->triggers(1)[1].rule, 1u);
 }
 
 class RuleCacheTest : public testing::Test {

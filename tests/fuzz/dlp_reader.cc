@@ -36,6 +36,8 @@ RuleWorkspace& workspace() {
         rule("prefix", "abc_[a-z]{4}", {"abc_"}),
         rule("middle", "[a-z]{1,9}:key[=:]([a-z0-9]{2,40})", {":key"}, 1),
         rule("none", "\\b[0-9]{4}(?:-?[0-9]{4}){1,3}\\b", {}),
+        rule("digits", "(?:^|[^0-9])([0-9]{4}(?: ?[0-9]{4}){2})(?:[^0-9]|$)", {}, 1),
+        rule("letters", "[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4,9}", {}),
         rule("several", "(?i)(?:one|two)[0-9]*three", {"one", "two", "three"}),
         rule("start", "^top[0-9]", {"top"}),
         rule("end", "bottom[0-9]?$", {"bottom"}),
@@ -43,6 +45,8 @@ RuleWorkspace& workspace() {
         rule("judged", "pass ?= ?([^ ]{3,})", {"pass"}, 1),
     };
     rules.back().entropy = 1.2;
+    rules[3].shape = "digit-groups";
+    rules[4].shape = "letters-digits";
     auto table = RuleTable::build(std::move(rules), "");
     require(table.has_value());
     return RuleWorkspace::create(std::move(*table)).value();

@@ -1,0 +1,114 @@
+#include "dlp/shape_scan.h"
+
+#include <emmintrin.h>  // SSE2, which every x86-64 has, as Hyperscan needs more than that
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+namespace gatehouse::dlp {
+
+namespace {
+
+constexpr size_t kBlock = 64;
+
+// A bit for each byte of a block: what it is.
+struct Kinds {
+  uint64_t digits = 0;
+  uint64_t capitals = 0;
+  uint64_t separators = 0;
+};
+
+// A bit for each of 16 bytes that lies in [low, low + count).
+__m128i in_range(__m128i bytes, char low, char count) {
+  const __m128i from_zero = _mm_sub_epi8(bytes, _mm_set1_epi8(low));
+  const __m128i limit = _mm_set1_epi8(static_cast<char>(count - 1));
+  return _mm_cmpeq_epi8(_mm_min_epu8(from_zero, limit), from_zero);
+}
+
+uint64_t bits(__m128i mask, size_t at) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(_mm_movemask_epi8(mask))) << at;
+}
+
+Kinds kinds_of(const char* block) {
+  Kinds kinds;
+  for (size_t at = 0; at < kBlock; at += sizeof(__m128i)) {
+    __m128i bytes;
+    std::memcpy(&bytes, block + at, sizeof bytes);
+    kinds.digits |= bits(in_range(bytes, '0', 10), at);
+    kinds.capitals |= bits(in_range(bytes, 'A', 26), at);
+    kinds.separators |=
+        bits(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'))), at);
+  }
+  return kinds;
+}
+
+// The kinds of the bytes of [begin, begin + kBlock), none beyond the text's end.
+Kinds kinds_at(std::string_view text, size_t begin) {
+  if (begin >= text.size()) return {};
+  if (text.size() - begin >= kBlock) return kinds_of(text.data() + begin);
+  char padded[kBlock] = {};
+  text.copy(padded, kBlock, begin);
+  return kinds_of(padded);
+}
+
+// What lies `by` places on, out of a block's bits and the next one's.
+uint64_t ahead(uint64_t block, uint64_t next, int by) { return block >> by | next << (64 - by); }
+
+// Where four in a row begin.
+uint64_t fours(uint64_t block, uint64_t next) {
+  return block & ahead(block, next, 1) & ahead(block, next, 2) & ahead(block, next, 3);
+}
+
+// Where four in a row begin four places on, or five with a separator before them.
+uint64_t second_group(uint64_t group, uint64_t next_group, const Kinds& block, const Kinds& next) {
+  return ahead(group, next_group, 4) | (ahead(block.separators, next.separators, 4) & ahead(group, next_group, 5));
+}
+
+void report(uint64_t places, size_t begin, Shape shape, OnShape on_shape, void* context) {
+  while (places != 0) {
+    const int first = std::countr_zero(places);
+    const int count = std::countr_one(places >> first);
+    on_shape(context, shape, begin + static_cast<size_t>(first), begin + static_cast<size_t>(first + count - 1));
+    if (first + count >= 64) return;
+    places &= ~uint64_t{0} << (first + count);
+  }
+}
+
+}  // namespace
+
+std::optional<Shape> find_shape(std::string_view name) {
+  if (name == "digit-groups") return Shape::digit_groups;
+  if (name == "letters-digits") return Shape::letters_digits;
+  return std::nullopt;
+}
+
+void find_shapes(std::string_view text, size_t from, size_t to, OnShape on_shape, void* context) {
+  assert(to <= text.size());
+  Kinds next = kinds_at(text, from);
+  for (size_t begin = from; begin < to; begin += kBlock) {
+    const Kinds block = next;
+    next = kinds_at(text, begin + kBlock);
+    const uint64_t wanted = to - begin >= kBlock ? ~uint64_t{0} : (uint64_t{1} << (to - begin)) - 1;
+
+    const uint64_t digits = fours(block.digits, next.digits) & wanted;
+    const uint64_t mixed = block.capitals & ahead(block.capitals, next.capitals, 1) &
+                           ahead(block.digits, next.digits, 2) & ahead(block.digits, next.digits, 3) & wanted;
+    if ((digits | mixed) == 0) continue;
+    // Of the next block's groups only those count that begin in its first bytes, so nothing beyond it is asked for.
+    if (digits != 0) {
+      const uint64_t group = fours(block.digits, next.digits);
+      const uint64_t places = digits & second_group(group, fours(next.digits, 0), block, next);
+      report(places, begin, Shape::digit_groups, on_shape, context);
+    }
+    if (mixed != 0) {
+      const uint64_t either = block.capitals | block.digits;
+      const uint64_t next_either = next.capitals | next.digits;
+      const uint64_t places = mixed & second_group(fours(either, next_either), fours(next_either, 0), block, next);
+      report(places, begin, Shape::letters_digits, on_shape, context);
+    }
+  }
+}
+
+}  // namespace gatehouse::dlp
