@@ -229,7 +229,7 @@ TEST(Inspection, DeniesWhenMoreIsDecodedThanAllowed) {
 TEST(Inspection, SurvivesAnyBytes) {
   Scanner scanner;
   std::string bytes;
-  for (int i = 0; i < 70'000; ++i) bytes += static_cast<char>(i * i * 31 >> 5);
+  for (unsigned i = 0; i < 70'000; ++i) bytes += static_cast<char>(i * i * 31 >> 5);
   bytes += std::string(1000, '\0') + "\xc0\x80\xff\xfe\xed\xa0\x80" + kToken;
   for (const size_t piece : {1, 7, 4096, 100'000}) {
     EXPECT_THAT(scan(scanner, bytes, piece), ElementsAre(Field(&Finding::offset, bytes.size() - 40))) << piece;

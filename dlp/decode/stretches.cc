@@ -110,7 +110,7 @@ void Stretches::leave(size_t undecided) {
   } else {
     const size_t kept = std::min(history_size_, sizeof history_ - bytes_.size());
     std::memmove(history_, history_ + history_size_ - kept, kept);
-    std::memcpy(history_ + kept, bytes_.data(), bytes_.size());
+    std::copy(bytes_.begin(), bytes_.end(), history_ + kept);  // of no bytes too
     history_size_ = kept + bytes_.size();
   }
   position_ += bytes_.size();
