@@ -21,7 +21,8 @@ Server::~Server() = default;
 Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
   for (auto& socket : sockets) {
     const std::string name = local_address(socket.fd.get());
-    if (socket.datagram) return fail("the scanner listens on stream sockets only, not on {}", name);
+    if (socket.datagram || name != "unix")
+      return fail("the scanner listens on Unix stream sockets only, not on {}", name);
     log::info("listening on {}", name);
     for (auto& worker : workers_) {
       Fd copy(::fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0));

@@ -18,7 +18,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Stream sockets only; a datagram socket is an error.
+  // Unix stream sockets only: whoever may connect may ask. Any other one is an error.
   Result<void> listen(std::vector<InheritedSocket> sockets);
 
   // Serves until SIGINT or SIGTERM; the first loop runs on the caller's thread.

@@ -89,14 +89,17 @@ TEST_F(ServerTest, SharesRulesSecretsAndLedgerBetweenItsThreads) {
   }
 }
 
-TEST(ServerSocket, MustBeAStreamSocket) {
-  std::list<Loop> loops(1);
-  Server server(loops, {kLetters}, kJudgeBySeverity);
-  std::vector<InheritedSocket> sockets;
-  sockets.push_back({std::move(*open_socket(*parse_endpoint("udp:127.0.0.1:0"))), "", true});
-  const auto listening = server.listen(std::move(sockets));
-  ASSERT_FALSE(listening);
-  EXPECT_THAT(listening.error().message(), HasSubstr("stream sockets only"));
+TEST(ServerSocket, MustBeAUnixStreamSocket) {
+  for (const char* endpoint : {"udp:127.0.0.1:0", "tcp:127.0.0.1:0"}) {
+    std::list<Loop> loops(1);
+    Server server(loops, {kLetters}, kJudgeBySeverity);
+    const auto parsed = *parse_endpoint(endpoint);
+    std::vector<InheritedSocket> sockets;
+    sockets.push_back({std::move(*open_socket(parsed)), "", parsed.kind == Endpoint::Kind::udp});
+    const auto listening = server.listen(std::move(sockets));
+    ASSERT_FALSE(listening);
+    EXPECT_THAT(listening.error().message(), HasSubstr("Unix stream sockets only"));
+  }
 }
 
 }  // namespace
