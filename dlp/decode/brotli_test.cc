@@ -24,7 +24,7 @@ TEST(Brotli, TakesTheLargestWindowForContentThatFits) {
 }
 
 TEST(Brotli, RefusesToUseMoreMemoryThanAllowed) {
-  const std::string text = lines(20 << 20);
+  const std::string text = lines(11 << 20);
   const std::string bytes = brotlied(text, 24);
   Brotli codec;
   Counted out;

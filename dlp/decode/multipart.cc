@@ -219,13 +219,13 @@ void Multipart::end_of_header() {
     for (const auto& parameter : field_parameters(value)) {
       if (parameter.name == "name") name = parameter.value;
       if (parameter.name == "filename" || parameter.name == "filename*") {
-        write_piece("file-name", parameter.value, Copied::no);
+        write_name("file-name", parameter.value);
         file = parameter.value;
       }
     }
   });
-  write_piece("part-header", header_, Copied::yes);
-  write_piece("form-name", name, Copied::no);
+  write_piece("part-header", header_, header_start_, Copied::yes);
+  write_name("form-name", name);
   part_.origin = offset_;
   part_.label = !file.empty() ? label("file", file) : !name.empty() ? label("form", name) : "part";
   part_.content_encoding = coding + (coding.empty() || transfer.empty() ? "" : ", ") + transfer;
@@ -242,9 +242,16 @@ void Multipart::write_content(std::string_view content) {
   wanted_ = writer_->write(content);
 }
 
-void Multipart::write_piece(std::string_view label, std::string_view bytes, Copied copied) {
+// Most names stand in the header as they are.
+void Multipart::write_name(std::string_view label, std::string_view name) {
+  const size_t at = header_.find(name);
+  const bool copied = at != std::string::npos;
+  write_piece(label, name, header_start_ + (copied ? at : 0), copied ? Copied::yes : Copied::no);
+}
+
+void Multipart::write_piece(std::string_view label, std::string_view bytes, uint64_t origin, Copied copied) {
   if (bytes.empty() || !wanted_) return;
-  PieceWriter piece(host_, kind_, {header_start_, std::string(label), {}, {}}, copied);
+  PieceWriter piece(host_, kind_, {origin, std::string(label), {}, {}}, copied);
   wanted_ = piece.write(bytes);
   piece.end(true);
 }

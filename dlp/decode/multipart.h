@@ -55,7 +55,8 @@ class Multipart : public Follower {
   Line line_of(std::string_view line) const;
   void release_held();
   void write_content(std::string_view content);
-  void write_piece(std::string_view label, std::string_view bytes, Copied copied);
+  void write_name(std::string_view label, std::string_view name);
+  void write_piece(std::string_view label, std::string_view bytes, uint64_t origin, Copied copied);
 
   DecoderHost& host_;
   std::string kind_;
