@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dlp/decode/inflate.h"
+#include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {
 
@@ -56,6 +57,33 @@ bool is_pair(uint8_t a, uint8_t b) {
   }
 }
 
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET inline __m256i is(__m256i lanes, uint8_t byte) {
+  return _mm256_cmpeq_epi8(lanes, _mm256_set1_epi8(static_cast<char>(byte)));
+}
+
+GATEHOUSE_AVX2_TARGET inline __m256i pairs_at_avx2(const char* at) {
+  const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+  const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 1));
+  const __m256i flags = _mm256_or_si256(_mm256_or_si256(is(b, kZlibFlags[0]), is(b, kZlibFlags[1])),
+                                        _mm256_or_si256(is(b, kZlibFlags[2]), is(b, kZlibFlags[3])));
+  const __m256i gzip = _mm256_and_si256(is(a, kGzip[0]), is(b, kGzip[1]));
+  const __m256i zstd = _mm256_and_si256(is(a, kZstd[0]), is(b, kZstd[1]));
+  const __m256i zip = _mm256_and_si256(is(a, kZip[0]), is(b, kZip[1]));
+  return _mm256_or_si256(_mm256_or_si256(gzip, zstd), _mm256_or_si256(zip, _mm256_and_si256(is(a, kZlib), flags)));
+}
+
+// Where the first block begins that has a pair, or too few bytes are left for a block.
+GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view bytes, size_t at) {
+  for (; at + kBlock + 1 <= bytes.size(); at += kBlock) {
+    const char* block = bytes.data() + at;
+    const __m256i hits = _mm256_or_si256(pairs_at_avx2(block), pairs_at_avx2(block + 32));
+    if (_mm256_testz_si256(hits, hits) == 0) break;
+  }
+  return at;
+}
+#endif
+
 bool is_text(uint8_t byte) { return (byte >= 0x20 && byte < 0x7f) || byte == '\t' || byte == '\r' || byte == '\n'; }
 
 // Whether a deflate block can begin here, as far as that costs nothing to see.
@@ -96,16 +124,14 @@ Magic magic_of(std::string_view bytes) {
 
 size_t find_magic_pair(std::string_view bytes, size_t from) {
   size_t at = from;
-  while (at + kBlock + 1 <= bytes.size()) {
+#if GATEHOUSE_AVX2
+  if (has_avx2()) at = skip_blocks_avx2(bytes, at);
+#endif
+  for (; at + kBlock + 1 <= bytes.size(); at += kBlock) {
     const char* block = bytes.data() + at;
     const Lanes hits = pairs_at(block) | pairs_at(block + sizeof(Lanes)) | pairs_at(block + 2 * sizeof(Lanes)) |
                        pairs_at(block + 3 * sizeof(Lanes));
-    if (any(hits)) {
-      for (size_t i = 0; i < kBlock; ++i) {
-        if (is_pair(static_cast<uint8_t>(block[i]), static_cast<uint8_t>(block[i + 1]))) return at + i;
-      }
-    }
-    at += kBlock;
+    if (any(hits)) break;
   }
   for (; at + 1 < bytes.size(); ++at) {
     if (is_pair(static_cast<uint8_t>(bytes[at]), static_cast<uint8_t>(bytes[at + 1]))) return at;

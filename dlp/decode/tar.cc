@@ -73,8 +73,9 @@ std::optional<std::string_view> pax_value(std::string_view records, std::string_
 bool is_tar_header(const char* block) {
   const std::string_view bytes(block, kTarBlockBytes);
   const auto sum_bytes = bytes.substr(kSum.at, kSum.size);
-  const auto digit = [](char c) { return (c >= '0' && c <= '7') || c == ' '; };
-  if (!digit(sum_bytes[0]) || !digit(sum_bytes[1]) || bytes[0] == 0) return false;  // cheap, for most blocks
+  // Writers fill the field with digits or blanks; cheap, and so for most blocks all there is to do.
+  const auto fills = [](char c) { return (c >= '0' && c <= '7') || c == ' '; };
+  if (bytes[0] == 0 || !std::all_of(sum_bytes.begin(), sum_bytes.begin() + 6, fills)) return false;
   const auto sum = octal(sum_bytes);
   if (!sum) return false;
   uint32_t all = 0, high = 0;
