@@ -84,7 +84,7 @@ Scanner::Scanner(RuleTables rules, KnownSecrets secrets, const policy::Limits& l
 Result<std::unique_ptr<Scanner>> Scanner::load(const Sources& sources, const policy::Policy& policy) {
   const auto directory = sources.rules.empty() ? rules_directory() : Result<std::string>(sources.rules);
   if (!directory) return failed(directory);
-  const auto rules = load_rules(*directory);
+  const auto rules = load_rules(*directory, sources.cache);
   if (!rules) return failed(rules);
   if (auto ok = policy.check_finding_rules(facts(*rules)); !ok) return failed(ok);
   auto tables = RuleTables::build(*rules, sources.cache);
