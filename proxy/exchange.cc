@@ -33,14 +33,12 @@ void Exchange::start(const RequestHead& head) {
   target_ = Target{head_.scheme, head_.host, head_.port};
   record_.describe(head_);
   reader_ = std::make_unique<ResponseReader>(head_.method);
-  auto decision = judge_request(policy_, origin_, head);
+  judged_ = judge_request(policy_, origin_, head);
   const auto* with = outside_.inspection();
-  if (decision.allowed() && with != nullptr) {
-    allowed_by_ = std::move(decision);
-    return inspect(*with);
-  }
-  const bool temporary = decision.rule_id == "dns.unavailable";
-  record(std::move(decision), temporary ? kUnavailable : kForbidden);
+  if (with != nullptr) record_.set_path(std::string(kPathNotScanned));
+  if (!judged_.allowed()) return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
+  if (with != nullptr) return inspect(*with);
+  record(std::move(judged_), kForbidden);
 }
 
 void Exchange::refuse(const Refusal& refusal) {
@@ -54,9 +52,7 @@ void Exchange::inspect(const Inspection& with) {
   keep_end_to_end(head_.fields);
   head_.wants_upgrade = false;
   const uint64_t limit = policy_.limits().request_body_bytes;
-  if (head_.framing.kind == Framing::Kind::length && head_.framing.length > limit) {
-    return deny(over_body_limit(limit));
-  }
+  if (head_.framing.kind == Framing::Kind::length && head_.framing.length > limit) return deny_over_limit(limit);
   const auto room = [this] {
     if (phase_ == Phase::holding) owner_.want_request(true);
   };
@@ -69,6 +65,26 @@ void Exchange::inspect(const Inspection& with) {
   owner_.want_request(true);
 }
 
+// The verdict stands. The scanner says what of the head may be told in the log, and what was tried is evidence.
+void Exchange::deny_by_head(int status) {
+  refusal_status_ = status;
+  const auto* with = outside_.inspection();
+  if (with == nullptr) return record(std::move(judged_), status);
+  phase_ = Phase::scanning;
+  request_ = std::make_unique<RequestInspection>(
+      *with, scan_stream(dlp::Direction::out), head_, 0,
+      RequestInspection::Callbacks{[] {}, [this](const ScanOutcome& seen) { on_inspected(seen); }});
+  outside_.set_deadline(kExchangeIdleTimeout);
+  request_->complete({});
+}
+
+void Exchange::deny_over_limit(uint64_t limit) {
+  owner_.want_request(false);
+  const auto outcome = over_body_limit(limit);
+  judged_ = outcome.denial;
+  deny_by_head(outcome.status);
+}
+
 dlp::StreamInfo Exchange::scan_stream(dlp::Direction direction) const {
   auto stream = record_.stream(direction);
   stream.host = target_.host;  // which the rows may show masked
@@ -76,18 +92,19 @@ dlp::StreamInfo Exchange::scan_stream(dlp::Direction direction) const {
 }
 
 void Exchange::on_inspected(const ScanOutcome& outcome) {
-  if (!outcome.path.empty()) record_.mask_path(outcome.path);
+  if (outcome.scanned) record_.set_path(outcome.path.empty() ? std::string(without_query(head_.path)) : outcome.path);
   if (outcome.in_host) record_.mask_host();
-  if (!outcome.allowed) return deny(outcome);
+  if (!outcome.allowed || !judged_.allowed()) return deny(outcome);
   record_.set_detail(outcome.detail);
   // A path that was redacted is another path.
-  auto decision = outcome.detail.empty() ? std::move(allowed_by_) : judge_request(policy_, origin_, head_);
+  auto decision = outcome.detail.empty() ? std::move(judged_) : judge_request(policy_, origin_, head_);
   record(std::move(decision), kForbidden, outcome.findings);
 }
 
 void Exchange::deny(const ScanOutcome& outcome) {
   owner_.want_request(false);
   request_.reset();
+  if (!judged_.allowed()) return record(std::move(judged_), refusal_status_, outcome.findings);
   record(outcome.denial, outcome.status, outcome.findings);
 }
 
@@ -183,7 +200,10 @@ void Exchange::forward_end(const Fields& trailers) {
 void Exchange::on_request_body(std::string_view bytes) {
   if (phase_ == Phase::holding) {
     outside_.set_deadline(kExchangeIdleTimeout);
-    if (const auto outcome = request_->take(bytes)) return deny(*outcome);
+    if (const auto outcome = request_->take(bytes)) {
+      if (outcome->denial.rule_id == kBodyLimitRule) return deny_over_limit(policy_.limits().request_body_bytes);
+      return deny(*outcome);
+    }
     if (request_->full()) owner_.want_request(false);
     return;
   }

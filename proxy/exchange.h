@@ -76,6 +76,8 @@ class Exchange final : private UpstreamListener, private ResponseInspection::Own
   };
 
   void inspect(const Inspection& with);
+  void deny_by_head(int status);
+  void deny_over_limit(uint64_t limit);
   dlp::StreamInfo scan_stream(dlp::Direction direction) const;
   void on_inspected(const ScanOutcome& outcome);
   void deny(const ScanOutcome& outcome);
@@ -120,7 +122,7 @@ class Exchange final : private UpstreamListener, private ResponseInspection::Own
   RequestHead head_;
   Target target_;
   ExchangeRecord record_;
-  Decision allowed_by_;     // of the policy, while the scanner is asked
+  Decision judged_;         // by the policy, while the scanner is asked
   int refusal_status_ = 0;  // of the denial, when the verdict is deny
   std::unique_ptr<RequestInspection> request_;
   std::unique_ptr<Upstream> upstream_;

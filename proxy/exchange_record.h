@@ -12,6 +12,9 @@
 
 namespace gatehouse::proxy {
 
+// Logged for a path until the scanner has seen it, and for good when it cannot: it may hold a secret.
+inline constexpr std::string_view kPathNotScanned = "/[not scanned]";
+
 class ExchangeRecord {
  public:
   // `outside` outlives the record.
@@ -20,7 +23,7 @@ class ExchangeRecord {
   // What is asked for.
   void describe(const RequestHead& head);
   // Replaces the path in the rows to come; and the names, of which the guest chose all but the last two labels.
-  void mask_path(std::string path) { event_.path = std::move(path); }
+  void set_path(std::string path) { event_.path = std::move(path); }
   void mask_host();
   void set_detail(std::string detail) { event_.detail = std::move(detail); }
 

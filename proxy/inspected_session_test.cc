@@ -99,10 +99,35 @@ TEST_F(InspectedSessionTest, TakesNoKeptConnectionBeforeTheVerdict) {
   EXPECT_THAT(wire_.sent, StartsWith("GET /x"));
 }
 
-TEST_F(InspectedSessionTest, AsksNoScannerAboutWhatThePolicyDenies) {
-  session_->on_bytes("GET /no HTTP/1.1\r\n" + kHost + "\r\n");
-  EXPECT_THAT(world_->scanner.streams, IsEmpty());
+// Its verdict stands whatever the scanner says, which tells what of it may be logged.
+TEST_F(InspectedSessionTest, ShowsTheScannerTheHeadOfWhatThePolicyDenies) {
+  session_->on_bytes("POST /no?key=" + kToken + " HTTP/1.1\r\n" + kHost + "Content-Length: 5\r\n\r\nhello");
+  ASSERT_TRUE(asked());
+  EXPECT_THAT(world_->rows, IsEmpty());
+  deny("query:key");
+  EXPECT_THAT(world_->order, ElementsAre("dlp", "net"));
+  EXPECT_EQ(world_->findings.at(0).trace_id, world_->rows[0].trace_id);
   EXPECT_EQ(world_->rows.at(0).decision.rule_id, "no");
+  EXPECT_EQ(world_->rows[0].path, "/no");
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("\"rule\": \"no\""));
+  EXPECT_FALSE(world_->opened);
+}
+
+TEST_F(InspectedSessionTest, LogsNoPathThatTheScannerHasNotSeen) {
+  session_->on_bytes("GET /no?" + kToken + " HTTP/1.1\r\n" + kHost + "\r\n");
+  scan().answer(tl::unexpected(Error("connection refused")));
+  world_->answer_commit();
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "no");
+  EXPECT_EQ(world_->rows[0].path, kPathNotScanned);
+  again();
+  session_->on_bytes("GET /no?" + kToken + " HTTP/1.1\r\n" + kHost + "\r\n");
+  session_->on_deadline();
+  world_->answer_commit();
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "no");
+  EXPECT_EQ(world_->rows[0].path, kPathNotScanned);
+  EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 403"));
 }
 
 TEST_F(InspectedSessionTest, DeniesWithTheRuleAndWhatToDo) {
@@ -274,8 +299,11 @@ TEST_F(InspectedSessionTest, RefusesALongBodyAsSoonAsItIsKnown) {
         "POST /x HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n" + chunk + chunk + "1\r\nx"}) {
     again();
     session_->on_bytes(request);
+    ASSERT_TRUE(asked());
+    allow();  // as to the head: the verdict stands
     ASSERT_EQ(world_->rows.size(), 1U);
     EXPECT_EQ(world_->rows[0].decision.rule_id, "dlp.body-limit");
+    EXPECT_EQ(world_->rows[0].path, "/x");
     world_->answer_commit();
     EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 413"));
     EXPECT_THAT(world_->to_guest, HasSubstr("Connection: close"));
@@ -342,6 +370,7 @@ TEST_F(InspectedSessionTest, LeavesARowOfAGuestThatIsGoneBeforeTheVerdict) {
     }
     EXPECT_FALSE(scan().open);
     EXPECT_EQ(world_->rows.at(0).decision.rule_id, "http.cut-short");
+    EXPECT_EQ(world_->rows[0].path, kPathNotScanned);
     EXPECT_EQ(world_->log.back(), "close");
     EXPECT_EQ(world_->rows.size(), 1U);
     EXPECT_FALSE(world_->opened);

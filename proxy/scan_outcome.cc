@@ -47,11 +47,12 @@ std::string words_for_redacted(const std::vector<dlp::Finding>& findings) {
 ScanOutcome unavailable(const Error& why) {
   return {.denial = {Verdict::deny, "dlp.unavailable",
                      "this cannot be scanned, and what is not scanned does not pass: " + log::printable(why.message())},
-          .status = kUnavailable};
+          .status = kUnavailable,
+          .scanned = false};
 }
 
 ScanOutcome over_body_limit(uint64_t limit) {
-  return {.denial = {Verdict::deny, "dlp.body-limit",
+  return {.denial = {Verdict::deny, std::string(kBodyLimitRule),
                      fmt::format("the request's body is longer than the {} bytes that may be sent at once", limit)},
           .status = kContentTooLarge};
 }

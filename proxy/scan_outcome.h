@@ -20,7 +20,10 @@ struct ScanOutcome {
   std::string detail = {};                  // what was redacted, in words
   std::string path = {};                    // of a request, as it may be logged; empty: as it is
   bool in_host = false;                     // what was found is in the host's name
+  bool scanned = true;                      // what may be logged of the request is known
 };
+
+inline constexpr std::string_view kBodyLimitRule = "dlp.body-limit";
 
 // The scanner is away, late or incomprehensible, or there is no room to hold what it is to see.
 ScanOutcome unavailable(const Error& why);
