@@ -66,7 +66,7 @@ ContainerSniffer::ContainerSniffer(DecoderHost& host) : host_(host) {}
 ContainerSniffer::~ContainerSniffer() = default;
 
 void ContainerSniffer::declare(const Piece& piece) {
-  auto coding = follow_content_coding(host_, piece.content_encoding, piece.content_type);
+  auto coding = follow_content_coding(host_, piece.content_encoding, piece.content_type, offset_);
   if (!coding.follower) return declare_type(piece.content_type);
   open_.push_back({std::move(coding.kind), 1, offset_, std::move(coding.follower)});
 }
@@ -112,8 +112,9 @@ void ContainerSniffer::end_piece() {
   open_.clear();
   // Less than a header is an empty archive.
   if (declared_ == Archive::zip && !declared_seen_ && in_piece() >= 30) host_.fault("zip", "no entry is in it");
-  if (declared_ == Archive::tar && !declared_seen_ && in_piece() > 0)
+  if (declared_ == Archive::tar && !declared_seen_ && in_piece() > 0) {
     host_.fault("tar", "it does not begin with a header");
+  }
   declared_ = Archive::none;
   declared_seen_ = too_many_ = false;
   head_.clear();

@@ -234,8 +234,13 @@ TEST(ContainerSniffer, DeclarationsHoldForOnePiece) {
   sniffer.declare({0, {}, "application/zip", {}});
   sniffer.boundary();
   sniffer.write("plain again, long enough for a header");
+  sniffer.boundary();
+  sniffer.declare({0, {}, {}, "gzip"});
+  sniffer.write(gzipped("last piece"));
   sniffer.end();
-  EXPECT_EQ(host.text("gzip"), "first piece");
+  EXPECT_EQ(host.text("gzip"), "first piece|last piece");
+  EXPECT_EQ(host.pieces("gzip")[1].piece.origin,
+            gzipped("first piece").size() + std::strlen("plain, and no faultplain again, long enough for a header"));
   EXPECT_THAT(host.faults, IsEmpty());
 }
 

@@ -58,7 +58,8 @@ ContentCoding refused(DecoderHost& host, std::string_view reason) {
 
 }  // namespace
 
-ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type) {
+ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type,
+                                    uint64_t origin) {
   auto names = split(codings);
   if (names.empty() || contains(kGuessed, names.back())) return {};
   if (names.size() > kMaxContentCodings) return refused(host, "more encodings than are undone");
@@ -66,6 +67,7 @@ ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings,
   if (!coding.codec) return refused(host, "an encoding that cannot be undone");
   names.pop_back();
   Piece piece;
+  piece.origin = origin;
   piece.content_type = content_type;
   for (const auto& name : names) piece.content_encoding += (piece.content_encoding.empty() ? "" : ", ") + name;
   const std::string kind(coding.kind);

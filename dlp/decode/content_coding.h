@@ -21,6 +21,8 @@ struct ContentCoding {
 // its content_encoding and `content_type` as its content_type, so that the child layer goes on. Nothing is to be
 // undone of "identity" and other names for it, nor of "base64" and "quoted-printable", which are looked for in every
 // layer anyway. A coding that nobody here can undo is a fault at the first byte.
-ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type);
+// `origin` is where the bytes begin in the layer.
+ContentCoding follow_content_coding(DecoderHost& host, std::string_view codings, std::string_view content_type,
+                                    uint64_t origin = 0);
 
 }  // namespace gatehouse::dlp
