@@ -95,7 +95,7 @@ EscapeKind read_number(std::string_view text, bool nothing_more, Escape& escape)
 
 }  // namespace
 
-EscapeKind EntityDecoder::read(std::string_view text, bool nothing_more, Escape& escape) const {
+EscapeKind EntityDecoder::read(std::string_view text, uint64_t /*position*/, bool nothing_more, Escape& escape) const {
   if (text.size() > 1 && text[1] == '#') return read_number(text, nothing_more, escape);
   size_t end = 1;
   while (end < text.size() && end <= kMaxNameBytes + 1 && is_alphanumeric(text[end])) ++end;

@@ -11,7 +11,7 @@ class EntityDecoder final : public EscapeDecoder {
   explicit EntityDecoder(DecoderHost& host) : EscapeDecoder(host, "html", '&') {}
 
  private:
-  EscapeKind read(std::string_view text, bool nothing_more, Escape& escape) const override;
+  EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
 };
 
 }  // namespace gatehouse::dlp

@@ -4,27 +4,13 @@
 #include <cassert>
 #include <cstring>
 
+#include "dlp/decode/utf8.h"
+
 namespace gatehouse::dlp {
 
-void Escape::add_character(uint32_t character) {
-  if (character > 0x10ffff || (character >= 0xd800 && character < 0xe000)) character = 0xfffd;
-  const auto continuation = [&](int shift) { add(static_cast<char>(0x80 | (character >> shift & 0x3f))); };
-  if (character < 0x80) {
-    add(static_cast<char>(character));
-  } else if (character < 0x800) {
-    add(static_cast<char>(0xc0 | character >> 6));
-    continuation(0);
-  } else if (character < 0x10000) {
-    add(static_cast<char>(0xe0 | character >> 12));
-    continuation(6);
-    continuation(0);
-  } else {
-    add(static_cast<char>(0xf0 | character >> 18));
-    continuation(12);
-    continuation(6);
-    continuation(0);
-  }
-}
+void Escape::add_character(uint32_t character) { size += put_utf8(character, bytes + size); }
+
+size_t EscapeDecoder::find(std::string_view text, size_t at) const { return text.find(first_, at); }
 
 void EscapeDecoder::write(std::string_view bytes) {
   if (bytes.empty()) return;
@@ -55,10 +41,10 @@ void EscapeDecoder::write(std::string_view bytes) {
 // or where one begins that is cut.
 size_t EscapeDecoder::scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at) {
   while (true) {
-    at = std::min(text.find(first_, at), text.size());
+    at = std::min(find(text, at), text.size());
     if (at >= limit) return std::max(at, limit);
     Escape escape;
-    switch (read(text.substr(at, kMaxEscapeBytes), nothing_more, escape)) {
+    switch (read(text.substr(at, kMaxEscapeBytes), position + at, nothing_more, escape)) {
       case EscapeKind::none:
         at += 1;
         break;

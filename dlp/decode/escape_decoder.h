@@ -1,4 +1,4 @@
-// A decoder of text with escapes in it, each begun by one certain character.
+// A decoder of text with escapes in it: short sequences that stand for something else, each by itself.
 #pragma once
 
 #include <cstdint>
@@ -35,11 +35,17 @@ class EscapeDecoder : public Decoder {
   void end() final;
 
  protected:
-  EscapeDecoder(DecoderHost& host, std::string kind, char first) : stretches_(host, std::move(kind)), first_(first) {}
+  EscapeDecoder(DecoderHost& host, std::string kind, char first = 0)
+      : stretches_(host, std::move(kind)), first_(first) {}
 
-  // Reads the escape that `text` begins with; its first character is `first`. With kMaxEscapeBytes, or with nothing
-  // more to come, it is never cut.
-  virtual EscapeKind read(std::string_view text, bool nothing_more, Escape& escape) const = 0;
+  // Where the next escape may begin in `text`, at `at` or behind; text.size() or more: nowhere. A plain search for
+  // `first`. What depends on the characters behind must be found although they are not there yet.
+  virtual size_t find(std::string_view text, size_t at) const;
+  // Reads the escape that `text` begins with, which is at `position` of the input. With kMaxEscapeBytes, or with
+  // nothing more to come, it is never cut.
+  virtual EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const = 0;
+
+  const Stretches& stretches() const { return stretches_; }
 
  private:
   size_t scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at = 0);

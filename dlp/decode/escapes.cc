@@ -82,7 +82,8 @@ EscapeKind read_unicode(Reader& reader, Escape& escape) {
 
 }  // namespace
 
-EscapeKind BackslashDecoder::read(std::string_view text, bool nothing_more, Escape& escape) const {
+EscapeKind BackslashDecoder::read(std::string_view text, uint64_t /*position*/, bool nothing_more,
+                                  Escape& escape) const {
   Reader reader(text, nothing_more);
   if (!reader.more()) return reader.failure();
   const char kind = text[1];

@@ -12,7 +12,7 @@ class BackslashDecoder final : public EscapeDecoder {
   explicit BackslashDecoder(DecoderHost& host) : EscapeDecoder(host, "json", '\\') {}
 
  private:
-  EscapeKind read(std::string_view text, bool nothing_more, Escape& escape) const override;
+  EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
 };
 
 }  // namespace gatehouse::dlp

@@ -4,7 +4,7 @@
 
 namespace gatehouse::dlp {
 
-EscapeKind PercentDecoder::read(std::string_view text, bool nothing_more, Escape& escape) const {
+EscapeKind PercentDecoder::read(std::string_view text, uint64_t /*position*/, bool nothing_more, Escape& escape) const {
   const bool wide = text.size() > 1 && (text[1] == 'u' || text[1] == 'U');
   uint32_t value = 0;
   const size_t end = wide ? 6 : 3;

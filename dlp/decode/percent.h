@@ -12,7 +12,7 @@ class PercentDecoder final : public EscapeDecoder {
   explicit PercentDecoder(DecoderHost& host) : EscapeDecoder(host, "percent", '%') {}
 
  private:
-  EscapeKind read(std::string_view text, bool nothing_more, Escape& escape) const override;
+  EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
 };
 
 }  // namespace gatehouse::dlp

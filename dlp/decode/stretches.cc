@@ -18,6 +18,7 @@ bool is_noise(char c) {
 }  // namespace
 
 void Stretches::made(uint64_t at, size_t used, std::string_view decoded) {
+  assert(state_ == State::closed || at >= done_);
   if (state_ != State::closed) follow(at);
   if (state_ == State::closed || done_ != at) copy_context(at);
   decoded = hold(decoded);
@@ -31,8 +32,7 @@ void Stretches::made(uint64_t at, size_t used, std::string_view decoded) {
 // The text in front of an escape; where only that was left out since the one before, the stretch goes on.
 void Stretches::copy_context(uint64_t at) {
   const bool open = state_ == State::open;
-  const uint64_t known = std::max(start_, position_ - history_size_);
-  const uint64_t least = std::max({known, at - std::min<uint64_t>(at, kStretchBytes), open ? done_ : 0});
+  const uint64_t least = std::max({known(), at - std::min<uint64_t>(at, kStretchBytes), open ? done_ : 0});
   uint64_t from = at;
   while (from > least && !is_noise(this->at(from - 1))) --from;
   if (!open || from != done_) {
@@ -103,7 +103,8 @@ char Stretches::at(uint64_t position) const {
 }
 
 void Stretches::leave(size_t undecided) {
-  if (state_ != State::closed) follow(position_ + bytes_.size() - undecided);
+  const uint64_t end = position_ + bytes_.size();
+  if (state_ != State::closed) follow(end - std::min<uint64_t>(undecided, end));
   if (bytes_.size() >= sizeof history_) {
     history_size_ = sizeof history_;
     std::memcpy(history_, bytes_.data() + bytes_.size() - sizeof history_, sizeof history_);

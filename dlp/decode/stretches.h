@@ -3,6 +3,7 @@
 // read below.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,7 +17,8 @@ inline constexpr size_t kStretchBytes = 256;  // on each side of an escape
 // Less than this between control characters is taken for noise; in front of the end of the input, less than the other.
 inline constexpr size_t kMinStretchBytes = 16;
 inline constexpr size_t kMinLastStretchBytes = 6;
-inline constexpr size_t kMaxEscapeBytes = 32;
+inline constexpr size_t kMaxEscapeBytes = 64;
+inline constexpr size_t kMaxBehindBytes = 256;  // an escape may be recognized so late
 
 class Stretches {
  public:
@@ -25,7 +27,7 @@ class Stretches {
   // The input's next bytes, valid until leave().
   void enter(std::string_view bytes) { bytes_ = bytes; }
   // The `used` bytes of input from `at` on stand for `decoded`, at most kMinStretchBytes. In order; they may have begun
-  // up to kMaxEscapeBytes before the current bytes.
+  // up to kMaxBehindBytes before the current bytes.
   void made(uint64_t at, size_t used, std::string_view decoded);
   // Of the current bytes, the last `undecided` may yet be made into something.
   void leave(size_t undecided);
@@ -35,6 +37,9 @@ class Stretches {
 
   // Of the current bytes, in the input.
   uint64_t position() const { return position_; }
+  // What can still be looked at: from here, at least kMaxBehindBytes before the current bytes, to their end.
+  uint64_t known() const { return std::max(start_, position_ - history_size_); }
+  char at(uint64_t position) const;
 
  private:
   enum class State {
@@ -49,7 +54,6 @@ class Stretches {
   void copy_part(std::string_view part, uint64_t origin);
   std::string_view hold(std::string_view bytes);
   void open_run();
-  char at(uint64_t position) const;
 
   DecoderHost& host_;
   const std::string kind_;
@@ -64,7 +68,7 @@ class Stretches {
   size_t held_size_ = 0;
   size_t history_size_ = 0;
   char held_[kMinStretchBytes];
-  char history_[kStretchBytes + kMaxEscapeBytes];  // the input's last bytes before bytes_
+  char history_[kStretchBytes + kMaxBehindBytes];  // the input's last bytes before bytes_
 };
 
 }  // namespace gatehouse::dlp

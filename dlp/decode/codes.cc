@@ -1,0 +1,196 @@
+#include "dlp/decode/codes.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "dlp/decode/byte_class.h"
+#include "dlp/decode/hex.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+constexpr ByteClass kWordClass("0-9A-Za-z");
+constexpr ByteClass kGapClass(" \t\r\n,;:.|/\\(){}[]<>\"'`#&%$+_-");
+constexpr size_t kMaxWordBytes = 4;  // 0x67
+// kMinCodes numbers fit into this, or their gaps are longer than kMaxCodeGapBytes on the average.
+constexpr size_t kMaxCodesBytes = (kMinCodes - 1) * 11;
+
+}  // namespace
+
+void CodesDecoder::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    bytes_ = bytes.substr(0, kMaskedBytes);
+    bytes.remove_prefix(bytes_.size());
+    scan(bytes_);
+    if (active_) follow(position_ + bytes_.size());
+    hex_.flush();
+    decimal_.flush();
+    const size_t fresh = std::min(bytes_.size(), kHistoryBytes);
+    const size_t kept = std::min(history_size_, kHistoryBytes - fresh);
+    std::memmove(history_, history_ + history_size_ - kept, kept);
+    std::memcpy(history_ + kept, bytes_.data() + bytes_.size() - fresh, fresh);
+    history_size_ = kept + fresh;
+    position_ += bytes_.size();
+    bytes_ = {};
+  }
+}
+
+// Numbers are noticed when kMinCodes short words that end in a digit have stood close together.
+void CodesDecoder::scan(std::string_view bytes) {
+  Mask letters;
+  Mask digits;
+  find_members(kWordClass, bytes, letters);
+  find_members(kHexClass, bytes, digits);
+  uint64_t digits_before = hex_before_ ? 1 : 0;
+  for (size_t i = 0; i < letters.word_count(); ++i) {
+    const uint64_t here = letters.words[i];
+    const auto back = [&](int n) { return here << n | letters_before_ >> (64 - n); };
+    const uint64_t within = i * 64 + 64 <= bytes.size() ? ~uint64_t{0} : (uint64_t{1} << (bytes.size() % 64)) - 1;
+    const uint64_t long_words = back(1) & back(2) & back(3) & back(4) & back(5);
+    uint64_t ends = ~here & within & (digits.words[i] << 1 | digits_before) & ~long_words;
+    for (; ends != 0; ends &= ends - 1) {
+      const uint64_t end = position_ + i * 64 + static_cast<size_t>(std::countr_zero(ends));
+      std::copy(ends_.begin() + 1, ends_.end(), ends_.begin());
+      ends_.back() = end;
+      if (active_) follow(end);
+      if (!active_ && ends_.front() > start_ && end - ends_.front() <= kMaxCodesBytes) start(ends_.front());
+    }
+    if (within != ~uint64_t{0}) {
+      const auto used = static_cast<int>(bytes.size() % 64);
+      letters_before_ = here << (64 - used) | letters_before_ >> used;
+      digits_before = digits.words[i] >> (used - 1) & 1;
+    } else {
+      letters_before_ = here;
+      digits_before = digits.words[i] >> 63;
+    }
+  }
+  hex_before_ = digits_before != 0;
+}
+
+// The first number ends at `position`.
+void CodesDecoder::start(uint64_t position) {
+  uint64_t first = position;
+  while (first > std::max(start_, done_) && position - first < kMaxWordBytes && kWordClass.holds(at(first - 1)))
+    --first;
+  if (first == position) return;
+  active_ = true;
+  done_ = first;
+  gap_ = digits_ = 0;
+  hex_value_ = decimal_value_ = 0;
+  prefixed_ = false;
+  is_decimal_ = true;
+  hex_.open(first);
+  decimal_.open(first);
+}
+
+void CodesDecoder::follow(uint64_t end) {
+  while (active_ && done_ < end) {
+    if (!read(at(done_))) return stop();
+    ++done_;
+  }
+}
+
+bool CodesDecoder::read(char c) {
+  if (kWordClass.holds(c)) {
+    gap_ = 0;
+    if ((c | 0x20) == 'x' && !prefixed_ && hex_value_ == 0 && digits_ <= 1) {
+      prefixed_ = true;
+      digits_ = 0;
+      decimal_.fail();
+      return !hex_.failed();
+    }
+    if (!kHexClass.holds(c) || ++digits_ > 3) return false;
+    hex_value_ = hex_value_ << 4 | hex_value(c);
+    decimal_value_ = decimal_value_ * 10 + hex_value(c);
+    is_decimal_ &= c <= '9';
+    return true;
+  }
+  if (digits_ > 0 && !end_number()) return false;
+  return kGapClass.holds(c) && ++gap_ <= kMaxCodeGapBytes;
+}
+
+bool CodesDecoder::end_number() {
+  const bool hex = digits_ == 2 || (prefixed_ && digits_ == 1);
+  if (hex) {
+    hex_.add(static_cast<uint8_t>(hex_value_));
+  } else {
+    hex_.fail();
+  }
+  if (is_decimal_ && decimal_value_ < 256) {
+    decimal_.add(static_cast<uint8_t>(decimal_value_));
+  } else {
+    decimal_.fail();
+  }
+  digits_ = 0;
+  hex_value_ = decimal_value_ = 0;
+  prefixed_ = false;
+  is_decimal_ = true;
+  return !hex_.failed() || !decimal_.failed();
+}
+
+void CodesDecoder::stop() {
+  active_ = false;
+  hex_.close();
+  decimal_.close();
+}
+
+char CodesDecoder::at(uint64_t position) const {
+  return position >= position_ ? bytes_[position - position_] : history_[history_size_ - (position_ - position)];
+}
+
+void CodesDecoder::boundary() {
+  if (active_ && digits_ > 0) end_number();
+  if (active_) stop();
+  hex_.boundary();
+  decimal_.boundary();
+  start_ = position_;
+  letters_before_ = 0;
+  hex_before_ = false;
+  history_size_ = 0;
+  ends_.fill(0);
+}
+
+void CodesDecoder::end() {
+  boundary();
+  position_ = start_ = done_ = 0;
+}
+
+void CodesDecoder::Reading::open(uint64_t origin) {
+  origin_ = origin;
+  failed_ = false;
+  count_ = held_size_ = 0;
+}
+
+void CodesDecoder::Reading::add(uint8_t byte) {
+  if (failed_) return;
+  if (held_size_ == held_.size()) flush();
+  held_[held_size_++] = static_cast<char>(byte);
+  if (++count_ != kMinCodes) return;
+  if (output_ != nullptr) {
+    output_->separate(origin_);
+  } else {
+    output_ = host_.output(kind_);
+    if (output_ != nullptr) output_->begin({origin_, {}, {}, {}});
+  }
+}
+
+void CodesDecoder::Reading::flush() {
+  if (count_ < kMinCodes) return;
+  if (output_ != nullptr && held_size_ > 0) output_->write({held_.data(), held_size_});
+  held_size_ = 0;
+}
+
+void CodesDecoder::Reading::close() {
+  flush();
+  count_ = held_size_ = 0;
+  failed_ = true;
+}
+
+void CodesDecoder::Reading::boundary() {
+  close();
+  if (output_ != nullptr) output_->end();
+  output_ = nullptr;
+}
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,18 @@
+// String literals put together in source: "ghp_" + "AAAA", 'ghp_' . 'AAAA', "ghp_" "AAAA", ghp_""AAAA.
+#pragma once
+
+#include "dlp/decode/escape_decoder.h"
+
+namespace gatehouse::dlp {
+
+// Into the layer "separated#joined": the quotes and what is between them are nothing.
+class JoinedStringsDecoder final : public EscapeDecoder {
+ public:
+  explicit JoinedStringsDecoder(DecoderHost& host) : EscapeDecoder(host, "separated#joined") {}
+
+ private:
+  size_t find(std::string_view text, size_t at) const override;
+  EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
+};
+
+}  // namespace gatehouse::dlp

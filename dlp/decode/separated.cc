@@ -1,0 +1,191 @@
+#include "dlp/decode/separated.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "dlp/decode/hex.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+constexpr ByteClass kWordClass("0-9A-Za-z");
+constexpr size_t kMaxPeriod = kMaxGroupBytes + kMaxSeparatorBytes;
+// So many characters on a grid are no accident: of groups of one or two, of longer ones.
+constexpr size_t kMinBytes = 16;
+constexpr size_t kMinLongGroupBytes = 20;
+// Of hex digits alone, UUIDs and addresses have fewer.
+constexpr size_t kMinHexDigits = 40;
+constexpr size_t kMinSingleHexDigits = 24;
+// Of digits alone, so many.
+constexpr size_t kMinDigits = 9;
+constexpr size_t kMaxDigits = 19;
+// A grid is followed back from where it was noticed, over characters that are no letters.
+constexpr size_t kMaxBackBytes = 128;
+// What may yet turn out to be on a grid.
+constexpr size_t kUndecidedBytes = 240;
+static_assert(kUndecidedBytes >= 3 * kMaxPeriod + kMaxBackBytes && kUndecidedBytes <= kMaxBehindBytes);
+static_assert(kUndecidedBytes >= kMinHexDigits * 3 + kMaxPeriod && kUndecidedBytes >= kMinSingleHexDigits * 5);
+
+bool is_group_character(char c) {
+  return static_cast<uint8_t>(c) > ' ' && c != '\x7f' && c != '"' && c != '\'' && c != '`';
+}
+
+}  // namespace
+
+void SeparatedDecoder::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::string_view now = bytes.substr(0, kMaskedBytes);
+    bytes.remove_prefix(now.size());
+    stretches_.enter(now);
+    end_ += now.size();
+    scan(now);
+    stretches_.leave(kUndecidedBytes);
+  }
+}
+
+void SeparatedDecoder::scan(std::string_view bytes) {
+  const uint64_t begin = end_ - bytes.size();
+  if (grid_.period != 0) follow_grid(false);
+  Mask letters;
+  find_members(kWordClass, bytes, letters);
+  // Where words begin, from the last three before on.
+  std::array<uint64_t, kWordsBefore + kMaskedBytes / 2 + 1> words;
+  std::copy(words_.begin(), words_.end(), words.begin());
+  size_t count = kWordsBefore;
+  uint64_t before = in_word_ ? 1 : 0;
+  for (size_t i = 0; i < letters.word_count(); ++i) {
+    const uint64_t here = letters.words[i];
+    uint64_t starts = here & ~(here << 1 | before);
+    before = here >> 63;
+    for (; starts != 0; starts &= starts - 1) {
+      words[count++] = begin + i * 64 + static_cast<size_t>(std::countr_zero(starts));
+    }
+  }
+  in_word_ = letters.at(bytes.size() - 1);
+  // Three gaps alike between four words, or two long ones.
+  uint64_t gap = words[1] - words[0];
+  uint64_t next = words[2] - words[1];
+  for (size_t i = 3; i < count; ++i) {
+    const uint64_t last = words[i] - words[i - 1];
+    if (gap == next && next == last && gap > 1 && gap <= kMaxPeriod) {
+      if (lay_grid(words[i - 3], gap)) follow_grid(false);
+    } else if (next == last && last > 8 && last <= kMaxPeriod) {
+      if (lay_grid(words[i - 2], last)) follow_grid(false);
+    }
+    gap = next;
+    next = last;
+  }
+  std::copy(words.begin() + static_cast<ptrdiff_t>(count - kWordsBefore), words.begin() + static_cast<ptrdiff_t>(count),
+            words_.begin());
+}
+
+// On which a word begins, and the next ones after each `period`; true if there is a separator.
+bool SeparatedDecoder::lay_grid(uint64_t word, size_t period) {
+  if (grid_.period != 0 || word < tried_) return false;
+  Grid grid;
+  grid.period = period;
+  // What stands in front of the second and third word alike.
+  while (grid.size < std::min(kMaxSeparatorBytes, period - 1)) {
+    const uint64_t at = word + period - 1 - grid.size;
+    const char c = stretches_.at(at);
+    if (kWordClass.holds(c) || c != stretches_.at(at + period)) break;
+    grid.separator[kMaxSeparatorBytes - 1 - grid.size] = c;
+    ++grid.size;
+  }
+  if (grid.size == 0 || grid.group() > kMaxGroupBytes) return false;
+  grid_ = grid;
+  if (group_bytes(word) < grid_.group()) {
+    grid_.period = 0;
+    return false;
+  }
+  // Back over groups that begin with no letter.
+  const uint64_t least = std::max({free_, stretches_.known(), word - std::min<uint64_t>(word, kMaxBackBytes)});
+  while (word >= least + period && is_separator(word - grid.size) && group_bytes(word - period) == grid.group()) {
+    word -= period;
+  }
+  grid_.next = grid_.first = word + grid.group();
+  group_bytes(word);
+  return true;
+}
+
+// As far as the bytes go.
+void SeparatedDecoder::follow_grid(bool nothing_more) {
+  while (grid_.period != 0) {
+    const uint64_t group = grid_.next + grid_.size;
+    if (group > end_ && !nothing_more) return;
+    if (group > end_ || !is_separator(grid_.next)) return finish_grid(std::min(grid_.next, end_));
+    const size_t bytes = group_bytes(group);
+    const bool whole = bytes == grid_.group();
+    if (!whole && group + bytes == end_ && !nothing_more) return;
+    if (bytes > 0) count_separator();
+    grid_.next += grid_.period;
+    if (!whole) return finish_grid(group + bytes);
+  }
+}
+
+void SeparatedDecoder::count_separator() {
+  if (grid_.count == 0) grid_.first = grid_.next;
+  grid_.count += 1;
+  const size_t bytes = (grid_.count + 1) * grid_.group();
+  if (grid_.letters == Letters::digits) {
+    if (bytes <= kMaxDigits) return;
+    grid_.table = true;
+    grid_.count = 0;
+    return;
+  }
+  size_t least = grid_.group() > 2 ? kMinLongGroupBytes : kMinBytes;
+  if (grid_.letters == Letters::hex) least = grid_.group() == 1 ? kMinSingleHexDigits : kMinHexDigits;
+  if (grid_.accepted || bytes >= least) pass_on();
+}
+
+void SeparatedDecoder::pass_on() {
+  grid_.accepted = true;
+  for (; grid_.count > 0; --grid_.count, grid_.first += grid_.period) stretches_.made(grid_.first, grid_.size, {});
+}
+
+void SeparatedDecoder::finish_grid(uint64_t end) {
+  const size_t bytes = (grid_.count + 1) * grid_.group();
+  if (grid_.letters == Letters::digits && !grid_.table && bytes >= kMinDigits) pass_on();
+  if (grid_.accepted) free_ = end;
+  tried_ = end;
+  grid_.period = 0;
+}
+
+bool SeparatedDecoder::is_separator(uint64_t position) const {
+  for (size_t i = 0; i < grid_.size; ++i) {
+    if (stretches_.at(position + i) != grid_.separator[kMaxSeparatorBytes - grid_.size + i]) return false;
+  }
+  return true;
+}
+
+size_t SeparatedDecoder::group_bytes(uint64_t position) {
+  size_t bytes = 0;
+  while (bytes < grid_.group() && position + bytes < end_) {
+    const char c = stretches_.at(position + bytes);
+    if (!is_group_character(c)) break;
+    if (!kHexClass.holds(c)) {
+      grid_.letters = Letters::other;
+    } else if (c > '9') {
+      grid_.letters = std::max(grid_.letters, Letters::hex);
+    }
+    ++bytes;
+  }
+  return bytes;
+}
+
+void SeparatedDecoder::boundary() {
+  follow_grid(true);
+  stretches_.leave(0);
+  stretches_.boundary();
+  in_word_ = false;
+  words_.fill(0);
+  free_ = tried_ = end_;
+}
+
+void SeparatedDecoder::end() {
+  boundary();
+  stretches_.end();
+  end_ = free_ = tried_ = 0;
+}
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,67 @@
+// Text with the same separator put in after every so many characters: g.h.p._.A.A, ghp_-AAAA-AAAA, one character a
+// line.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "dlp/decode/byte_class.h"
+#include "dlp/decode/stretches.h"
+
+namespace gatehouse::dlp {
+
+inline constexpr size_t kMaxGroupBytes = 16;  // between two separators
+inline constexpr size_t kMaxSeparatorBytes = 4;
+
+// Into the layer "separated": the separators are nothing. Stretches of digits alone are passed on only if they are as
+// short as a card's number, hex digits if there are more than a UUID has: tables are full of them.
+class SeparatedDecoder final : public Decoder {
+ public:
+  explicit SeparatedDecoder(DecoderHost& host) : stretches_(host, "separated") {}
+
+  void write(std::string_view bytes) override;
+  void boundary() override;
+  void end() override;
+
+ private:
+  // What is looked at last are four words.
+  static constexpr size_t kWordsBefore = 3;
+
+  // What is between the separators.
+  enum class Letters { digits, hex, other };
+
+  // Where the separators stand: `size` bytes every `period`.
+  struct Grid {
+    size_t period = 0;  // 0: no grid
+    size_t size = 0;
+    std::array<char, kMaxSeparatorBytes> separator;
+    uint64_t next = 0;   // separator
+    uint64_t first = 0;  // of those not yet passed on
+    size_t count = 0;    // of them
+    Letters letters = Letters::digits;
+    bool table = false;     // there are too many digits
+    bool accepted = false;  // it is long enough
+    size_t group() const { return period - size; }
+  };
+
+  void scan(std::string_view bytes);
+  bool lay_grid(uint64_t word, size_t period);
+  void follow_grid(bool nothing_more);
+  void count_separator();
+  void pass_on();
+  void finish_grid(uint64_t end);
+  bool is_separator(uint64_t position) const;
+  // Of the group at `position`, how many characters may be of a secret; notes whether there are letters.
+  size_t group_bytes(uint64_t position);
+
+  Stretches stretches_;
+  uint64_t end_ = 0;    // of what has been given
+  uint64_t free_ = 0;   // no grid reaches before: behind the last one
+  uint64_t tried_ = 0;  // no grid is laid from words before
+  Grid grid_;
+  bool in_word_ = false;
+  std::array<uint64_t, kWordsBefore> words_{};  // where the last words began
+};
+
+}  // namespace gatehouse::dlp

@@ -1,0 +1,104 @@
+#include "dlp/decode/unicode.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "dlp/decode/fold.h"
+#include "dlp/decode/simd.h"
+#include "dlp/decode/utf8.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+// A character is taken for noise unless on one side of it there is valid text of this length, or the text's end.
+constexpr size_t kTextBytes = 12;
+
+bool is_control(uint32_t c) { return (c < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != 0) || c == 0x7f; }
+bool is_lead(char c) { return static_cast<uint8_t>(c) >= 0xc2 && static_cast<uint8_t>(c) < 0xf5; }
+bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
+
+size_t find_character(std::string_view text, size_t at) {
+  for (; at < text.size(); ++at) {
+    if (is_lead(text[at]) && (at + 1 == text.size() || is_continuation(text[at + 1]))) return at;
+  }
+  return at;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET size_t find_character_avx2(std::string_view text, size_t at) {
+  for (; at + 33 <= text.size(); at += 32) {
+    const __m256i here = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at));
+    if (_mm256_movemask_epi8(here) == 0) continue;
+    const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at + 1));
+    const __m256i above = _mm256_sub_epi8(here, _mm256_set1_epi8(static_cast<char>(0xc2)));
+    const __m256i lead = _mm256_cmpeq_epi8(_mm256_min_epu8(above, _mm256_set1_epi8(0xf4 - 0xc2)), above);
+    const __m256i continued = _mm256_cmpgt_epi8(_mm256_set1_epi8(-64), next);
+    const auto found = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_and_si256(lead, continued)));
+    if (found != 0) return at + static_cast<size_t>(std::countr_zero(found));
+  }
+  return find_character(text, at);
+}
+#endif
+
+// How many bytes of the text's beginning are valid text, up to kTextBytes at least.
+struct Valid {
+  size_t bytes = 0;
+  bool cut = false;  // more of the text might be
+};
+Valid valid_text(std::string_view text) {
+  Valid valid;
+  while (valid.bytes < kTextBytes) {
+    const Utf8Character next = read_utf8(text.substr(valid.bytes));
+    if (next.size == 0 || is_control(next.character)) {
+      valid.cut = next.cut;
+      break;
+    }
+    valid.bytes += next.size;
+  }
+  return valid;
+}
+
+}  // namespace
+
+size_t UnicodeDecoder::find(std::string_view text, size_t at) const {
+#if GATEHOUSE_AVX2
+  if (has_avx2()) return find_character_avx2(text, at);
+#endif
+  return find_character(text, at);
+}
+
+EscapeKind UnicodeDecoder::read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const {
+  const Utf8Character read = read_utf8(text);
+  if (read.cut && !nothing_more) return EscapeKind::cut;
+  if (read.size == 0) return EscapeKind::none;
+  const Folded folded = fold(read.character);
+  if (folded.fold == Fold::stays) return EscapeKind::none;
+  if (!text_before(position)) {
+    const Valid after = valid_text(text.substr(read.size));
+    if (after.cut && !nothing_more) return EscapeKind::cut;
+    if (after.bytes < kTextBytes && !after.cut) return EscapeKind::none;
+  }
+  escape.used = read.size;
+  for (const char c : folded.text) escape.add(c);
+  return EscapeKind::complete;
+}
+
+bool UnicodeDecoder::text_before(uint64_t position) const {
+  char before[kTextBytes + kMaxUtf8Bytes];
+  const uint64_t known = stretches().known();
+  const size_t size = std::min<uint64_t>(sizeof before, position - std::min(position, known));
+  for (size_t i = 0; i < size; ++i) before[i] = stretches().at(position - size + i);
+  // The first character may be cut.
+  size_t first = 0;
+  while (first < size && first < kMaxUtf8Bytes && is_continuation(before[first])) ++first;
+  size_t at = first;
+  while (at < size) {
+    const Utf8Character next = read_utf8({before + at, size - at});
+    if (next.size == 0 || is_control(next.character)) return false;
+    at += next.size;
+  }
+  return size - first >= kTextBytes || size < sizeof before;
+}
+
+}  // namespace gatehouse::dlp
