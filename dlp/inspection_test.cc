@@ -89,7 +89,7 @@ TEST(Inspection, KeepsAFindingOfEachRuleWhateverFloodOfOthersComesBefore) {
   Scanner scanner;
   Inspection inspection = scanner.open();
   inspection.part({"body", {}, {}});
-  for (size_t i = 0; i < 2 * kMaxKeptFindings; ++i) inspection.write("injection ");
+  for (size_t i = 0; i < 2 * kMaxKeptFindings; ++i) inspection.write(i % 2 == 0 ? "injection " : "an injection, ");
   inspection.write(kToken);
   inspection.finish();
   const auto findings = inspection.take_findings();

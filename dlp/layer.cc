@@ -1,5 +1,7 @@
 #include "dlp/layer.h"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "dlp/decode/decoders.h"
@@ -13,6 +15,17 @@ constexpr size_t kStagedBytes = 4096;
 constexpr size_t kDeliveredBytes = 16 * 1024;
 constexpr size_t kMaxLocationBytes = 512;
 constexpr size_t kMaxIdleLayers = 64;
+
+// The decoders that copy most of what they read, in the order in which they are tried on a text that is disguised in
+// several of these ways at once: one order is enough, and all of them would be hundreds of layers.
+constexpr std::array<std::string_view, 7> kCopying{"json", "percent",          "html",     "unicode",
+                                                   "qp",   "separated#joined", "separated"};
+
+// Of a kind that is not one of them, before all.
+ptrdiff_t order(std::string_view kind) {
+  const auto* const at = std::find(kCopying.begin(), kCopying.end(), kind);
+  return at == kCopying.end() ? -1 : at - kCopying.begin();
+}
 
 std::string_view shown(std::string_view kind) { return kind.substr(0, kind.find('#')); }
 
@@ -39,6 +52,7 @@ void Layer::attach(LayerContext& context, Layer* parent, std::string_view kind) 
   context_ = &context;
   parent_ = parent;
   depth_ = parent == nullptr ? 0 : parent->depth_ + 1;
+  kind_ = kind;
   path_ = parent == nullptr ? std::string() : joined(parent->path_, ">", shown(kind));
   readers_ = context.readers.open(context.stream);
 }
@@ -144,6 +158,13 @@ DecoderOutput* Layer::output(std::string_view kind) {
 
 void Layer::fault(std::string_view kind, std::string_view reason) {
   context_->observer.fault(joined(path_, ">", shown(kind)), location(), reason);
+}
+
+bool Layer::redundant(std::string_view kind, uint64_t begin, uint64_t end) const {
+  const ptrdiff_t own = order(kind_);
+  if (own < 0 || order(kind) > own) return false;
+  const Marks::Found run = marks_.at(begin);
+  return run.mark.copied && end <= run.end;
 }
 
 std::string Layer::location() const {

@@ -66,6 +66,7 @@ class Layer final : public DecoderHost, public DecoderOutput {
 
   DecoderOutput* output(std::string_view kind) override;
   void fault(std::string_view kind, std::string_view reason) override;
+  bool redundant(std::string_view kind, uint64_t begin, uint64_t end) const override;
 
   // Reads everything written so far; what readers and decoders still wait for is not awaited.
   void flush();
@@ -97,6 +98,7 @@ class Layer final : public DecoderHost, public DecoderOutput {
   LayerContext* context_ = nullptr;
   Layer* parent_ = nullptr;
   int depth_ = 0;
+  std::string kind_;
   std::string path_;
   std::string label_;  // of the current piece
   std::vector<std::unique_ptr<LayerReader>> readers_;

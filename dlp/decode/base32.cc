@@ -15,7 +15,8 @@ void Base32::begin(uint64_t origin) {
   runs_.open(origin);
 }
 
-void Base32::chars(std::string_view chars, uint64_t /*origin*/) {
+void Base32::chars(std::string_view chars, uint64_t origin) {
+  end_ = origin + chars.size();
   char out[1024];
   size_t size = 0;
   for (const char c : chars) {
@@ -38,7 +39,7 @@ void Base32::chars(std::string_view chars, uint64_t /*origin*/) {
 }
 
 void Base32::over() {
-  runs_.close(static_cast<uint8_t>(bits_ & ((1u << bit_count_) - 1)), bit_count_);
+  runs_.close(static_cast<uint8_t>(bits_ & ((1u << bit_count_) - 1)), bit_count_, end_);
   bit_count_ = 0;
 }
 

@@ -24,6 +24,7 @@ class Base32 final : public RunSink {
 
  private:
   DecodedRuns runs_;
+  uint64_t end_ = 0;   // of the characters so far
   uint32_t bits_ = 0;  // of characters not yet written; the last bit_count_ of them
   int bit_count_ = 0;
 };

@@ -76,7 +76,8 @@ void Base64::begin(uint64_t origin) {
   runs_.open(origin);
 }
 
-void Base64::chars(std::string_view chars, uint64_t /*origin*/) {
+void Base64::chars(std::string_view chars, uint64_t origin) {
+  end_ = origin + chars.size();
   while (true) {
     const size_t end = std::min(chars.find('='), chars.size());
     decode(chars.substr(0, end));
@@ -127,7 +128,7 @@ Base64::Rest Base64::finish_group() {
 
 void Base64::over() {
   const Rest rest = finish_group();
-  runs_.close(rest.bits, rest.count);
+  runs_.close(rest.bits, rest.count, end_);
 }
 
 }  // namespace gatehouse::dlp

@@ -33,6 +33,7 @@ class Base64 final : public RunSink {
   Rest finish_group();
 
   DecodedRuns runs_;
+  uint64_t end_ = 0;  // of the characters so far
   char group_[4];
   size_t group_size_ = 0;
 };

@@ -11,7 +11,8 @@ namespace gatehouse::dlp {
 namespace {
 
 constexpr ByteClass kWordClass("0-9A-Za-z");
-constexpr ByteClass kGapClass(" \t\r\n,;:.|/\\(){}[]<>\"'`#&%$+_-");
+// Not what begins an escape of its own: %67, &#103;, \x67 are decoded as what they are.
+constexpr ByteClass kGapClass(" \t\r\n,;:.|/(){}[]<>\"'`$+_-");
 constexpr size_t kMaxWordBytes = 4;  // 0x67
 // kMinCodes numbers fit into this, or their gaps are longer than kMaxCodeGapBytes on the average.
 constexpr size_t kMaxCodesBytes = (kMinCodes - 1) * 11;

@@ -1,4 +1,4 @@
-// Bytes written as numbers: "67 68 70", "67:68:70", "0x67, 0x68", "\x67\x68", and in decimal "[103, 104, 112]".
+// Bytes written as numbers: "67 68 70", "67:68:70", "0x67, 0x68", and in decimal "[103, 104, 112]".
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 namespace gatehouse::dlp {
 
 inline constexpr size_t kMinCodes = 8;          // fewer are no text
-inline constexpr size_t kMaxCodeGapBytes = 12;  // between two numbers: commas, white space, quotes, "\x"
+inline constexpr size_t kMaxCodeGapBytes = 12;  // between two numbers: commas, white space, quotes
 
 // Into the layers "hex#codes" and "decimal".
 class CodesDecoder final : public Decoder {

@@ -36,11 +36,11 @@ void DecodedRuns::realign(uint8_t rest, int rest_bits) {
   shifted_.open(origin_);
 }
 
-void DecodedRuns::close(uint8_t rest, int rest_bits) {
+void DecodedRuns::close(uint8_t rest, int rest_bits, uint64_t end) {
   shifted_.close(rest, rest_bits);
   if (!holding_) return;
   holding_ = false;
-  if (held_size_ == 0) return;
+  if (held_size_ == 0 || host_.redundant(kind_, origin_, end)) return;
   if (output_ == nullptr || begins_file({held_, held_size_})) {
     begin_piece();
   } else {

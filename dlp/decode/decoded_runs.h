@@ -20,8 +20,8 @@ class DecodedRuns {
   void write(std::string_view bytes);
   // What follows does not continue the bits of what was before; `rest_bits` are left of a byte, in `rest`.
   void realign(uint8_t rest, int rest_bits);
-  // As realign(), and the run is over.
-  void close(uint8_t rest, int rest_bits);
+  // As realign(), and the run is over: it ended before `end`.
+  void close(uint8_t rest, int rest_bits, uint64_t end);
   // The layer below is over, or at a boundary.
   void boundary();
 

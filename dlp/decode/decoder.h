@@ -47,6 +47,9 @@ class DecoderHost {
   // What was declared to be encoded so cannot be decoded, or is of a kind that cannot be looked into: "gzip: invalid
   // block type". Outbound that is a denial. Not called for what was merely guessed.
   virtual void fault(std::string_view kind, std::string_view reason) = 0;
+  // Whether the input from `begin` to `end` need not be decoded as `kind`: it merely was copied from the layer below
+  // and is decoded there, and what is decoded in both ways is found in another order.
+  virtual bool redundant(std::string_view /*kind*/, uint64_t /*begin*/, uint64_t /*end*/) const { return false; }
 };
 
 class Decoder {

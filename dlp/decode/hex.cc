@@ -7,7 +7,8 @@ void Hex::begin(uint64_t origin) {
   runs_.open(origin);
 }
 
-void Hex::chars(std::string_view chars, uint64_t /*origin*/) {
+void Hex::chars(std::string_view chars, uint64_t origin) {
+  end_ = origin + chars.size();
   char out[1024];
   size_t size = 0;
   for (const char c : chars) {
@@ -26,7 +27,7 @@ void Hex::chars(std::string_view chars, uint64_t /*origin*/) {
 }
 
 void Hex::over() {
-  runs_.close(digit_, half_ ? 4 : 0);
+  runs_.close(digit_, half_ ? 4 : 0, end_);
   half_ = false;
 }
 

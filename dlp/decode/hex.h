@@ -26,6 +26,7 @@ class Hex final : public RunSink {
 
  private:
   DecodedRuns runs_;
+  uint64_t end_ = 0;   // of the characters so far
   uint8_t digit_ = 0;  // the first of two
   bool half_ = false;
 };

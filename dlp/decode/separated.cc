@@ -9,6 +9,8 @@ namespace gatehouse::dlp {
 namespace {
 
 constexpr ByteClass kWordClass("0-9A-Za-z");
+// What begins an escape: decoded as what it is.
+constexpr ByteClass kEscapeClass("%\\&#");
 constexpr size_t kMaxPeriod = kMaxGroupBytes + kMaxSeparatorBytes;
 // So many characters on a grid are no accident: of groups of one or two, of longer ones.
 constexpr size_t kMinBytes = 16;
@@ -88,7 +90,7 @@ bool SeparatedDecoder::lay_grid(uint64_t word, size_t period) {
   while (grid.size < std::min(kMaxSeparatorBytes, period - 1)) {
     const uint64_t at = word + period - 1 - grid.size;
     const char c = stretches_.at(at);
-    if (kWordClass.holds(c) || c != stretches_.at(at + period)) break;
+    if (kWordClass.holds(c) || kEscapeClass.holds(c) || c != stretches_.at(at + period)) break;
     grid.separator[kMaxSeparatorBytes - 1 - grid.size] = c;
     ++grid.size;
   }

@@ -48,7 +48,10 @@ Look look(const char* blocks, size_t count) {
       }
       found.file |= (before == 0x8b && c == 0x08) || (before == 0x03 && c == 0x04) || (before == 0x2f && c == 0xfd);
     }
-    if (score >= kTextScore) found.text |= uint64_t{1} << block;
+    // Nothing but zeros is what a line of equal letters decodes to.
+    const bool zeros = std::all_of(blocks + block * kTextBlockBytes, blocks + (block + 1) * kTextBlockBytes,
+                                   [](char c) { return c == 0; });
+    if (score >= kTextScore && !zeros) found.text |= uint64_t{1} << block;
   }
   return found;
 }
@@ -93,7 +96,9 @@ GATEHOUSE_AVX2_TARGET Look look_avx2(const char* blocks, size_t count) {
     // Counted from one up, so that no sum is below zero.
     const __m256i score = _mm256_add_epi8(_mm256_add_epi8(gained, one), wrong);
     const __m256i sums = _mm256_sad_epu8(score, _mm256_setzero_si256());
-    const __m256i text = _mm256_cmpgt_epi64(sums, _mm256_set1_epi64x(kTextScore + kTextBlockBytes - 1));
+    const __m256i zeros = _mm256_cmpeq_epi64(c, _mm256_setzero_si256());
+    const __m256i text =
+        _mm256_andnot_si256(zeros, _mm256_cmpgt_epi64(sums, _mm256_set1_epi64x(kTextScore + kTextBlockBytes - 1)));
     found.text |= static_cast<uint64_t>(_mm256_movemask_pd(_mm256_castsi256_pd(text))) << block;
     const __m256i gzip = _mm256_and_si256(_mm256_cmpeq_epi8(before, _mm256_set1_epi8('\x8b')),
                                           _mm256_cmpeq_epi8(c, _mm256_set1_epi8('\x08')));

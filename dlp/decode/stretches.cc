@@ -18,6 +18,7 @@ bool is_noise(char c) {
 }  // namespace
 
 void Stretches::made(uint64_t at, size_t used, std::string_view decoded) {
+  if (host_.redundant(kind_, at, at + used)) return;
   assert(state_ == State::closed || at >= done_);
   if (state_ != State::closed) follow(at);
   if (state_ == State::closed || done_ != at) copy_context(at);

@@ -27,7 +27,7 @@ class Stretches {
   // The input's next bytes, valid until leave().
   void enter(std::string_view bytes) { bytes_ = bytes; }
   // The `used` bytes of input from `at` on stand for `decoded`, at most kMinStretchBytes. In order; they may have begun
-  // up to kMaxBehindBytes before the current bytes.
+  // up to kMaxBehindBytes before the current bytes. What is redundant stays as it is.
   void made(uint64_t at, size_t used, std::string_view decoded);
   // Of the current bytes, the last `undecided` may yet be made into something.
   void leave(size_t undecided);
