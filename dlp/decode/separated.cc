@@ -9,6 +9,8 @@ namespace gatehouse::dlp {
 namespace {
 
 constexpr ByteClass kWordClass("0-9A-Za-z");
+// Of prose.
+constexpr ByteClass kPunctuation(",.;:()!?*");
 // What begins an escape: decoded as what it is.
 constexpr ByteClass kEscapeClass("%\\&#");
 constexpr size_t kMaxPeriod = kMaxGroupBytes + kMaxSeparatorBytes;
@@ -18,6 +20,9 @@ constexpr size_t kMinLongGroupBytes = 20;
 // Of hex digits alone, UUIDs and addresses have fewer.
 constexpr size_t kMinHexDigits = 40;
 constexpr size_t kMinSingleHexDigits = 24;
+// Of words with white space between, more: prose has three of one length soon enough.
+constexpr size_t kMinWordBytes = 24;
+constexpr size_t kMinWords = 6;
 // Of digits alone, so many.
 constexpr size_t kMinDigits = 9;
 constexpr size_t kMaxDigits = 19;
@@ -27,6 +32,7 @@ constexpr size_t kMaxBackBytes = 128;
 constexpr size_t kUndecidedBytes = 240;
 static_assert(kUndecidedBytes >= 3 * kMaxPeriod + kMaxBackBytes && kUndecidedBytes <= kMaxBehindBytes);
 static_assert(kUndecidedBytes >= kMinHexDigits * 3 + kMaxPeriod && kUndecidedBytes >= kMinSingleHexDigits * 5);
+static_assert(kUndecidedBytes >= (kMinWords + 1) * kMaxPeriod);
 
 bool is_group_character(char c) {
   return static_cast<uint8_t>(c) > ' ' && c != '\x7f' && c != '"' && c != '\'' && c != '`';
@@ -129,15 +135,21 @@ void SeparatedDecoder::count_separator() {
   if (grid_.count == 0) grid_.first = grid_.next;
   grid_.count += 1;
   const size_t bytes = (grid_.count + 1) * grid_.group();
-  if (grid_.letters == Letters::digits) {
+  if (grid_.kinds == kDigits) {
     if (bytes <= kMaxDigits) return;
     grid_.table = true;
     grid_.count = 0;
     return;
   }
-  size_t least = grid_.group() > 2 ? kMinLongGroupBytes : kMinBytes;
-  if (grid_.letters == Letters::hex) least = grid_.group() == 1 ? kMinSingleHexDigits : kMinHexDigits;
-  if (grid_.accepted || bytes >= least) pass_on();
+  if (grid_.accepted || bytes >= least_bytes()) pass_on();
+}
+
+size_t SeparatedDecoder::least_bytes() const {
+  const bool hex = (grid_.kinds & (kLetters | kSigns)) == 0;
+  if (hex) return grid_.group() == 1 ? kMinSingleHexDigits : kMinHexDigits;
+  const bool words = (grid_.kinds & (kDigits | kCapitals | kSigns)) == 0 && grid_.separator.back() <= ' ';
+  if (words && grid_.group() > 1) return std::max(kMinWordBytes, kMinWords * grid_.group());
+  return grid_.group() > 2 ? kMinLongGroupBytes : kMinBytes;
 }
 
 void SeparatedDecoder::pass_on() {
@@ -147,7 +159,7 @@ void SeparatedDecoder::pass_on() {
 
 void SeparatedDecoder::finish_grid(uint64_t end) {
   const size_t bytes = (grid_.count + 1) * grid_.group();
-  if (grid_.letters == Letters::digits && !grid_.table && bytes >= kMinDigits) pass_on();
+  if (grid_.kinds == kDigits && !grid_.table && bytes >= kMinDigits) pass_on();
   if (grid_.accepted) free_ = end;
   tried_ = end;
   grid_.period = 0;
@@ -165,10 +177,17 @@ size_t SeparatedDecoder::group_bytes(uint64_t position) {
   while (bytes < grid_.group() && position + bytes < end_) {
     const char c = stretches_.at(position + bytes);
     if (!is_group_character(c)) break;
-    if (!kHexClass.holds(c)) {
-      grid_.letters = Letters::other;
-    } else if (c > '9') {
-      grid_.letters = std::max(grid_.letters, Letters::hex);
+    const bool first = bytes == 0;
+    if (c >= '0' && c <= '9') {
+      grid_.kinds |= kDigits;
+    } else if (kHexClass.holds(c)) {
+      grid_.kinds |= kHexLetters | (c < 'a' && !first ? kCapitals : 0u);
+    } else if (c >= 'a' && c <= 'z') {
+      grid_.kinds |= kLetters;
+    } else if (c >= 'A' && c <= 'Z') {
+      grid_.kinds |= kLetters | (first ? 0u : kCapitals);
+    } else if (!kPunctuation.holds(c)) {
+      grid_.kinds |= kSigns;
     }
     ++bytes;
   }

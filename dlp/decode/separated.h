@@ -18,18 +18,25 @@ inline constexpr size_t kMaxSeparatorBytes = 4;
 // short as a card's number, hex digits if there are more than a UUID has: tables are full of them.
 class SeparatedDecoder final : public Decoder {
  public:
-  explicit SeparatedDecoder(DecoderHost& host) : stretches_(host, "separated") {}
+  explicit SeparatedDecoder(DecoderHost& host) : stretches_(host, "separated", kContextBytes) {}
 
   void write(std::string_view bytes) override;
   void boundary() override;
   void end() override;
 
  private:
+  static constexpr size_t kContextBytes = 64;
   // What is looked at last are four words.
   static constexpr size_t kWordsBefore = 3;
 
-  // What is between the separators.
-  enum class Letters { digits, hex, other };
+  // What is among the characters between the separators, as bits.
+  enum Kinds : unsigned {
+    kDigits = 1,
+    kHexLetters = 2,
+    kLetters = 4,   // others
+    kCapitals = 8,  // but a group's first
+    kSigns = 16,    // that prose does not have
+  };
 
   // Where the separators stand: `size` bytes every `period`.
   struct Grid {
@@ -39,7 +46,7 @@ class SeparatedDecoder final : public Decoder {
     uint64_t next = 0;   // separator
     uint64_t first = 0;  // of those not yet passed on
     size_t count = 0;    // of them
-    Letters letters = Letters::digits;
+    unsigned kinds = 0;
     bool table = false;     // there are too many digits
     bool accepted = false;  // it is long enough
     size_t group() const { return period - size; }
@@ -51,8 +58,9 @@ class SeparatedDecoder final : public Decoder {
   void count_separator();
   void pass_on();
   void finish_grid(uint64_t end);
+  size_t least_bytes() const;
   bool is_separator(uint64_t position) const;
-  // Of the group at `position`, how many characters may be of a secret; notes whether there are letters.
+  // Of the group at `position`, how many characters may be of a secret; notes of which kinds they are.
   size_t group_bytes(uint64_t position);
 
   Stretches stretches_;

@@ -33,7 +33,7 @@ void Stretches::made(uint64_t at, size_t used, std::string_view decoded) {
 // The text in front of an escape; where only that was left out since the one before, the stretch goes on.
 void Stretches::copy_context(uint64_t at) {
   const bool open = state_ == State::open;
-  const uint64_t least = std::max({known(), at - std::min<uint64_t>(at, kStretchBytes), open ? done_ : 0});
+  const uint64_t least = std::max({known(), at - std::min<uint64_t>(at, context_), open ? done_ : 0});
   uint64_t from = at;
   while (from > least && !is_noise(this->at(from - 1))) --from;
   if (!open || from != done_) {
@@ -46,7 +46,7 @@ void Stretches::copy_context(uint64_t at) {
 
 // The text behind the last escape, up to `limit` at most.
 void Stretches::follow(uint64_t limit) {
-  const uint64_t to = std::min(limit, made_end_ + kStretchBytes);
+  const uint64_t to = std::min(limit, made_end_ + context_);
   if (to <= done_) return;
   if (state_ == State::held) {
     const uint64_t checked = std::min<uint64_t>(to, done_ + kMinStretchBytes - held_size_);

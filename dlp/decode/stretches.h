@@ -13,7 +13,7 @@
 
 namespace gatehouse::dlp {
 
-inline constexpr size_t kStretchBytes = 256;  // on each side of an escape
+inline constexpr size_t kStretchBytes = 256;  // on each side of an escape, at most
 // Less than this between control characters is taken for noise; in front of the end of the input, less than the other.
 inline constexpr size_t kMinStretchBytes = 16;
 inline constexpr size_t kMinLastStretchBytes = 6;
@@ -22,7 +22,9 @@ inline constexpr size_t kMaxBehindBytes = 256;  // an escape may be recognized s
 
 class Stretches {
  public:
-  Stretches(DecoderHost& host, std::string kind) : host_(host), kind_(std::move(kind)) {}
+  // `context`: how much of the text to copy on each side of an escape.
+  Stretches(DecoderHost& host, std::string kind, size_t context = kStretchBytes)
+      : host_(host), kind_(std::move(kind)), context_(context) {}
 
   // The input's next bytes, valid until leave().
   void enter(std::string_view bytes) { bytes_ = bytes; }
@@ -57,6 +59,7 @@ class Stretches {
 
   DecoderHost& host_;
   const std::string kind_;
+  const size_t context_;
   DecoderOutput* output_ = nullptr;  // while a piece is open
   State state_ = State::closed;
   std::string_view bytes_;
