@@ -85,6 +85,8 @@ void QuotedPrintable::take(char next) {
     case Escape::incomplete:
       return;
     case Escape::line_break:
+      // A '=' in front would have been escaped: this is a line drawn under a title.
+      if (before_.ends_with('=') && literals_ > 0) break;
       return resolved({}, true);
     case Escape::character:
       return resolved({&character, 1}, worth_it(character));
@@ -115,6 +117,7 @@ void QuotedPrintable::resolved(std::string_view meaning, bool begins_stretch) {
   const std::string escape = std::exchange(pending_, {});
   if (left_ == 0 && !begins_stretch) return literal(escape);
   const uint64_t origin = offset_ - escape.size();
+  if (host_.redundant("qp", origin, offset_)) return literal(escape);
   if (left_ == 0) begin_stretch(origin);
   emit(meaning, origin, false);
   left_ = kQuotedContextBytes;

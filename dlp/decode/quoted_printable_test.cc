@@ -36,6 +36,7 @@ TEST(QuotedPrintable, DecodesWhatIsEscaped) {
       {"an escape that does not end", "=41=4", "A=4"},
       {"half an escape at the end of a line", "=41=A\n=\r.", "A=A\n=\r."},
       {"a '=' at the end", "=41=", "A="},
+      {"a line under a title", "=41\n====\nB", "A\n====\nB"},
       {"an escape within what looked like one", "==41", "=A"},
       {"too many blanks for a line break", "=41=          \nB", "A=          \nB"},
   };
