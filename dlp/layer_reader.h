@@ -32,6 +32,9 @@ class LayerReader {
  public:
   virtual ~LayerReader() = default;
   virtual void write(std::string_view bytes, const OnMatch& on_match) = 0;
+  // A verdict is asked for on what was written so far, which may go its way before the rest comes: reports what can be
+  // told of it without the rest. A match that later turns out to be longer is reported again, as it is then.
+  virtual void check(const OnMatch& on_match) { static_cast<void>(on_match); }
   // No match spans what was before and what follows: the next piece of decoded text, the next form field.
   virtual void boundary(const OnMatch& on_match) = 0;
   // The layer is over: reports what was still waiting for more, and is as new.

@@ -36,8 +36,9 @@ const RuleMatcher::Patterns& RuleMatcher::patterns() const {
   return *patterns_;
 }
 
-std::optional<MatchSpan> RuleMatcher::match_at(const Patterns& patterns, std::string_view text, size_t begin) const {
-  const size_t end = std::min(begin + reach_, text.size());
+std::optional<MatchSpan> RuleMatcher::match_at(const Patterns& patterns, std::string_view text, size_t begin,
+                                               size_t end) const {
+  end = std::min(begin + reach_, end);
   // The automaton alone says no at the first byte that does not fit; asked for groups, RE2 might choose a slower way.
   if (!patterns.pattern.Match(text, begin, end, RE2::ANCHOR_START, nullptr, 0)) return std::nullopt;
   std::vector<re2::StringPiece> groups(static_cast<size_t>(rule_.group) + 1);
@@ -50,19 +51,19 @@ std::optional<MatchSpan> RuleMatcher::match_at(const Patterns& patterns, std::st
   return MatchSpan{begin, secret_begin, secret_begin + secret.size()};
 }
 
-std::optional<MatchSpan> RuleMatcher::find(std::string_view text, size_t from, size_t last) const {
+std::optional<MatchSpan> RuleMatcher::find(std::string_view text, size_t from, size_t last, size_t end) const {
   const Patterns& compiled = patterns();
+  end = std::min(last + reach_, end);
   while (from < last) {
     re2::StringPiece whole;
-    const size_t end = std::min(last + reach_, text.size());
     if (!compiled.pattern.Match(text, from, end, RE2::UNANCHORED, &whole, 1)) return std::nullopt;
     from = static_cast<size_t>(whole.data() - text.data());
     if (from > last) return std::nullopt;
     if (rule_.group == 0 && whole.size() <= reach_) return MatchSpan{from, from, from + whole.size()};
-    if (const auto match = match_at(compiled, text, from)) return match;
+    if (const auto match = match_at(compiled, text, from, end)) return match;
     ++from;  // that one was longer than any match may be
   }
-  return from == last ? match_at(compiled, text, from) : std::nullopt;
+  return from == last ? match_at(compiled, text, from, end) : std::nullopt;
 }
 
 std::optional<Judgement> RuleMatcher::judge(std::string_view secret) const {

@@ -37,10 +37,10 @@ class RuleMatcher {
   RuleMatcher(const Rule& rule, size_t reach);
   ~RuleMatcher();
 
-  // The first match that begins in [from, last] of `text` and is no longer than `reach`. What lies before `from` and
-  // beyond is there for \b, ^ and $ alone; text.size() is at least last + reach + 1 unless the input ends with it, and
-  // `from` is above 0 unless the input begins with it.
-  std::optional<MatchSpan> find(std::string_view text, size_t from, size_t last) const;
+  // The first match that begins in [from, last] of `text`, is no longer than `reach` and ends by `end`. What lies
+  // before `from` and from `end` on is there for \b, ^ and $ alone; text.size() is above `end` unless the input ends
+  // with it, and `from` is above 0 unless the input begins with it.
+  std::optional<MatchSpan> find(std::string_view text, size_t from, size_t last, size_t end) const;
 
   // Nothing when the secret is below the entropy floor, on the rule's allow list or a placeholder.
   std::optional<Judgement> judge(std::string_view secret) const;
@@ -48,7 +48,7 @@ class RuleMatcher {
  private:
   struct Patterns;
   const Patterns& patterns() const;
-  std::optional<MatchSpan> match_at(const Patterns& patterns, std::string_view text, size_t begin) const;
+  std::optional<MatchSpan> match_at(const Patterns& patterns, std::string_view text, size_t begin, size_t end) const;
 
   const Rule& rule_;
   const size_t reach_;

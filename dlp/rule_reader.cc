@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kSliceBytes = 64 * 1024;  // between two looks: stage 2 finds them in the processor's cache
 constexpr size_t kMaxIdleStreams = 64;
+constexpr size_t kToldBytes = 4 * kMaxMatchBytes;  // what was told so far back has been decided since
 
 }  // namespace
 
@@ -135,41 +136,69 @@ std::string_view RuleReader::bytes_between(uint64_t begin, uint64_t end) {
   return std::string_view(tail_).substr(begin - tail_begin_, end - begin);
 }
 
+// The layer's bytes from `begin` to the search's end and, unless the input ends there, one more. What is still to come
+// is taken for a letter: nothing that must end with the input, or before white space, is told before it does.
+std::string_view RuleReader::text_for(const Search& search, uint64_t begin) {
+  if (search.decided || search.end < scanned_) return bytes_between(begin, std::min(search.end + 1, scanned_));
+  ahead_ = bytes_between(begin, search.end);
+  return ahead_ += 'a';
+}
+
+void RuleReader::report(const Search& search, const Judgement& judgement, uint64_t begin, std::string_view secret,
+                        const OnMatch& on_match) {
+  const uint64_t end = begin + secret.size();
+  const bool is_told = std::any_of(told_.begin(), told_.end(), [&](const Told& told) {
+    return told.rule == search.rule && told.begin <= begin && told.end >= end;
+  });
+  if (is_told) return;
+  if (!search.decided) told_.push_back({search.rule, begin, end});
+  const Rule& rule = shared_.table().rules()[search.rule];
+  Match match{&rule, begin, end, secret, judgement.severity, judgement.confidence, {}};
+  if (match.confidence == Confidence::low) match.detail = "not confirmed as " + rule.validator;
+  on_match(match);
+}
+
+// Looks at some places of a region, or at one match that begins there, and goes on behind.
+void RuleReader::search(const Search& search, Region& region, const OnMatch& on_match) {
+  const RuleMatcher& matcher = *shared_.table().entry(search.rule).matcher;
+  const uint64_t begin = region.next > piece_ ? region.next - 1 : piece_;  // with the byte before, for \b
+  const std::string_view text = text_for(search, begin);
+  const auto match = matcher.find(text, region.next - begin, search.last - begin, search.end - begin);
+  ++shared_.effort_.searches;
+  shared_.effort_.bytes += match ? match->secret_end - (region.next - begin) : search.end - region.next;
+  if (!match) {
+    region.next = search.last + 1;
+    return;
+  }
+  const std::string_view secret = text.substr(match->secret_begin, match->secret_end - match->secret_begin);
+  const auto judgement = matcher.judge(secret);
+  // A match that is passed over may hide another that begins in its secret.
+  region.next = begin + std::max(judgement ? match->secret_end : match->secret_begin, match->begin + 1);
+  if (judgement) report(search, *judgement, begin + match->secret_begin, secret, on_match);
+}
+
 // Looks at what is decided of one region. True when all of it is.
 bool RuleReader::look(uint32_t rule, Region& region, bool is_end, const OnMatch& on_match) {
-  const RuleTable::Entry& entry = shared_.table().entry(rule);
+  const uint64_t reach = shared_.table().entry(rule).reach;
   while (region.next <= region.last) {
-    uint64_t last = std::min(region.last, region.next + entry.reach);
-    if (!is_end && last + entry.reach >= scanned_) {
+    uint64_t last = std::min(region.last, region.next + reach);
+    if (!is_end && last + reach >= scanned_) {
       // A long region is looked at in steps, so that no byte is looked at often however small the writes are.
-      if (region.next + 2 * entry.reach >= scanned_) return false;
-      last = scanned_ - entry.reach - 1;
+      if (region.next + 2 * reach >= scanned_) return false;
+      last = scanned_ - reach - 1;
     }
-    const uint64_t begin = region.next > piece_ ? region.next - 1 : piece_;  // with the byte before, for \b
-    const uint64_t end = std::min(last + entry.reach + 1, scanned_);         // and the byte after
-    const std::string_view text = bytes_between(begin, end);
-    ++shared_.effort_.searches;
-    const auto match = entry.matcher->find(text, region.next - begin, last - begin);
-    const size_t looked_through = match ? match->secret_end - (region.next - begin) : end - region.next;
-    shared_.effort_.bytes += looked_through;
-    if (!match) {
-      region.next = last + 1;
-      continue;
-    }
-    const std::string_view secret = text.substr(match->secret_begin, match->secret_end - match->secret_begin);
-    const auto judgement = entry.matcher->judge(secret);
-    // A match that is passed over may hide another that begins in its secret.
-    const size_t resume = std::max(judgement ? match->secret_end : match->secret_begin, match->begin + 1);
-    region.next = begin + resume;
-    if (!judgement) continue;
-    const Rule& found = shared_.table().rules()[rule];
-    Match report{&found, begin + match->secret_begin, begin + match->secret_end,
-                 secret, judgement->severity,         judgement->confidence,
-                 {}};
-    if (report.confidence == Confidence::low) report.detail = "not confirmed as " + found.validator;
-    on_match(report);
+    search({rule, last, std::min(last + reach, scanned_)}, region, on_match);
   }
   return true;
+}
+
+// Looks at what is not decided of one region.
+void RuleReader::look_ahead(uint32_t rule, Region region, const OnMatch& on_match) {
+  const uint64_t reach = shared_.table().entry(rule).reach;
+  while (region.next <= region.last && region.next < scanned_) {
+    const uint64_t last = std::min({region.last, region.next + reach, scanned_ - 1});
+    search({rule, last, std::min(last + reach, scanned_), false}, region, on_match);
+  }
 }
 
 void RuleReader::look(uint32_t rule, std::vector<Region>& regions, bool is_end, const OnMatch& on_match) {
@@ -231,6 +260,8 @@ void RuleReader::keep_tail() {
   }
   tail_begin_ = needed;
   current_ = {};
+  const auto is_past = [this](const Told& told) { return told.end + kToldBytes < scanned_; };
+  told_.erase(std::remove_if(told_.begin(), told_.end(), is_past), told_.end());
 }
 
 void RuleReader::write(std::string_view bytes, const OnMatch& on_match) {
@@ -279,7 +310,20 @@ void RuleReader::finish_piece(const OnMatch& on_match) {
   scan_shapes(true);
   look_everywhere(true, on_match);
   tail_.clear();
+  told_.clear();
   tail_begin_ = piece_ = shaped_ = total_;
+}
+
+void RuleReader::check(const OnMatch& on_match) {
+  if (shared_.table().streaming() == nullptr || total_ == piece_) return;
+  const auto turn = shared_.take_turn();
+  current_begin_ = total_;
+  lay_out_pending();
+  if (scanned_ < total_) scan(std::string_view(tail_).substr(scanned_ - tail_begin_));
+  scan_shapes(false);
+  look_everywhere(false, on_match);
+  for (const auto& [rule, region] : pending_) look_ahead(rule, region, on_match);
+  keep_tail();
 }
 
 void RuleReader::boundary(const OnMatch& on_match) { finish_piece(on_match); }

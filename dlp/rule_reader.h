@@ -91,6 +91,7 @@ class RuleReader : public LayerReader {
   RuleReader& operator=(const RuleReader&) = delete;
 
   void write(std::string_view bytes, const OnMatch& on_match) override;
+  void check(const OnMatch& on_match) override;
   void boundary(const OnMatch& on_match) override;
   void end(const OnMatch& on_match) override;
 
@@ -101,6 +102,20 @@ class RuleReader : public LayerReader {
     Region region;
   };
 
+  // What check() has reported before it was decided.
+  struct Told {
+    uint32_t rule = 0;
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+  // Where a search goes: places [region.next, last], matches up to `end` of the layer.
+  struct Search {
+    uint32_t rule = 0;
+    uint64_t last = 0;
+    uint64_t end = 0;
+    bool decided = true;
+  };
+
   void scan(std::string_view bytes);
   void scan_whole(std::string_view bytes);
   void scan_shapes(bool is_end);
@@ -108,6 +123,11 @@ class RuleReader : public LayerReader {
   void look_everywhere(bool is_end, const OnMatch& on_match);
   void look(uint32_t rule, std::vector<Region>& regions, bool is_end, const OnMatch& on_match);
   bool look(uint32_t rule, Region& region, bool is_end, const OnMatch& on_match);
+  void look_ahead(uint32_t rule, Region region, const OnMatch& on_match);
+  void search(const Search& search, Region& region, const OnMatch& on_match);
+  void report(const Search& search, const Judgement& judgement, uint64_t begin, std::string_view secret,
+              const OnMatch& on_match);
+  std::string_view text_for(const Search& search, uint64_t begin);
   std::string_view bytes_between(uint64_t begin, uint64_t end);
   void keep_tail();
   void finish_piece(const OnMatch& on_match);
@@ -124,6 +144,8 @@ class RuleReader : public LayerReader {
   std::string_view current_;
   uint64_t current_begin_ = 0;
   std::vector<Pending> pending_;
+  std::vector<Told> told_;
+  std::string ahead_;  // of a search that is not decided, its text and one byte for what is to come
 };
 
 // RuleReader for streams of either direction. One for each worker thread.

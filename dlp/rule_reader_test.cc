@@ -67,6 +67,11 @@ class Scanner {
     reader_.write(copy, note_);
   }
   void boundary() { reader_.boundary(note_); }
+  // What is found by now.
+  std::vector<Found> check() {
+    reader_.check(note_);
+    return std::exchange(found_, {});
+  }
   // What was found since the last end(), in order.
   std::vector<Found> end() {
     reader_.end(note_);
@@ -207,6 +212,86 @@ TEST(RuleReader, ASecretMayLieAcrossAnyCutOfALongInput) {
       scanner.write(text.substr(0, cut));
       scanner.write(text.substr(cut));
       EXPECT_EQ(scanner.end(), expected) << before << " bytes before, cut at " << cut;
+    }
+  }
+}
+
+// A response goes on piece by piece; what is in a piece is to be told before it goes.
+TEST(RuleReader, ACheckTellsWhatIsWholeAndTellsItOnce) {
+  Scanner scanner;
+  const std::vector<Found> expected = {{"again", 6, kGhpShort}, {"ghp", 6, kGhp}};
+  for (const size_t before : {0u, 6000u}) {
+    scanner.write(std::string(before, ' ') + "key = " + kGhp.substr(0, 10));
+    EXPECT_THAT(scanner.check(), IsEmpty());
+    scanner.write(kGhp.substr(10));
+    auto found = scanner.check();
+    std::sort(found.begin(), found.end());
+    for (auto& [id, offset, secret] : found) offset -= before;
+    EXPECT_EQ(found, expected);
+    EXPECT_THAT(scanner.check(), IsEmpty());
+    scanner.write(" and more");
+    EXPECT_THAT(scanner.check(), IsEmpty());
+    scanner.write(std::string(20000, '.'));
+    EXPECT_THAT(scanner.check(), IsEmpty());
+    EXPECT_THAT(scanner.end(), IsEmpty());
+  }
+}
+
+TEST(RuleReader, WhatTurnsOutLongerIsToldAgain) {
+  Scanner scanner;
+  scanner.write("password=hunter");
+  EXPECT_THAT(scanner.check(), ElementsAre(Found{"password", 9, "hunter"}));
+  scanner.write("2 ");
+  EXPECT_THAT(scanner.check(), ElementsAre(Found{"password", 9, "hunter2"}));
+  EXPECT_THAT(scanner.end(), IsEmpty());
+}
+
+TEST(RuleReader, ACheckDoesNotTakeWhatIsToComeForTheEnd) {
+  Scanner scanner;
+  scanner.write("4111111111111111");
+  EXPECT_THAT(scanner.check(), IsEmpty());
+  scanner.write("1 trailer1");
+  EXPECT_THAT(scanner.check(), IsEmpty());
+  EXPECT_THAT(scanner.end(), ElementsAre(Found{"last", 18, "trailer1"}));
+  scanner.write("edge123");
+  EXPECT_THAT(scanner.check(), IsEmpty());
+  scanner.write(" ");
+  EXPECT_THAT(scanner.check(), ElementsAre(Found{"edges", 0, "edge123"}));
+  EXPECT_THAT(scanner.end(), IsEmpty());
+}
+
+// With checks in between, what is told at last covers what is found without.
+TEST(RuleReader, ChecksLoseNothing) {
+  std::mt19937 random(11);
+  const std::string words[] = {kGhp,
+                               "acme: " + kValue,
+                               "password=x ",
+                               "4111111111111111",
+                               " ",
+                               "edge123",
+                               "GB29 NWBK 6016 1331",
+                               "abcdefgh.vault.example",
+                               std::string(300, '.')};
+  Scanner scanner;
+  for (int round = 0; round < 60; ++round) {
+    std::string text;
+    while (text.size() < 6000) text += words[random() % std::size(words)];
+    const auto whole = scanner.scan(text);
+    std::vector<Found> told;
+    for (size_t at = 0; at < text.size();) {
+      const size_t piece = 1 + random() % 700;
+      scanner.write(text.substr(at, piece));
+      at += piece;
+      for (auto& found : scanner.check()) told.push_back(found);
+    }
+    for (auto& found : scanner.end()) told.push_back(found);
+    for (const auto& [id, offset, secret] : whole) {
+      const bool covered =
+          std::any_of(told.begin(), told.end(), [&, &id = id, &offset = offset, &secret = secret](const Found& t) {
+            return std::get<0>(t) == id && std::get<1>(t) <= offset &&
+                   std::get<1>(t) + std::get<2>(t).size() >= offset + secret.size();
+          });
+      EXPECT_TRUE(covered) << id << " at " << offset << " in round " << round;
     }
   }
 }
