@@ -50,6 +50,13 @@ void Inspection::finish() {
   });
 }
 
+std::vector<Finding> Inspection::take_findings() {
+  if (open_ && !budget_.spent()) {
+    work([this] { root_->check(); });
+  }
+  return findings_.take();
+}
+
 void Inspection::found(const Sighting& sighting) { findings_.add(sighting, parts_ - 1); }
 
 void Inspection::fault(std::string_view path, std::string_view location, std::string_view reason) {

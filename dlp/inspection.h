@@ -39,9 +39,9 @@ class Inspection final : private LayerObserver {
   // Ends the last part. Nothing may follow but take_findings().
   void finish();
 
-  // What was found since last asked, strictest first. See FindingList for what is kept; while a part goes on, a secret
-  // whose end may still be to come is not among it.
-  std::vector<Finding> take_findings() { return findings_.take(); }
+  // What was found since last asked, strictest first. See FindingList for what is kept; while a part goes on, only what
+  // can be told without what is to come is among it (LayerReader::check).
+  std::vector<Finding> take_findings();
   // How many findings of the whole stream were not kept. Each of the same rule and severity as one that was.
   uint64_t dropped() const { return findings_.dropped(); }
 

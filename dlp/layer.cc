@@ -134,6 +134,12 @@ void Layer::boundary(bool of_all_above) {
   for (auto& reader : readers_) reader->boundary(on_match_);
 }
 
+void Layer::check() {
+  flush();
+  for (auto& reader : readers_) reader->check(on_match_);
+  for (Child& child : children_) child.layer->check();
+}
+
 void Layer::finish() {
   if (fresh_) return;
   flush();

@@ -70,6 +70,8 @@ class Layer final : public DecoderHost, public DecoderOutput {
 
   // Reads everything written so far; what readers and decoders still wait for is not awaited.
   void flush();
+  // As flush(), and readers tell what they can of it, here and above.
+  void check();
   // The part is over: reads what is left of it, here and above. Ready for the next part.
   void finish();
 

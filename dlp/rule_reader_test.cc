@@ -7,6 +7,8 @@
 #include <random>
 #include <tuple>
 
+#include "dlp/inspection.h"
+
 namespace gatehouse::dlp {
 namespace {
 
@@ -431,6 +433,25 @@ TEST(RuleReader, ReadersOfOneSourceWorkInTurn) {
   for (size_t i = 0; i < readers.size(); i += 2) readers[i]->end([&](const Match&) { ++found[i]; });
   readers.clear();  // half of them in the middle of their layer
   EXPECT_THAT(found, testing::Each(2));
+}
+
+// Through the layers, also of one that a decoder makes, while the body goes on.
+TEST(RuleReader, AnInspectionTellsWhatIsWholeByNow) {
+  const auto source = RuleReaderSource::create(RuleTables::build(dozen(), "").value()).value();
+  Inspector inspector{*source, [](std::string_view) { return std::string("fp"); }};
+  for (const std::string& text : {kGhp, std::string("%67%68%70%5F" + kGhp.substr(4))}) {
+    Inspection inspection(inspector, {"https", Direction::out, "api.example.com", "trace"}, {});
+    inspection.part({"body", "text/plain", {}});
+    inspection.write("data: " + text + "\n\n");
+    std::vector<std::string> rules;
+    for (const Finding& finding : inspection.take_findings()) rules.push_back(finding.rule);
+    EXPECT_THAT(rules, testing::IsSupersetOf({"ghp", "again"})) << text;
+    EXPECT_THAT(inspection.take_findings(), IsEmpty()) << text;
+    inspection.write("data: done\n\n");
+    EXPECT_THAT(inspection.take_findings(), IsEmpty()) << text;
+    inspection.finish();
+    EXPECT_THAT(inspection.take_findings(), IsEmpty()) << text;
+  }
 }
 
 TEST(RuleReader, EachDirectionHasItsRules) {
