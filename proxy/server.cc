@@ -3,11 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <thread>
-
 #include "common/base/log.h"
 #include "common/dlp/scanner_option.h"
+#include "common/net/loop_threads.h"
 
 namespace gatehouse::proxy {
 
@@ -27,20 +25,6 @@ GuestSession::Entry entry_of(const InheritedSocket& socket) {
       socket.name == "transparent" || (socket.name.empty() && local_address(socket.fd.get()) == "unix");
   return transparent ? GuestSession::Entry::transparent : GuestSession::Entry::explicit_proxy;
 }
-
-// Signals are for the first loop: threads made under this block them all.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 }  // namespace
 
@@ -100,19 +84,6 @@ Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
   return {};
 }
 
-int Server::run_until_signal() {
-  std::vector<std::jthread> threads;
-  {
-    const SignalsBlocked blocked;
-    for (auto loop = std::next(loops_.begin()); loop != loops_.end(); ++loop) {
-      threads.emplace_back([loop] { loop->run(); });
-    }
-  }
-  const int code = loops_.front().run_until_signal();
-  for (auto loop = std::next(loops_.begin()); loop != loops_.end(); ++loop) {
-    loop->post([loop] { loop->stop(); });
-  }
-  return code;
-}
+int Server::run_until_signal() { return gatehouse::run_until_signal(loops_); }
 
 }  // namespace gatehouse::proxy
