@@ -18,6 +18,7 @@ constexpr size_t kMinWords = 12;
 constexpr size_t kMaxSeparators = 14;  // between two words: ",\r\n      12. "
 constexpr size_t kPhraseWords[] = {24, 21, 18, 15, 12};
 constexpr int kWordBits = 11;
+constexpr int kMinDifferent = 6;  // words; of 12 drawn at random hardly ever fewer than 10 are
 
 enum class Kind : uint8_t { other, letter, separator };
 
@@ -121,6 +122,25 @@ bool holds_phrase(const Words& words) {
     }
   }
   return false;
+}
+
+// What holds the words of no wallet: a piece of the list itself, which everybody may have; a few words over and over
+// ("true,false,false,true"), but for the phrases that are the standard's own samples, one word and another at the end.
+template <class Words>
+bool is_common(const Words& words) {
+  const auto pairs_are = [&words](auto compare) {
+    return std::adjacent_find(words.begin(), words.end(),
+                              [&](const auto& a, const auto& b) { return !compare(a.index, b.index); }) == words.end();
+  };
+  if (pairs_are(std::less<>())) return true;
+  std::vector<uint16_t> indices;
+  for (const auto& word : words) indices.push_back(word.index);
+  std::sort(indices.begin(), indices.end());
+  const auto different = std::unique(indices.begin(), indices.end()) - indices.begin();
+  if (different >= kMinDifferent) return false;
+  const auto first_other =
+      std::find_if(words.begin(), words.end(), [&words](const auto& word) { return word.index != words[0].index; });
+  return first_other != words.end() - 1;
 }
 
 }  // namespace
@@ -333,12 +353,7 @@ std::string SeedPhraseReader::manner_after(size_t word) const {
 void SeedPhraseReader::report(size_t first, size_t last, const OnMatch& on_match) {
   if (last - first < kMinWords) return;
   const std::span<const Word> words(words_.data() + first, last - first);
-  // A piece of the list itself, which everybody may have; one word over and over.
-  const auto pairs_are = [words](auto compare) {
-    return std::adjacent_find(words.begin(), words.end(),
-                              [&](const Word& a, const Word& b) { return !compare(a.index, b.index); }) == words.end();
-  };
-  if (pairs_are(std::less<>()) || pairs_are(std::equal_to<>())) return;
+  if (is_common(words)) return;
   const bool confirmed = holds_phrase(words);
   const Rule& rule = seed_phrase_rule();
   Match match;

@@ -181,6 +181,8 @@ TEST(SeedPhrase, IsNotTheListItselfNorProse) {
       "case alert allow author avoid base because become blue-xx body bottom brand breeze bring brother build burden",
       "test test test test test test test test test test test test test test test test test test test test test",
       "border-image-repeat', 'border-image-slice', 'border-image-source', 'border-image-middle', 'border-image-hour'",
+      "true,false,false,true,true,false,false,true,false,true,true,true,false,false,false,false,true,true",
+      "Add.\n\n Fix.\n\n Add.\n\n Fix.\n\n Add.\n\n More.\n\n Update.\n\n Update.\n\n Fix.\n\n Add.\n\n Add.\n\n Add",
       "legalwinnerthankyearwavesausageworthusefullegalwinnerthankyellow",
       "legal winner thank year wave sausage worth useful legal winner thankful yellow",
   };
