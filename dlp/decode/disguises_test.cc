@@ -174,6 +174,10 @@ TEST(Separated, TakesOutWhatRecurs) {
   rows.push_back({"in a list", "[\"" + every(1, kToken, "\",\"") + "\"]", "separated"});
   rows.push_back({"in a list of fours", "['" + every(4, kToken, "', '") + "']", "separated"});
   rows.push_back({"middle dots", every(2, kToken, "\u00b7"), "separated"});
+  for (const char* sign : {"#", "&", "%", "\\"}) {
+    rows.push_back({sign, "ghp_" + std::string(sign) + every(5, kToken.substr(4), sign), "separated"});
+  }
+  rows.push_back({"in an indented list", "[\n    \"" + every(1, kToken, "\",\n    \"") + "\"\n]", "separated"});
   rows.push_back({"lines of twelve", every(12, kToken, "\n"), "separated"});
   rows.push_back({"zeros", every(3, kToken, std::string_view("\0", 1)), "separated"});
   expect_token<SeparatedDecoder>(rows, " some (other) words\n");
@@ -185,6 +189,30 @@ TEST(Separated, LeavesProseNumbersAndIdentifiersAlone) {
         "[1234, 5678, 9012, 3456, 7890, 1234, 5678]", "1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9,0,1,2,3",
         "123e4567-e89b-12d3-a456-426614174000", "2024-01-02T03:04:05Z", "00:1a:2b:3c:4d:5e"}) {
     EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << text;
+  }
+}
+
+TEST(Separated, TakesTheSeparatorInFrontOfTheFirstWholeGroupToo) {
+  EXPECT_THAT(story_of<SeparatedDecoder>(every(5, "my key=\"" + kToken + "\" and more", "\n"), 1000, "separated"),
+              HasSubstr(kToken));
+}
+
+TEST(Separated, LeavesWhatStandsForAnEscapeToItsDecoder) {
+  for (const char* format : {"%%%02x", "%%25%02x", "%%u%04x", "\\x%02x", "\\u%04x", "\\%03o", "&#%u;", "&#x%x;"}) {
+    const std::string text = numbers(format, "");
+    EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << text;
+  }
+}
+
+TEST(Separated, LeavesOneGroupOverAndOverAlone) {
+  for (const std::string group : {"q\xc7\x1c", "aa.", "\"a\"+", "a\u200b"}) {
+    std::string text;
+    for (int i = 0; i < 5000; ++i) text += group;
+    EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << group;
+    const std::string before = every(4, kToken, ".");
+    EXPECT_THAT(story_of<SeparatedDecoder>(before + " " + text + before, 1000, "separated"),
+                testing::AllOf(HasSubstr(kToken), testing::SizeIs(testing::Le(2000))))
+        << group;
   }
 }
 

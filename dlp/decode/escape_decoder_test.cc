@@ -55,6 +55,7 @@ TEST(Backslash, DecodesEscapesOfJsonAndScripts) {
           {R"(\147\150\160_\101A)", "ghp_AA"},
           {R"(a\/b\"c\\d\ne\tf)", "a/b\"c\\d\ne\tf"},
           {R"(\u{67}\u{000068}p_\U00000041A)", "ghp_AA"},
+          {R"(\u{0000000000000000000000000000000000000000000000000000000067}hp_AAAA)", "ghp_AAAA"},
           {R"(key \ud83d\udd11, lone \ud83d, \u00e9)", "key \xf0\x9f\x94\x91, lone \xef\xbf\xbd, \xc3\xa9"},
           {R"(\ud83d\u0041BCD)",
            "\xef\xbf\xbd"

@@ -5,6 +5,7 @@
 namespace gatehouse::dlp {
 namespace {
 
+constexpr size_t kMaxCodePointDigits = kMaxEscapeBytes - std::string_view("\\u{}").size();
 constexpr std::string_view kLetters = "nrtbfva";
 constexpr std::string_view kMeanings = "\n\r\t\b\f\v\a";
 
@@ -60,7 +61,8 @@ EscapeKind complete(Reader& reader, Escape& escape) {
 EscapeKind read_unicode(Reader& reader, Escape& escape) {
   uint32_t character = 0;
   if (reader.skip('{')) {
-    if (reader.hex(6, character) == 0 || !reader.skip('}')) return reader.failure();
+    // ECMA-262 section 12.9.4 allows any number of zeros in front; here they must fit.
+    if (reader.hex(kMaxCodePointDigits, character) == 0 || !reader.skip('}')) return reader.failure();
     escape.add_character(character);
     return complete(reader, escape);
   }

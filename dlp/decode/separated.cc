@@ -11,8 +11,6 @@ namespace {
 constexpr ByteClass kWordClass("0-9A-Za-z");
 // Of prose.
 constexpr ByteClass kPunctuation(",.;:()!?*");
-// What begins an escape: decoded as what it is.
-constexpr ByteClass kEscapeClass("%\\&#");
 constexpr size_t kMaxPeriod = kMaxGroupBytes + kMaxSeparatorBytes;
 // So many characters on a grid are no accident: of groups of one or two, of longer ones.
 constexpr size_t kMinBytes = 16;
@@ -26,13 +24,17 @@ constexpr size_t kMinWords = 6;
 // Of digits alone, so many.
 constexpr size_t kMinDigits = 9;
 constexpr size_t kMaxDigits = 19;
+// Of groups that are equal, so many are kept in case the next one differs.
+constexpr size_t kMaxKeptGroups = 8;
 // A grid is followed back from where it was noticed, over characters that are no letters.
 constexpr size_t kMaxBackBytes = 128;
 // What may yet turn out to be on a grid.
 constexpr size_t kUndecidedBytes = 240;
-static_assert(kUndecidedBytes >= 3 * kMaxPeriod + kMaxBackBytes && kUndecidedBytes <= kMaxBehindBytes);
-static_assert(kUndecidedBytes >= kMinHexDigits * 3 + kMaxPeriod && kUndecidedBytes >= kMinSingleHexDigits * 5);
-static_assert(kUndecidedBytes >= (kMinWords + 1) * kMaxPeriod);
+static_assert(kUndecidedBytes >= 4 * kMaxPeriod + kMaxBackBytes && kUndecidedBytes <= kMaxBehindBytes);
+static_assert(kUndecidedBytes >= kMinHexDigits / 2 * (2 + kMaxSeparatorBytes) + kMaxPeriod);
+static_assert(kUndecidedBytes >= kMinSingleHexDigits * (1 + kMaxSeparatorBytes) + kMaxPeriod);
+static_assert(kUndecidedBytes >= (kMinWords + 2) * kMaxPeriod);
+static_assert(kUndecidedBytes >= (kMaxKeptGroups + 2) * kMaxPeriod);
 
 bool is_group_character(char c) {
   return static_cast<uint8_t>(c) > ' ' && c != '\x7f' && c != '"' && c != '\'' && c != '`';
@@ -96,11 +98,11 @@ bool SeparatedDecoder::lay_grid(uint64_t word, size_t period) {
   while (grid.size < std::min(kMaxSeparatorBytes, period - 1)) {
     const uint64_t at = word + period - 1 - grid.size;
     const char c = stretches_.at(at);
-    if (kWordClass.holds(c) || kEscapeClass.holds(c) || c != stretches_.at(at + period)) break;
+    if (kWordClass.holds(c) || c != stretches_.at(at + period)) break;
     grid.separator[kMaxSeparatorBytes - 1 - grid.size] = c;
     ++grid.size;
   }
-  if (grid.size == 0 || grid.group() > kMaxGroupBytes) return false;
+  if (grid.size == 0 || grid.group() > kMaxGroupBytes || begins_escape(word, grid)) return false;
   grid_ = grid;
   if (group_bytes(word) < grid_.group()) {
     grid_.period = 0;
@@ -112,8 +114,32 @@ bool SeparatedDecoder::lay_grid(uint64_t word, size_t period) {
     word -= period;
   }
   grid_.next = grid_.first = word + grid.group();
+  if (word > least + grid.size && is_separator(word - grid.size)) {
+    const char before = stretches_.at(word - grid.size - 1);
+    grid_.led = is_group_character(before);
+    if (grid_.led && before != stretches_.at(grid_.next - 1)) grid_.equal = 0;
+  }
   group_bytes(word);
   return true;
+}
+
+// Whether separator and group are an escape, which is decoded as what it is: %67, %2567, %u0067, \x67, \u0067, \147,
+// &#103;
+bool SeparatedDecoder::begins_escape(uint64_t word, const Grid& grid) const {
+  const char sign = grid.separator.back();
+  const char first = stretches_.at(word);
+  const bool digit = first >= '0' && first <= '9';
+  switch (sign) {
+    case '%':
+      if (grid.group() == 2) return kHexClass.holds(first);
+      return first == 'u' || first == 'U' || (first == '2' && grid.group() % 2 == 0 && stretches_.at(word + 1) == '5');
+    case '\\':
+      return first == 'x' || first == 'u' || first == 'U' || (digit && grid.group() == 3);
+    case '#':
+      return grid.size > 1 && grid.separator[kMaxSeparatorBytes - 2] == '&' && (digit || first == 'x' || first == 'X');
+    default:
+      return false;
+  }
 }
 
 // As far as the bytes go.
@@ -125,19 +151,35 @@ void SeparatedDecoder::follow_grid(bool nothing_more) {
     const size_t bytes = group_bytes(group);
     const bool whole = bytes == grid_.group();
     if (!whole && group + bytes == end_ && !nothing_more) return;
-    if (bytes > 0) count_separator();
+    if (bytes > 0) count_separator(equal_groups(group, bytes));
     grid_.next += grid_.period;
     if (!whole) return finish_grid(group + bytes);
   }
 }
 
-void SeparatedDecoder::count_separator() {
+bool SeparatedDecoder::equal_groups(uint64_t group, size_t bytes) const {
+  for (size_t i = 0; i < bytes; ++i) {
+    if (stretches_.at(group + i) != stretches_.at(group + i - grid_.period)) return false;
+  }
+  return true;
+}
+
+void SeparatedDecoder::count_separator(bool equal) {
   if (grid_.count == 0) grid_.first = grid_.next;
   grid_.count += 1;
+  grid_.equal = equal ? std::min(grid_.equal + 1, kMaxEqualGroups) : 0;
+  if (grid_.equal == kMaxEqualGroups && grid_.kinds != kDigits) {
+    if (grid_.count <= kMaxKeptGroups) return;
+    grid_.count -= 1;
+    grid_.first += grid_.period;
+    grid_.led = false;
+    return;
+  }
   const size_t bytes = (grid_.count + 1) * grid_.group();
   if (grid_.kinds == kDigits) {
     if (bytes <= kMaxDigits) return;
     grid_.table = true;
+    grid_.led = false;
     grid_.count = 0;
     return;
   }
@@ -154,6 +196,8 @@ size_t SeparatedDecoder::least_bytes() const {
 
 void SeparatedDecoder::pass_on() {
   grid_.accepted = true;
+  if (grid_.led && grid_.kinds != kDigits) stretches_.made(grid_.first - grid_.period, grid_.size, {});
+  grid_.led = false;
   for (; grid_.count > 0; --grid_.count, grid_.first += grid_.period) stretches_.made(grid_.first, grid_.size, {});
 }
 

@@ -11,8 +11,11 @@
 
 namespace gatehouse::dlp {
 
-inline constexpr size_t kMaxGroupBytes = 16;  // between two separators
-inline constexpr size_t kMaxSeparatorBytes = 4;
+inline constexpr size_t kMaxGroupBytes = 16;     // between two separators
+inline constexpr size_t kMaxSeparatorBytes = 8;  // ["a",LF and four blanks "b"]
+// So many equal groups in a row are no part of a secret, nor are those that a text begins with: what one letter
+// repeated decodes to would be joined and decoded over and over.
+inline constexpr size_t kMaxEqualGroups = 256;
 
 // Into the layer "separated": the separators are nothing. Stretches of digits alone are passed on only if they are as
 // short as a card's number, hex digits if there are more than a UUID has: tables are full of them.
@@ -46,16 +49,20 @@ class SeparatedDecoder final : public Decoder {
     uint64_t next = 0;   // separator
     uint64_t first = 0;  // of those not yet passed on
     size_t count = 0;    // of them
+    bool led = false;    // the first group follows a separator and a part of a group, which is not counted
     unsigned kinds = 0;
-    bool table = false;     // there are too many digits
-    bool accepted = false;  // it is long enough
+    size_t equal = kMaxEqualGroups;  // groups in a row, up to the last one
+    bool table = false;              // there are too many digits
+    bool accepted = false;           // it is long enough
     size_t group() const { return period - size; }
   };
 
   void scan(std::string_view bytes);
   bool lay_grid(uint64_t word, size_t period);
+  bool begins_escape(uint64_t word, const Grid& grid) const;
   void follow_grid(bool nothing_more);
-  void count_separator();
+  void count_separator(bool equal);
+  bool equal_groups(uint64_t group, size_t bytes) const;
   void pass_on();
   void finish_grid(uint64_t end);
   size_t least_bytes() const;
