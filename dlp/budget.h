@@ -11,8 +11,9 @@
 
 namespace gatehouse::dlp {
 
-// Each layer holds decoders and readers of its own, some ten KB.
-inline constexpr size_t kMaxLayers = 256;
+// Each layer holds decoders and readers of its own, some sixteen KB. A program of a few MB makes four hundred by
+// chance.
+inline constexpr size_t kMaxLayers = 512;
 // Responses may be as long as they like, so their allowance grows with them.
 inline constexpr uint64_t kInboundDecodedPerByte = 16;
 inline constexpr std::chrono::nanoseconds kInboundTimePerByte{100};
