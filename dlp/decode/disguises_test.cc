@@ -85,6 +85,15 @@ TEST(WideText, KeepsCharactersBeyondAsciiAndPairsOfSurrogates) {
   EXPECT_EQ(story_of<WideTextDecoder>(text, 3, "utf16"), "key:\xf0\x9f\x94\x91\xd0\xb0!|");
 }
 
+TEST(WideText, GoesOnOverATokenOfLookAlikes) {
+  std::string text = wide("key ", 2, false), token;
+  for (int i = 0; i < 40; ++i) {
+    text += "\x21\xff";
+    token += "\uff21";
+  }
+  EXPECT_EQ(story_of<WideTextDecoder>(text, text.size(), "utf16"), "key " + token + "|");
+}
+
 TEST(WideText, WithAMarkNeedsNoAscii) {
   EXPECT_EQ(story_of<WideTextDecoder>("\xff\xfe\x30\x04\x31\x04", 1, "utf16"), "\xd0\xb0\xd0\xb1|");
 }

@@ -24,9 +24,9 @@ class WideTextDecoder final : public Decoder {
   };
   enum class Answer { no, yes, cut };
 
-  // So many units of ASCII begin a text without a mark, so many others end it.
+  // So many units of ASCII begin a text without a mark; more others in a row end it: a token may be all look-alikes.
   static constexpr size_t kFirstUnits = 4;
-  static constexpr size_t kMaxOtherUnits = 8;
+  static constexpr size_t kMaxOtherUnits = 48;
   static constexpr size_t kCutBytes = kFirstUnits * 4;
 
   size_t search(std::string_view text, size_t limit);
