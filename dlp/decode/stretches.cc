@@ -80,7 +80,7 @@ void Stretches::copy_part(std::string_view part, uint64_t origin) {
 
 // Takes what is needed to tell text from noise; gives back what there is more.
 std::string_view Stretches::hold(std::string_view bytes) {
-  if (state_ != State::held) return bytes;
+  if (state_ != State::held || bytes.empty()) return bytes;
   const size_t taken = std::min(bytes.size(), kMinStretchBytes - held_size_);
   std::memcpy(held_ + held_size_, bytes.data(), taken);
   held_size_ += taken;
