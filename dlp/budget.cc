@@ -40,8 +40,7 @@ bool Budget::decoded(size_t bytes) {
   return work(bytes);
 }
 
-bool Budget::deeper(int depth) {
-  if (depth <= limits_.decode_depth) return !spent();
+bool Budget::too_deep() {
   return spend(fmt::format("decode_depth: more than {} encodings within one another", limits_.decode_depth));
 }
 

@@ -34,9 +34,10 @@ class Budget {
   // Before the work itself; false from the moment that the budget is spent.
   bool read(size_t bytes);     // bytes of a part
   bool decoded(size_t bytes);  // bytes some decoder made
-  bool deeper(int depth);      // a layer of this depth; a part's own bytes have depth 0
+  bool too_deep();             // text, encoded once more than allowed
   bool more_layers(size_t layers);
 
+  int max_depth() const { return limits_.decode_depth; }
   bool spent() const { return !reason_.empty(); }
   // Which limit it was, in words that name it as the policy does; empty while there is something left.
   const std::string& reason() const { return reason_; }

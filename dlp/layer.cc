@@ -14,6 +14,8 @@ constexpr size_t kStagedBytes = 4096;
 // What is read is decoded next, while it is in the processor's first cache.
 constexpr size_t kDeliveredBytes = 16 * 1024;
 constexpr size_t kMaxLocationBytes = 512;
+// Less text in a row holds no secret.
+constexpr size_t kMinSecretText = 12;
 constexpr size_t kMaxIdleLayers = 64;
 
 // The decoders that copy most of what they read, in the order in which they are tried on a text that is disguised in
@@ -53,6 +55,8 @@ void Layer::attach(LayerContext& context, Layer* parent, std::string_view kind) 
   parent_ = parent;
   depth_ = parent == nullptr ? 0 : parent->depth_ + 1;
   kind_ = kind;
+  too_deep_ = depth_ > context.budget.max_depth();
+  text_bytes_ = 0;
   path_ = parent == nullptr ? std::string() : joined(parent->path_, ">", shown(kind));
   readers_ = context.readers.open(context.stream);
 }
@@ -120,8 +124,19 @@ void Layer::deliver(std::string_view bytes) {
     const std::string_view now = bytes.substr(0, kDeliveredBytes);
     bytes.remove_prefix(now.size());
     for (auto& reader : readers_) reader->write(now, on_match_);
+    if (too_deep_) {
+      look_for_text(now);
+      continue;
+    }
     for (auto& decoder : decoders_) decoder->write(now);
     for (Child& child : children_) child.layer->flush();
+  }
+}
+
+void Layer::look_for_text(std::string_view bytes) {
+  for (const char c : bytes) {
+    text_bytes_ = c > ' ' && c < '\x7f' ? text_bytes_ + 1 : 0;
+    if (text_bytes_ == kMinSecretText) context_->budget.too_deep();
   }
 }
 
@@ -156,7 +171,7 @@ DecoderOutput* Layer::output(std::string_view kind) {
   for (Child& child : children_) {
     if (child.kind == kind) return child.layer.get();
   }
-  if (!context_->budget.deeper(depth_ + 1) || !context_->budget.more_layers(context_->layers + 1)) return nullptr;
+  if (context_->budget.spent() || !context_->budget.more_layers(context_->layers + 1)) return nullptr;
   context_->layers += 1;
   children_.push_back({std::string(kind), context_->pool.take(*context_, this, kind)});
   return children_.back().layer.get();

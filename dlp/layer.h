@@ -50,6 +50,9 @@ struct LayerContext {
   size_t layers = 0;  // of this stream, so far
 };
 
+// The first layer too deep is read, but nothing in it is decoded; as soon as there is text in it, the budget is spent.
+// (What decoders guess of binary data seldom is any, however deep.)
+//
 // Pieces go into a layer as into any decoder's output; a part's own bytes are one piece, its label being the location.
 class Layer final : public DecoderHost, public DecoderOutput {
  public:
@@ -92,6 +95,7 @@ class Layer final : public DecoderHost, public DecoderOutput {
   void attach(LayerContext& context, Layer* parent, std::string_view kind);
   void detach();
   void deliver(std::string_view bytes);
+  void look_for_text(std::string_view bytes);
   void boundary(bool of_all_above);
   void mark(uint64_t origin, bool copied);
   Place place(uint64_t begin, uint64_t end) const;
@@ -110,6 +114,8 @@ class Layer final : public DecoderHost, public DecoderOutput {
   std::string staged_;     // small writes, until they are worth a reader's while
   uint64_t position_ = 0;  // bytes since finish(), staged ones included
   bool fresh_ = true;      // nothing since finish()
+  bool too_deep_ = false;
+  size_t text_bytes_ = 0;  // of a layer too deep: in a row
   Marks marks_;
 };
 

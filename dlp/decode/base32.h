@@ -12,10 +12,10 @@ namespace gatehouse::dlp {
 inline constexpr ByteClass kUpperBase32Class("A-Z2-7=");
 inline constexpr ByteClass kLowerBase32Class("a-z2-7=");
 
-// Runs of one of these classes into the layer `kind` and seven more, "base32#1" to "base32#7".
+// Runs of one of these classes into the layer `kind` and, shifted, "base32#1" and so on.
 class Base32 final : public RunSink {
  public:
-  Base32(DecoderHost& host, std::string kind) : runs_(host, std::move(kind), {1, 2, 3, 4, 5, 6, 7}) {}
+  Base32(DecoderHost& host, std::string kind) : runs_(host, std::move(kind), {1, 2, 3, 4, 5, 6, 7}, 12) {}
 
   void begin(uint64_t origin) override;
   void chars(std::string_view chars, uint64_t origin) override;

@@ -13,10 +13,10 @@ inline constexpr ByteClass kBase64Class("-A-Za-z0-9+/_=");
 // Decodes whole groups of four characters of kBase64Class but '='; `out` has room for three bytes each, and 8 more.
 void decode_base64(std::string_view groups, char* out);
 
-// Runs of kBase64Class into the layers "base64" and "base64#2", "base64#4", "base64#6".
+// Runs of kBase64Class into the layers "base64" and, shifted, "base64#1" and so on.
 class Base64 final : public RunSink {
  public:
-  explicit Base64(DecoderHost& host) : runs_(host, "base64", {2, 4, 6}) {}
+  explicit Base64(DecoderHost& host) : runs_(host, "base64", {2, 4, 6}, 1) {}
 
   void begin(uint64_t origin) override;
   void chars(std::string_view chars, uint64_t origin) override;

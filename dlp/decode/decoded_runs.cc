@@ -1,12 +1,25 @@
 #include "dlp/decode/decoded_runs.h"
 
+#include <bit>
 #include <cstring>
 #include <utility>
 
 namespace gatehouse::dlp {
 
-DecodedRuns::DecodedRuns(DecoderHost& host, std::string kind, const std::vector<int>& shifts)
-    : host_(host), kind_(std::move(kind)), shifted_(host, kind_, shifts) {}
+namespace {
+
+// A line of equal letters decodes to something like it.
+bool is_varied(std::string_view bytes) {
+  constexpr int kMinDifferent = 4;
+  uint64_t seen = 0;
+  for (const char c : bytes) seen |= uint64_t{1} << (c & 63);
+  return std::popcount(seen) >= kMinDifferent;
+}
+
+}  // namespace
+
+DecodedRuns::DecodedRuns(DecoderHost& host, std::string kind, const std::vector<int>& shifts, size_t least)
+    : host_(host), kind_(std::move(kind)), least_(least), shifted_(host, kind_, shifts) {}
 
 void DecodedRuns::open(uint64_t origin) {
   origin_ = origin;
@@ -40,7 +53,7 @@ void DecodedRuns::close(uint8_t rest, int rest_bits, uint64_t end) {
   shifted_.close(rest, rest_bits);
   if (!holding_) return;
   holding_ = false;
-  if (held_size_ == 0 || host_.redundant(kind_, origin_, end)) return;
+  if (held_size_ < least_ || !is_varied({held_, held_size_}) || host_.redundant(kind_, origin_, end)) return;
   if (output_ == nullptr || begins_file({held_, held_size_})) {
     begin_piece();
   } else {

@@ -14,7 +14,8 @@ namespace gatehouse::dlp {
 
 class DecodedRuns {
  public:
-  DecodedRuns(DecoderHost& host, std::string kind, const std::vector<int>& shifts);
+  // Runs of fewer than `least` bytes are nothing.
+  DecodedRuns(DecoderHost& host, std::string kind, const std::vector<int>& shifts, size_t least);
 
   void open(uint64_t origin);
   void write(std::string_view bytes);
@@ -33,6 +34,7 @@ class DecodedRuns {
 
   DecoderHost& host_;
   const std::string kind_;
+  const size_t least_;
   ShiftedRuns shifted_;
   DecoderOutput* output_ = nullptr;  // while a piece is open
   uint64_t origin_ = 0;

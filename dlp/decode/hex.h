@@ -14,10 +14,10 @@ inline constexpr ByteClass kHexClass("0-9a-fA-F");
 // Of a character of kHexClass.
 constexpr uint8_t hex_value(char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10); }
 
-// Runs of kHexClass into the layer `kind` and, shifted by a digit, "hex#4".
+// Runs of kHexClass into the layer `kind` and, shifted by a digit, "hex#1".
 class Hex final : public RunSink {
  public:
-  Hex(DecoderHost& host, std::string kind) : runs_(host, std::move(kind), {4}) {}
+  Hex(DecoderHost& host, std::string kind) : runs_(host, std::move(kind), {4}, 8) {}
 
   void begin(uint64_t origin) override;
   void chars(std::string_view chars, uint64_t origin) override;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "dlp/decode/hex.h"
+#include "dlp/decode/utf8.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -36,8 +37,18 @@ static_assert(kUndecidedBytes >= kMinSingleHexDigits * (1 + kMaxSeparatorBytes) 
 static_assert(kUndecidedBytes >= (kMinWords + 2) * kMaxPeriod);
 static_assert(kUndecidedBytes >= (kMaxKeptGroups + 2) * kMaxPeriod);
 
-bool is_group_character(char c) {
-  return static_cast<uint8_t>(c) > ' ' && c != '\x7f' && c != '"' && c != '\'' && c != '`';
+bool is_group_character(char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '`'; }
+
+// What people put between: signs, white space, zeros, characters of UTF-8.
+bool is_separator_text(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const Utf8Character next = read_utf8(bytes);
+    const bool control = next.character < ' ' && next.character != 0 && next.character != '\n' &&
+                         next.character != '\r' && next.character != '\t';
+    if (next.size == 0 || control || next.character == '\x7f') return false;
+    bytes.remove_prefix(next.size);
+  }
+  return true;
 }
 
 }  // namespace
@@ -103,6 +114,7 @@ bool SeparatedDecoder::lay_grid(uint64_t word, size_t period) {
     ++grid.size;
   }
   if (grid.size == 0 || grid.group() > kMaxGroupBytes || begins_escape(word, grid)) return false;
+  if (!is_separator_text({grid.separator.data() + kMaxSeparatorBytes - grid.size, grid.size})) return false;
   grid_ = grid;
   if (group_bytes(word) < grid_.group()) {
     grid_.period = 0;

@@ -144,12 +144,14 @@ bool begins_file(std::string_view bytes) {
   return (method & 0x8f) == 8 && (flags & 0x20) == 0 && (method * 256 + flags) % 31 == 0;
 }
 
-ShiftedRuns::ShiftedRuns(DecoderHost& host, std::string_view kind, const std::vector<int>& shifts) : host_(host) {
-  for (const int bits : shifts) {
-    assert(bits > 0 && bits < 8);
-    shifts_.emplace_back();
-    shifts_.back().bits = bits;
-    shifts_.back().kind = std::string(kind) + "#" + std::to_string(bits);
+ShiftedRuns::ShiftedRuns(DecoderHost& host, std::string_view kind, const std::vector<int>& shifts)
+    : host_(host),
+      kind_(std::string(kind) + (kind.find('#') == kind.npos ? "#" : "")),
+      shifts_(shifts.size()),
+      layers_(shifts.size()) {
+  for (size_t i = 0; i < shifts.size(); ++i) {
+    assert(shifts[i] > 0 && shifts[i] < 8);
+    shifts_[i].bits = shifts[i];
   }
 }
 
@@ -157,10 +159,7 @@ void ShiftedRuns::open(uint64_t origin) {
   origin_ = origin;
   first_ = true;
   held_size_ = 0;
-  for (Shift& shift : shifts_) {
-    shift.state = Shift::State::noise;
-    shift.before_size = 0;
-  }
+  for (Shift& shift : shifts_) shift.before_size = 0;
 }
 
 // Blocks are whole whatever the pieces, and each byte of them needs the one behind it.
@@ -189,15 +188,15 @@ void ShiftedRuns::close(uint8_t rest, int rest_bits) {
   for (Shift& each : shifts_) {
     const size_t size = rest_bits >= each.bits ? held_size_ : std::max<size_t>(held_size_, 1) - 1;
     if (size > 0) shift(each, work, size);
-    each.state = Shift::State::noise;
+    become_noise(each);
   }
   held_size_ = 0;
 }
 
 void ShiftedRuns::boundary() {
-  for (Shift& shift : shifts_) {
-    if (shift.output != nullptr) shift.output->end();
-    shift.output = nullptr;
+  for (OutputLayer& layer : layers_) {
+    if (layer.output != nullptr) layer.output->end();
+    layer.output = nullptr;
   }
 }
 
@@ -211,7 +210,7 @@ void ShiftedRuns::shift(Shift& shift, const char* bytes, size_t size) {
   std::memset(out, 0, kFront);
   std::memcpy(out + kFront - shift.before_size, shift.before, shift.before_size);
   const char* text = out + kFront;
-  if (first_ && begins_file({text, size})) begin_file(shift);
+  if (first_ && begins_file({text, size})) begin(shift, Shift::State::file);
   for (size_t at = 0; at < size; at += kBlocksAtOnce * kTextBlockBytes) {
     read(shift, text + at, std::min(size - at, kBlocksAtOnce * kTextBlockBytes));
   }
@@ -239,7 +238,7 @@ void ShiftedRuns::read(Shift& shift, const char* bytes, size_t size) {
   }
   const size_t last = file + 2 + (all[file] == '\x1f' ? 0 : 1) - (kLongestMagic - 1);
   read_text(shift, bytes, last / kTextBlockBytes, found.text);
-  begin_file(shift);
+  begin(shift, Shift::State::file);
   put(shift, all.substr(file));
 }
 
@@ -251,7 +250,7 @@ void ShiftedRuns::read_text(Shift& shift, const char* bytes, size_t blocks, uint
       if (ahead == 0) return;
       block += static_cast<size_t>(std::countr_zero(ahead));
       if (block >= blocks) return;
-      begin_text(shift);
+      begin(shift, Shift::State::text);
       put(shift, {bytes + block * kTextBlockBytes - kTextBlockBytes, kTextBlockBytes});
       continue;
     }
@@ -259,7 +258,7 @@ void ShiftedRuns::read_text(Shift& shift, const char* bytes, size_t blocks, uint
     const size_t more = std::min(blocks - block, static_cast<size_t>(std::countr_one(ahead)) + 1);
     put(shift, {bytes + block * kTextBlockBytes, more * kTextBlockBytes});
     block += more;
-    if (((text >> (block - 1)) & 1) == 0) shift.state = Shift::State::noise;
+    if (((text >> (block - 1)) & 1) == 0) become_noise(shift);
   }
 }
 
@@ -269,22 +268,29 @@ size_t ShiftedRuns::find_file(std::string_view bytes) {
   return first;
 }
 
-void ShiftedRuns::begin_text(Shift& shift) {
-  shift.state = Shift::State::text;
-  if (shift.output != nullptr) return shift.output->separate(origin_);
-  shift.output = host_.output(shift.kind);
-  if (shift.output != nullptr) shift.output->begin({origin_, {}, {}, {}});
+void ShiftedRuns::begin(Shift& shift, Shift::State state) {
+  if (shift.state == Shift::State::noise) {
+    const auto free =
+        std::find_if(layers_.begin(), layers_.end(), [](const OutputLayer& layer) { return !layer.taken; });
+    shift.layer = static_cast<size_t>(free - layers_.begin());
+    free->taken = true;
+  }
+  shift.state = state;
+  OutputLayer& layer = layers_[shift.layer];
+  if (state == Shift::State::text && layer.output != nullptr) return layer.output->separate(origin_);
+  if (layer.output != nullptr) layer.output->end();
+  layer.output = host_.output(kind_ + std::to_string(shift.layer + 1));
+  if (layer.output != nullptr) layer.output->begin({origin_, {}, {}, {}});
 }
 
-void ShiftedRuns::begin_file(Shift& shift) {
-  shift.state = Shift::State::file;
-  if (shift.output != nullptr) shift.output->end();
-  shift.output = host_.output(shift.kind);
-  if (shift.output != nullptr) shift.output->begin({origin_, {}, {}, {}});
+void ShiftedRuns::become_noise(Shift& shift) {
+  if (shift.state != Shift::State::noise) layers_[shift.layer].taken = false;
+  shift.state = Shift::State::noise;
 }
 
 void ShiftedRuns::put(Shift& shift, std::string_view bytes) {
-  if (shift.output != nullptr && !bytes.empty()) shift.output->write(bytes);
+  DecoderOutput* const output = layers_[shift.layer].output;
+  if (output != nullptr && !bytes.empty()) output->write(bytes);
 }
 
 }  // namespace gatehouse::dlp

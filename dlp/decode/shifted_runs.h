@@ -20,7 +20,8 @@ bool begins_file(std::string_view bytes);
 
 class ShiftedRuns {
  public:
-  // For each of `shifts` (1 to 7 bits) a layer of its own: "base64#2" for 2 of `kind` "base64".
+  // By each of `shifts`, 1 to 7 bits, into the layers "base64#1" and so on for `kind` "base64": as many of them as
+  // there are texts at once, seldom more than one.
   ShiftedRuns(DecoderHost& host, std::string_view kind, const std::vector<int>& shifts);
 
   // A run of decoded bytes begins; its encoded form is at `origin`.
@@ -34,24 +35,29 @@ class ShiftedRuns {
   struct Shift {
     enum class State { noise, text, file };
 
-    int bits;
-    std::string kind;
-    DecoderOutput* output = nullptr;  // while a piece is open
+    int bits = 0;
     State state = State::noise;
-    char before[kTextBlockBytes];  // the block in front; NULs at first
+    size_t layer = 0;              // index into layers_, unless noise
+    char before[kTextBlockBytes];  // the block in front
     uint8_t before_size = 0;
+  };
+  struct OutputLayer {
+    DecoderOutput* output = nullptr;  // while a piece is open
+    bool taken = false;
   };
 
   void shift(Shift& shift, const char* bytes, size_t size);
   void read(Shift& shift, const char* bytes, size_t size);
-  void begin_text(Shift& shift);
-  void begin_file(Shift& shift);
+  void begin(Shift& shift, Shift::State state);
+  void become_noise(Shift& shift);
   void read_text(Shift& shift, const char* bytes, size_t blocks, uint64_t text);
   static size_t find_file(std::string_view bytes);
   void put(Shift& shift, std::string_view bytes);
 
   DecoderHost& host_;
+  const std::string kind_;  // without the number
   std::vector<Shift> shifts_;
+  std::vector<OutputLayer> layers_;  // one for each shift, the first ones are used first
   uint64_t origin_ = 0;
   bool first_ = true;  // nothing of the run has been read
   char held_[kTextBlockBytes];

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dlp/decode/decoder.h"
 
@@ -15,47 +17,57 @@ class StoryHost final : public DecoderHost {
     return &layers_.try_emplace(std::string(kind), *this).first->second;
   }
   void fault(std::string_view kind, std::string_view reason) override {
-    faults += std::string(kind) + ": " + std::string(reason) + "\n";
+    faults_ += std::string(kind) + ": " + std::string(reason) + "\n";
   }
 
-  // All that came into the layer `kind`; pieces and runs each end in "|".
+  // All that came into layers of this kind, run by run, each with a "|" behind it.
   std::string text(std::string_view kind) const {
-    const auto layer = layers_.find(std::string(kind));
-    return layer == layers_.end() ? std::string() : layer->second.text;
-  }
-  std::string story() const {
-    std::string all = faults;
-    for (const auto& [kind, layer] : layers_) all += kind + ":\n" + layer.story + "\n";
+    std::string all;
+    for (const auto& [name, layer] : layers_) {
+      if (name.substr(0, name.find('#')) != kind) continue;
+      for (const Run& run : layer.runs) all += run.text + "|";
+    }
     return all;
   }
-
-  size_t bytes = 0;  // in all layers
-  std::string faults;
+  // Everything. Which of a kind's layers a run went to is left out.
+  std::string story() const {
+    std::multiset<std::string> runs;
+    for (const auto& [name, layer] : layers_) {
+      for (const Run& run : layer.runs) {
+        runs.insert(name.substr(0, name.find('#')) + " at " + std::to_string(run.origin) + ": " + run.text + "\n");
+      }
+    }
+    std::string all = faults_;
+    for (const std::string& run : runs) all += run;
+    return all;
+  }
+  size_t bytes() const { return bytes_; }
 
  private:
+  struct Run {
+    uint64_t origin;
+    std::string text;
+  };
   struct Layer final : DecoderOutput {
     explicit Layer(StoryHost& owner) : host(owner) {}
 
-    void begin(const Piece& piece) override { story += "\n" + std::to_string(piece.origin) + " begin "; }
+    void begin(const Piece& piece) override { runs.push_back({piece.origin, {}}); }
     bool write(std::string_view decoded) override {
-      text += decoded;
-      story += decoded;
-      host.bytes += decoded.size();
+      runs.back().text += decoded;
+      host.bytes_ += decoded.size();
       return true;
     }
-    void separate(uint64_t origin) override {
-      text += "|";
-      story += "\n" + std::to_string(origin) + " separate ";
-    }
+    void separate(uint64_t origin) override { runs.push_back({origin, {}}); }
     void from(uint64_t, bool) override {}
-    void end() override { text += "|"; }
+    void end() override {}
 
     StoryHost& host;
-    std::string text;
-    std::string story;
+    std::vector<Run> runs;
   };
 
   std::map<std::string, Layer> layers_;
+  std::string faults_;
+  size_t bytes_ = 0;
 };
 
 // What `decoder` makes of `bytes` when they come in pieces of `piece` bytes.
