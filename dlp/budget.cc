@@ -46,7 +46,7 @@ bool Budget::too_deep() {
 
 bool Budget::more_layers(size_t layers) {
   if (layers <= kMaxLayers) return !spent();
-  return spend(fmt::format("layers: more than {} different combinations of encodings", kMaxLayers));
+  return spend(fmt::format("layers: more than {} different combinations of encodings at once", kMaxLayers));
 }
 
 bool Budget::work(size_t bytes) {

@@ -26,6 +26,7 @@ void Inspection::part(const PartInfo& part) {
   work([&] {
     if (open_) root_->finish();
     if (!root_) root_ = pool_.take(context_, nullptr, {});
+    context_.root = root_.get();
     open_ = true;
     parts_ += 1;
     location_ = part.location;

@@ -162,6 +162,18 @@ std::string percent(std::string_view bytes) {
   return text;
 }
 
+std::string backslashes(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+  return text;
+}
+
+std::string references(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("&#{};", static_cast<uint8_t>(c));
+  return text;
+}
+
 TEST(Inspection, NamesTheDecodingsAndWhereTheEncodedRunIs) {
   Scanner scanner;
   const auto findings = scan(scanner, "{\"first\": 1, \"second\": \"" + base64(percent("token=" + kToken)) + "\"}");
@@ -224,6 +236,22 @@ TEST(Inspection, DeniesWhenMoreIsDecodedThanAllowed) {
   download.write(base64(std::string(20'000, 'x')));
   download.finish();
   EXPECT_THAT(download.take_findings(), IsEmpty());
+}
+
+TEST(Inspection, MakesLayersAgainThatWereGivenUpForOthers) {
+  // Far apart, each of many combinations of encodings, and in the end the one that was first once more.
+  Scanner scanner;
+  const std::vector<std::function<std::string(std::string_view)>> encoders{base64, percent, backslashes, references};
+  std::string body;
+  const auto add = [&](std::string text, size_t number, int times) {
+    for (int i = 0; i < times; ++i, number /= encoders.size()) text = encoders[number % encoders.size()](text);
+    body += text + " " + std::string(70'000, ' ');
+  };
+  for (size_t i = 0; i < 512; ++i) add("no secret, is it? " + std::to_string(i), i, 5);
+  add(kToken, 0, 5);
+  const auto findings = scan(scanner, body);
+  ASSERT_EQ(findings.size(), 1u) << findings.back().detail;
+  EXPECT_EQ(findings[0].path, "base64>base64>base64>base64>base64");
 }
 
 TEST(Inspection, SurvivesAnyBytes) {

@@ -13,6 +13,8 @@ namespace {
 constexpr size_t kStagedBytes = 4096;
 // What is read is decoded next, while it is in the processor's first cache.
 constexpr size_t kDeliveredBytes = 16 * 1024;
+// A run of decoded bytes gets some more of them at each delivery below, or is over.
+constexpr uint64_t kIdleBytes = 4 * kDeliveredBytes;
 constexpr size_t kMaxLocationBytes = 512;
 // Less text in a row holds no secret.
 constexpr size_t kMinSecretText = 12;
@@ -62,14 +64,16 @@ void Layer::attach(LayerContext& context, Layer* parent, std::string_view kind) 
 }
 
 void Layer::detach() {
-  for (Child& child : children_) context_->pool.give_back(std::move(child.layer));
+  for (auto& child : children_) {
+    if (child->layer() != nullptr) context_->pool.give_back(child->take());
+  }
   children_.clear();
   // What an abandoned stream left half done goes with its objects.
   if (!fresh_) decoders_ = make_decoders(*this);
   readers_.clear();
   staged_.clear();
   marks_.clear();
-  position_ = 0;
+  position_ = delivered_ = 0;
   fresh_ = true;
   parent_ = nullptr;
   context_ = nullptr;
@@ -108,10 +112,6 @@ void Layer::separate(uint64_t origin) {
   mark(origin, false);
 }
 
-void Layer::from(uint64_t origin, bool copied) { mark(origin, copied); }
-
-void Layer::end() { flush(); }
-
 // Whatever is delivered is flushed in the layers above as well, so only the lowest one has to be looked at.
 void Layer::flush() {
   if (staged_.empty()) return;
@@ -129,7 +129,14 @@ void Layer::deliver(std::string_view bytes) {
       continue;
     }
     for (auto& decoder : decoders_) decoder->write(now);
-    for (Child& child : children_) child.layer->flush();
+    flush_above();
+    delivered_ += now.size();
+  }
+}
+
+void Layer::flush_above() {
+  for (auto& child : children_) {
+    if (child->layer() != nullptr) child->layer()->flush();
   }
 }
 
@@ -142,9 +149,10 @@ void Layer::look_for_text(std::string_view bytes) {
 
 void Layer::boundary(bool of_all_above) {
   for (auto& decoder : decoders_) decoder->boundary();
-  for (Child& child : children_) {
-    child.layer->flush();
-    if (of_all_above && !child.layer->fresh_) child.layer->boundary(true);
+  flush_above();
+  for (auto& child : children_) {
+    Layer* const above = child->layer();
+    if (of_all_above && above != nullptr && !above->fresh_) above->boundary(true);
   }
   for (auto& reader : readers_) reader->boundary(on_match_);
 }
@@ -152,29 +160,103 @@ void Layer::boundary(bool of_all_above) {
 void Layer::check() {
   flush();
   for (auto& reader : readers_) reader->check(on_match_);
-  for (Child& child : children_) child.layer->check();
+  for (auto& child : children_) {
+    if (child->layer() != nullptr) child->layer()->check();
+  }
 }
 
 void Layer::finish() {
   if (fresh_) return;
   flush();
   for (auto& decoder : decoders_) decoder->end();
-  for (Child& child : children_) child.layer->finish();
+  for (auto& child : children_) {
+    if (child->layer() != nullptr) child->layer()->finish();
+  }
   for (auto& reader : readers_) reader->end(on_match_);
   staged_.clear();
   marks_.clear();
-  position_ = 0;
+  position_ = delivered_ = 0;
   fresh_ = true;
 }
 
 DecoderOutput* Layer::output(std::string_view kind) {
-  for (Child& child : children_) {
-    if (child.kind == kind) return child.layer.get();
+  for (auto& child : children_) {
+    if (child->kind() == kind) return child->make() ? child.get() : nullptr;
   }
-  if (context_->budget.spent() || !context_->budget.more_layers(context_->layers + 1)) return nullptr;
-  context_->layers += 1;
-  children_.push_back({std::string(kind), context_->pool.take(*context_, this, kind)});
-  return children_.back().layer.get();
+  children_.push_back(std::make_unique<Child>(*this, kind));
+  return children_.back()->make() ? children_.back().get() : nullptr;
+}
+
+void Layer::drop_idle() {
+  for (auto& child : children_) {
+    if (child->layer() == nullptr) continue;
+    if (!child->idle()) {
+      child->layer()->drop_idle();
+      continue;
+    }
+    std::unique_ptr<Layer> layer = child->take();
+    // Its end may bring forth layers above it, for which there is room now.
+    const size_t before = layer->count();
+    context_->layers -= before;
+    layer->finish();
+    context_->layers -= layer->count() - before;
+    context_->pool.give_back(std::move(layer));
+  }
+}
+
+size_t Layer::count() const {
+  size_t layers = 1;
+  for (const auto& child : children_) {
+    if (child->layer() != nullptr) layers += child->layer()->count();
+  }
+  return layers;
+}
+
+bool Layer::Child::make() {
+  if (layer_ != nullptr) return !below_.context_->budget.spent();
+  LayerContext& context = *below_.context_;
+  if (context.budget.spent()) return false;
+  if (context.layers >= kMaxLayers) context.root->drop_idle();
+  if (!context.budget.more_layers(context.layers + 1)) return false;
+  context.layers += 1;
+  layer_ = context.pool.take(context, &below_, kind_);
+  used_ = below_.delivered_;
+  return true;
+}
+
+bool Layer::Child::idle() const { return layer_->fresh_ || below_.delivered_ > used_ + kIdleBytes; }
+
+std::unique_ptr<Layer> Layer::Child::take() { return std::move(layer_); }
+
+void Layer::Child::begin(const Piece& piece) {
+  if (!make()) return;
+  used_ = below_.delivered_;
+  origin_ = piece.origin;
+  label_ = piece.label;
+  layer_->begin(piece);
+}
+
+bool Layer::Child::write(std::string_view bytes) {
+  if (layer_ == nullptr) begin({origin_, label_, {}, {}});
+  if (layer_ == nullptr) return false;
+  used_ = below_.delivered_;
+  return layer_->write(bytes);
+}
+
+// Decoders keep a piece open for one run after another, and between them the layer may have been given up.
+void Layer::Child::separate(uint64_t origin) {
+  if (layer_ == nullptr) return begin({origin, label_, {}, {}});
+  origin_ = origin;
+  used_ = below_.delivered_;
+  layer_->separate(origin);
+}
+
+void Layer::Child::from(uint64_t origin, bool copied) {
+  if (layer_ != nullptr) layer_->from(origin, copied);
+}
+
+void Layer::Child::end() {
+  if (layer_ != nullptr) layer_->flush();
 }
 
 void Layer::fault(std::string_view kind, std::string_view reason) {

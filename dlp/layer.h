@@ -38,6 +38,7 @@ class LayerObserver {
   virtual void fault(std::string_view path, std::string_view location, std::string_view reason) = 0;
 };
 
+class Layer;
 class LayerPool;
 
 // What the layers of one stream share; outlives them.
@@ -47,25 +48,28 @@ struct LayerContext {
   LayerPool& pool;
   Budget& budget;
   LayerObserver& observer;
-  size_t layers = 0;  // of this stream, so far
+  Layer* root = nullptr;
+  size_t layers = 0;  // of this stream, at present
 };
 
 // The first layer too deep is read, but nothing in it is decoded; as soon as there is text in it, the budget is spent.
 // (What decoders guess of binary data seldom is any, however deep.)
 //
+// There are no more than kMaxLayers at once: one that was not written to for a while is given up, and made again when
+// it is needed.
+//
 // Pieces go into a layer as into any decoder's output; a part's own bytes are one piece, its label being the location.
-class Layer final : public DecoderHost, public DecoderOutput {
+class Layer final : public DecoderHost {
  public:
   Layer();
   ~Layer() override;
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
-  void begin(const Piece& piece) override;
-  bool write(std::string_view bytes) override;
-  void separate(uint64_t origin) override;
-  void from(uint64_t origin, bool copied) override;
-  void end() override;
+  void begin(const Piece& piece);
+  bool write(std::string_view bytes);
+  void separate(uint64_t origin);
+  void from(uint64_t origin, bool copied) { mark(origin, copied); }
 
   DecoderOutput* output(std::string_view kind) override;
   void fault(std::string_view kind, std::string_view reason) override;
@@ -81,9 +85,32 @@ class Layer final : public DecoderHost, public DecoderOutput {
  private:
   friend class LayerPool;
 
-  struct Child {
-    std::string kind;  // with its '#'
-    std::unique_ptr<Layer> layer;
+  // Where the decoders of one kind write to: a layer above, which is there as long as it is used.
+  class Child final : public DecoderOutput {
+   public:
+    Child(Layer& below, std::string_view kind) : below_(below), kind_(kind) {}
+
+    void begin(const Piece& piece) override;
+    bool write(std::string_view bytes) override;
+    void separate(uint64_t origin) override;
+    void from(uint64_t origin, bool copied) override;
+    void end() override;
+
+    const std::string& kind() const { return kind_; }
+    // Null if it is not there.
+    Layer* layer() const { return layer_.get(); }
+    // Whether what it waits for, if for anything, cannot come any more.
+    bool idle() const;
+    std::unique_ptr<Layer> take();
+    bool make();
+
+   private:
+    Layer& below_;
+    const std::string kind_;
+    std::unique_ptr<Layer> layer_;
+    std::string label_;    // of the current piece
+    uint64_t origin_ = 0;  // of its current run
+    uint64_t used_ = 0;    // bytes delivered below at the last call
   };
   // Where bytes of this layer were in the part.
   struct Place {
@@ -95,8 +122,12 @@ class Layer final : public DecoderHost, public DecoderOutput {
   void attach(LayerContext& context, Layer* parent, std::string_view kind);
   void detach();
   void deliver(std::string_view bytes);
+  void flush_above();
   void look_for_text(std::string_view bytes);
   void boundary(bool of_all_above);
+  // Gives back the layers above that are idle, and all above these.
+  void drop_idle();
+  size_t count() const;
   void mark(uint64_t origin, bool copied);
   Place place(uint64_t begin, uint64_t end) const;
   std::string location() const;
@@ -110,10 +141,11 @@ class Layer final : public DecoderHost, public DecoderOutput {
   std::vector<std::unique_ptr<LayerReader>> readers_;
   OnMatch on_match_;
   std::vector<std::unique_ptr<Decoder>> decoders_;  // kept from stream to stream
-  std::vector<Child> children_;
-  std::string staged_;     // small writes, until they are worth a reader's while
-  uint64_t position_ = 0;  // bytes since finish(), staged ones included
-  bool fresh_ = true;      // nothing since finish()
+  std::vector<std::unique_ptr<Child>> children_;
+  std::string staged_;      // small writes, until they are worth a reader's while
+  uint64_t position_ = 0;   // bytes since finish(), staged ones included
+  uint64_t delivered_ = 0;  // of them, before those that are being read
+  bool fresh_ = true;       // nothing since finish()
   bool too_deep_ = false;
   size_t text_bytes_ = 0;  // of a layer too deep: in a row
   Marks marks_;

@@ -1,8 +1,11 @@
 #include "dlp/decode/stretches.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
+
+#include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -13,6 +16,38 @@ constexpr size_t kMinCopyBytes = 8;
 bool is_noise(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return (byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f;
+}
+
+size_t find_noise_from(std::string_view text, size_t at) {
+  while (at < text.size() && !is_noise(text[at])) ++at;
+  return at;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET size_t find_noise_avx2(std::string_view text) {
+  // Line feed, tab and carriage return, at their own number.
+  const __m256i spaces = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 10, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                          9, 10, 0, 0, 13, 0, 0);
+  size_t at = 0;
+  for (; at + 32 <= text.size(); at += 32) {
+    const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at));
+    const __m256i low = _mm256_cmpeq_epi8(_mm256_min_epu8(c, _mm256_set1_epi8(0x1f)), c);
+    const __m256i space = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(spaces, c), c);
+    const __m256i zero = _mm256_cmpeq_epi8(c, _mm256_setzero_si256());
+    const __m256i noise = _mm256_or_si256(_mm256_and_si256(low, _mm256_or_si256(zero, _mm256_xor_si256(space, low))),
+                                          _mm256_cmpeq_epi8(c, _mm256_set1_epi8(0x7f)));
+    const auto found = static_cast<uint32_t>(_mm256_movemask_epi8(noise));
+    if (found != 0) return at + static_cast<size_t>(std::countr_zero(found));
+  }
+  return find_noise_from(text, at);
+}
+#endif
+
+size_t find_noise(std::string_view text) {
+#if GATEHOUSE_AVX2
+  if (has_avx2()) return find_noise_avx2(text);
+#endif
+  return find_noise_from(text, 0);
 }
 
 }  // namespace
@@ -48,29 +83,33 @@ void Stretches::copy_context(uint64_t at) {
 void Stretches::follow(uint64_t limit) {
   const uint64_t to = std::min(limit, made_end_ + context_);
   if (to <= done_) return;
-  if (state_ == State::held) {
-    const uint64_t checked = std::min<uint64_t>(to, done_ + kMinStretchBytes - held_size_);
-    for (uint64_t i = done_; i < checked; ++i) {
-      if (!is_noise(at(i))) continue;
-      state_ = State::closed;
-      return;
-    }
-  }
-  copy(done_, to);
+  for_parts(done_, to, [&](std::string_view part, uint64_t origin) {
+    if (state_ == State::closed) return;
+    const size_t text = find_noise(part);
+    copy_part(part.substr(0, text), origin);
+    if (text < part.size()) state_ = State::closed;
+  });
   done_ = to;
 }
 
 void Stretches::copy(uint64_t from, uint64_t to) {
+  for_parts(from, to, [&](std::string_view part, uint64_t origin) { copy_part(part, origin); });
+}
+
+// Hands over the input from `from` to `to`, which may begin in what is remembered.
+template <class Part>
+void Stretches::for_parts(uint64_t from, uint64_t to, Part part) {
   assert(from + history_size_ >= position_ && to <= position_ + bytes_.size());
   if (from < position_) {
     const uint64_t end = std::min(to, position_);
-    copy_part({history_ + (history_size_ - (position_ - from)), end - from}, from);
+    part({history_ + (history_size_ - (position_ - from)), end - from}, from);
     from = end;
   }
-  if (from < to) copy_part(bytes_.substr(from - position_, to - from), from);
+  if (from < to) part(bytes_.substr(from - position_, to - from), from);
 }
 
 void Stretches::copy_part(std::string_view part, uint64_t origin) {
+  if (part.empty()) return;
   if (state_ == State::held && held_size_ == 0 && part.size() >= kMinStretchBytes) open_run();
   const std::string_view rest = hold(part);
   if (rest.empty() || output_ == nullptr) return;

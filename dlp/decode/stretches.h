@@ -14,7 +14,8 @@
 namespace gatehouse::dlp {
 
 inline constexpr size_t kStretchBytes = 256;  // on each side of an escape, at most
-// Less than this between control characters is taken for noise; in front of the end of the input, less than the other.
+// Control characters end a stretch, and less than this between them is taken for noise; less than the other at the end
+// of the input.
 inline constexpr size_t kMinStretchBytes = 16;
 inline constexpr size_t kMinLastStretchBytes = 6;
 inline constexpr size_t kMaxEscapeBytes = 64;
@@ -53,6 +54,8 @@ class Stretches {
   void copy_context(uint64_t at);
   void follow(uint64_t limit);
   void copy(uint64_t from, uint64_t to);
+  template <class Part>
+  void for_parts(uint64_t from, uint64_t to, Part part);
   void copy_part(std::string_view part, uint64_t origin);
   std::string_view hold(std::string_view bytes);
   void open_run();
