@@ -66,6 +66,7 @@ void RuleWorkspace::add(uint32_t rule, Region region) {
 
 // What a trigger says that ends at each of [to_first, to_last] of the piece.
 void RuleWorkspace::add(const RuleTable::Trigger& trigger, uint64_t to_first, uint64_t to_last) {
+  if (to_last < trigger.nearest) return;  // the match would have begun before the piece
   const uint64_t first = piece_ + (to_first < trigger.farthest ? 0 : to_first - trigger.farthest);
   add(trigger.rule, {first, first, piece_ + to_last - trigger.nearest});
 }

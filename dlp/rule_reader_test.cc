@@ -42,6 +42,7 @@ std::vector<Rule> dozen() {
       rule("edges", "\\bedge[0-9]{3}\\b", {"edge"}),
       rule("start", "^magic[0-9]", {"magic"}),
       rule("last", "trailer[0-9]$", {"trailer"}),
+      rule("behind", "[0-9]-key[0-9]", {"-key"}),
       rule("bytes", "\\x00\\xff\\xfe[^\\x00]{4}\\x00",
            {"\xff\xfe"
             "k"}),
@@ -126,6 +127,8 @@ TEST(RuleReader, FindsASecretWhereItIs) {
       {"acme" + std::string(600, ' ') + "= " + kValue, {}},
       {"abcdefgh.vault.example", {{"suffix", 0, "abcdefgh.vault.example"}}},
       {"a.vault.example", {}},
+      {"-key1", {}},
+      {"1-key1", {{"behind", 0, "1-key1"}}},
       {".vault.example", {}},
       {"4111 1111 1111 1111", {{"card", 0, "4111 1111 1111 1111"}}},
       {"a4111111111111111", {}},

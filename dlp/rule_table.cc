@@ -4,11 +4,13 @@
 #include <cassert>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 #include <utility>
 
 #include "common/base/log.h"
 #include "dlp/rule_cache.h"
 #include "dlp/rule_pattern.h"
+#include "dlp/rule_prefix.h"
 
 namespace gatehouse::dlp {
 
@@ -82,6 +84,30 @@ void RuleTable::add_trigger(const std::string& expression, unsigned flags, Trigg
   note(trigger);
 }
 
+// The rule's keywords as expressions: where the pattern tells at which places of a match they stand, for just those,
+// else for any within kMaxKeywordDistance.
+void RuleTable::add_keywords(uint32_t index) {
+  const Rule& rule = rules_[index];
+  std::map<std::string, Trigger> triggers;
+  const auto widen = [&](size_t keyword, size_t least, size_t most) {
+    const auto bytes = static_cast<uint32_t>(rule.keywords[keyword].size());
+    const auto nearest = static_cast<uint32_t>(bytes + least);
+    const auto farthest = static_cast<uint32_t>(bytes + most);
+    const auto [at, is_new] =
+        triggers.emplace(literal(lower(rule.keywords[keyword])), Trigger{index, farthest, nearest});
+    at->second.nearest = std::min(at->second.nearest, nearest);
+    at->second.farthest = std::max(at->second.farthest, farthest);
+  };
+  if (const auto places = keyword_places(rule.pattern, rule.keywords)) {
+    for (const auto& [keyword, offset] : *places) widen(keyword, offset, offset);
+  } else {
+    for (size_t keyword = 0; keyword < rule.keywords.size(); ++keyword) {
+      widen(keyword, 0, std::min(kMaxKeywordDistance, entries_[index].reach - rule.keywords[keyword].size()));
+    }
+  }
+  for (const auto& [expression, trigger] : triggers) add_trigger(expression, HS_FLAG_CASELESS, trigger);
+}
+
 Result<void> RuleTable::plan(uint32_t index) {
   const Rule& rule = rules_[index];
   const auto refuse = [&rule](std::string_view message) {
@@ -97,24 +123,16 @@ Result<void> RuleTable::plan(uint32_t index) {
   entry.reach = reach;
   entry.gap = std::max(kMinGap, reach / kReachesPerGap);
   entries_.push_back(std::move(entry));
-  // What is announced by `least` bytes that end at `to` begins at most kMaxKeywordDistance before those.
-  const auto trigger = [&](size_t least, size_t bytes) {
-    const size_t farthest = bytes + std::min(kMaxKeywordDistance, reach - least);
-    return Trigger{index, static_cast<uint32_t>(farthest), static_cast<uint32_t>(bytes)};
-  };
-  std::vector<std::string> seen;
   for (const auto& keyword : rule.keywords) {
     if (keyword.empty() || keyword.size() > reach) {
       return refuse(fmt::format("the keyword '{}' is longer than any match", log::printable(keyword)));
     }
-    const std::string folded = lower(keyword);
-    if (std::find(seen.begin(), seen.end(), folded) != seen.end()) continue;
-    seen.push_back(folded);
-    add_trigger(literal(folded), HS_FLAG_CASELESS, trigger(keyword.size(), keyword.size()));
   }
+  add_keywords(index);
   if (const auto shape = find_shape(rule.shape)) {
     if (reach < kMinShapeBytes) return refuse("the shape is longer than any match");
-    shape_triggers_[static_cast<size_t>(*shape)].push_back(trigger(kMinShapeBytes, kMaxShapeBytes));
+    const size_t farthest = kMaxShapeBytes + std::min(kMaxKeywordDistance, reach - kMinShapeBytes);
+    shape_triggers_[static_cast<size_t>(*shape)].push_back({index, static_cast<uint32_t>(farthest), kMaxShapeBytes});
     note(shape_triggers_[static_cast<size_t>(*shape)].back());
     has_shapes_ = true;
   } else if (rule.keywords.empty()) {

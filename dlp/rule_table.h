@@ -69,6 +69,7 @@ class RuleTable {
   RuleTable() = default;
   Result<void> plan();
   Result<void> plan(uint32_t index);
+  void add_keywords(uint32_t index);
   void add_trigger(const std::string& expression, unsigned flags, Trigger trigger);
   void note(const Trigger& trigger);
   Result<void> compile(unsigned mode, std::unique_ptr<hs_database_t, FreeDatabase>& database);
