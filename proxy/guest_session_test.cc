@@ -164,10 +164,9 @@ TEST_F(GuestSessionTest, RetriesOnAFreshConnectionWhenAKeptOneDied) {
   forward(kGet, true);
   wire_.listener->on_upstream_end(true);
   EXPECT_EQ(world_->log.back(), "open api.test.example:80");
-  Wire second;
-  world_->answer_open(second);
-  EXPECT_THAT(second.sent, StartsWith("GET /x"));
-  second.listener->on_upstream_end(true);
+  world_->answer_open(second_);
+  EXPECT_THAT(second_.sent, StartsWith("GET /x"));
+  second_.listener->on_upstream_end(true);
   EXPECT_THAT(world_->to_guest, HasSubstr("upstream.closed"));
 }
 

@@ -407,10 +407,9 @@ TEST_F(InspectedSessionTest, SendsAnIdempotentRequestAgainWithItsBodyWhenAKeptCo
   EXPECT_THAT(wire_.sent, EndsWith("ab"));
   wire_.listener->on_upstream_end(true);
   EXPECT_EQ(world_->log.back(), "open api.test.example:80");
-  Wire second;
-  world_->answer_open(second);
-  EXPECT_THAT(second.sent, EndsWith("\r\n\r\nab"));
-  second.listener->on_upstream_bytes("HTTP/1.1 204 No Content\r\n\r\n");
+  world_->answer_open(second_);
+  EXPECT_THAT(second_.sent, EndsWith("\r\n\r\nab"));
+  second_.listener->on_upstream_bytes("HTTP/1.1 204 No Content\r\n\r\n");
   allow();
   EXPECT_EQ(world_->results.at(0).bytes_out, 2U);
 }

@@ -149,6 +149,7 @@ class SessionTest : public testing::Test {
   std::unique_ptr<TlsServerContext> tls_ = *TlsServerContext::create(leaves_, authority_, tickets_);
   policy::Policy policy_ = *policy::Policy::parse({{"test.json", std::string(kPolicy)}});
   Wire wire_;
+  Wire second_;  // of the upstream that takes the first one's place
   std::unique_ptr<World> world_ = std::make_unique<World>();
   std::unique_ptr<GuestSession> session_;
 };
