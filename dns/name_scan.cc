@@ -25,8 +25,16 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// What may stand in the log of a name that holds a secret: its domain.
-std::string masked(std::string_view name) { return fmt::format("[...].{}", base_domain(name)); }
+// What may stand in the log of a name that holds a secret, or that nobody has looked through: its domain. The policy's
+// words name it too.
+void mask(audit::DnsEvent& event) {
+  const std::string name = event.name;
+  event.name = fmt::format("[...].{}", base_domain(name));
+  auto& reason = event.decision.reason;
+  for (size_t at = reason.find(name); at != std::string::npos; at = reason.find(name, at + event.name.size())) {
+    reason.replace(at, name.size(), event.name);
+  }
+}
 
 }  // namespace
 
@@ -114,6 +122,8 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
   bool held_back = !verdict.has_value();
   if (!verdict) {
     log::warn("the scanner does not answer: {}", verdict.error().message());
+    joined_.forget_last();
+    mask(event);
     if (was_allowed) {
       event.decision = {Verdict::deny, "dlp.unavailable",
                         "the secret scanner does not answer, so nothing is let through"};
@@ -124,7 +134,7 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
     held_back = verdict->outcome != dlp::ScanVerdict::Outcome::allow;
     if (held_back) {
       joined_.forget_last();
-      event.name = masked(event.name);
+      mask(event);
       if (was_allowed) event.decision = {Verdict::deny, "dlp." + worst.rule, dlp::describe(worst)};
     }
     append_findings(*verdict, event);
@@ -134,9 +144,12 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
     event.rcode = to_string(Rcode::nxdomain);
     event.address.clear();
   }
-  append_(std::move(event), [committed = std::move(committed), overruled](const Result<void>& written) {
+  const auto outcome = overruled   ? Recorder::Outcome::overruled
+                       : held_back ? Recorder::Outcome::masked
+                                   : Recorder::Outcome::as_decided;
+  append_(std::move(event), [committed = std::move(committed), outcome](const Result<void>& written) {
     if (!written) return committed(failed(written));
-    committed(overruled ? Recorder::Outcome::overruled : Recorder::Outcome::as_decided);
+    committed(outcome);
   });
   next();
 }

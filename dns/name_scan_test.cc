@@ -58,11 +58,15 @@ struct Desk {
     event.event_id = event.trace_id = "trace";
     event.decision.verdict = allowed ? Verdict::allow : Verdict::deny;
     event.decision.rule_id = "policy-rule";
+    event.decision.reason = "no rule names " + name;
     event.name = name;
     event.rcode = allowed ? "NOERROR" : "NXDOMAIN";
     event.address = allowed ? "198.18.0.1" : "";
     scan.record(event, name, [this](const Result<Recorder::Outcome>& outcome) {
-      outcomes.push_back(!outcome ? "lost" : *outcome == Recorder::Outcome::overruled ? "overruled" : "as decided");
+      outcomes.push_back(!outcome                                   ? "lost"
+                         : *outcome == Recorder::Outcome::overruled ? "overruled"
+                         : *outcome == Recorder::Outcome::masked    ? "masked"
+                                                                    : "as decided");
     });
   }
   void judge(size_t question, Result<dlp::ScanVerdict> verdict) {
@@ -109,7 +113,8 @@ TEST(NameScan, LeavesAPolicysDenialAsItIsAndRecordsTheFinding) {
   ASSERT_EQ(desk.rows.size(), 2U);
   EXPECT_EQ(desk.last_name().decision.rule_id, "policy-rule");
   EXPECT_EQ(desk.last_name().name, "[...].evil.example");
-  EXPECT_EQ(desk.outcomes, std::vector<std::string>{"as decided"});
+  EXPECT_EQ(desk.last_name().decision.reason, "no rule names [...].evil.example");
+  EXPECT_EQ(desk.outcomes, std::vector<std::string>{"masked"});
 }
 
 TEST(NameScan, HoldsBackWhatShouldBeRedactedAndPassesWhatIsOnlyWarnedOf) {
@@ -131,7 +136,8 @@ TEST(NameScan, DeniesWhenTheScannerIsAway) {
   desk.ask("two.evil.example", false);
   desk.judge(1, fail("connection refused"));
   EXPECT_EQ(desk.last_name().decision.rule_id, "policy-rule");
-  EXPECT_EQ(desk.outcomes, (std::vector<std::string>{"overruled", "as decided"}));
+  EXPECT_EQ(desk.last_name().name, "[...].evil.example") << "nobody has looked through it";
+  EXPECT_EQ(desk.outcomes, (std::vector<std::string>{"overruled", "masked"}));
 }
 
 TEST(NameScan, KeepsTheOrderOfTheQuestionsAndPassesOnWhatHasNoName) {

@@ -26,6 +26,7 @@ void Recorder::hold(Step step, const Draft& draft, Send send) {
 void Recorder::settle(uint64_t ticket, const Result<Outcome>& outcome) {
   assert(!rows_.empty() && rows_.front().ticket == ticket);
   const bool as_decided = outcome && *outcome == Outcome::as_decided;
+  // What is not remembered is summed up by nobody, and looked at again when it is asked again.
   as_decided ? resolver_.committed(ticket) : resolver_.lost(ticket);
   // Once for each time it breaks, since the guest decides how many questions there are.
   if (!outcome && !failing_) log::error("no row, no answer: {}", outcome.error().message());
@@ -35,7 +36,10 @@ void Recorder::settle(uint64_t ticket, const Result<Outcome>& outcome) {
   const Row row = std::move(rows_.front());
   rows_.pop_front();
   held_ -= row.held.size();
-  for (const auto& held : row.held) held.send(as_decided ? held.reply : outcome ? held.denial : held.failure);
+  for (const auto& held : row.held) {
+    const bool denied_anew = outcome && *outcome == Outcome::overruled;
+    held.send(!outcome ? held.failure : denied_anew ? held.denial : held.reply);
+  }
   if (was_full && !full() && on_room_) on_room_();
 }
 

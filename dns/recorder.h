@@ -23,6 +23,7 @@ class Recorder {
  public:
   enum class Outcome {
     as_decided,  // the row is committed
+    masked,      // likewise, but the row tells less of the name: no later row may tell more of it
     overruled,   // another row is, which denies what this one would have allowed
   };
   using Committed = std::function<void(Result<Outcome>)>;

@@ -66,6 +66,18 @@ TEST(DnsRecorder, SendsTheDenialOfAnOverruledRowAndRemembersNothing) {
   EXPECT_EQ(desk.rows.size(), 2U) << "the next question is looked at again";
 }
 
+TEST(DnsRecorder, SumsUpNoRepeatsOfANameThatWasMasked) {
+  Desk desk;
+  desk.ask("a.example");
+  desk.ask("a.example");
+  desk.rows[0](Recorder::Outcome::masked);
+  ASSERT_EQ(desk.sent.size(), 2U);
+  EXPECT_EQ(Desk::rcode(desk.sent[0]), 0) << "the answer stands";
+  desk.ask("a.example");
+  EXPECT_EQ(desk.rows.size(), 2U) << "the next question has a row of its own";
+  EXPECT_TRUE(desk.resolver.last_summaries().empty());
+}
+
 TEST(DnsRecorder, SaysWhenItIsFullAndWhenItHasRoomAgain) {
   Desk desk;
   int room = 0;

@@ -27,6 +27,7 @@ void list_folder(const fs::path& folder, FileList& list) {
   std::sort(entries.begin(), entries.end());
   for (const auto& entry : entries) {
     const auto type = entry.symlink_status(error).type();
+    if (error) list.unreadable.push_back(Error(fmt::format("{}: {}", entry.path().string(), error.message())));
     if (type == fs::file_type::directory) list_folder(entry.path(), list);
     if (type == fs::file_type::regular) list.files.push_back({entry.path().string(), entry.file_size(error)});
   }
@@ -34,7 +35,7 @@ void list_folder(const fs::path& folder, FileList& list) {
 
 Result<Fd> open_file(const std::string& path) {
   const bool standard_input = path == kStandardInput;
-  Fd file(standard_input ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  Fd file(standard_input ? ::dup(STDIN_FILENO) : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return fail_errno("{}", path);
   return file;
 }

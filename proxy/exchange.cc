@@ -6,6 +6,9 @@ namespace gatehouse::proxy {
 
 namespace {
 
+// In place of the policy's words, which name the path.
+constexpr char kReasonNotShown[] =
+    "the policy does not allow this; its words are left out, since the path may hold a secret";
 constexpr int kForbidden = 403;
 constexpr int kTimeout = 408;
 constexpr int kBadGateway = 502;
@@ -104,7 +107,10 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
 void Exchange::deny(const ScanOutcome& outcome) {
   owner_.want_request(false);
   request_.reset();
-  if (!judged_.allowed()) return record(std::move(judged_), refusal_status_, outcome.findings);
+  if (!judged_.allowed()) {
+    if (!outcome.scanned || !outcome.path.empty() || outcome.in_host) judged_.reason = kReasonNotShown;
+    return record(std::move(judged_), refusal_status_, outcome.findings);
+  }
   record(outcome.denial, outcome.status, outcome.findings);
 }
 

@@ -121,6 +121,7 @@ TEST_F(InspectedSessionTest, LogsNoPathThatTheScannerHasNotSeen) {
   world_->answer_commit();
   EXPECT_EQ(world_->rows.at(0).decision.rule_id, "no");
   EXPECT_EQ(world_->rows[0].path, kPathNotScanned);
+  EXPECT_THAT(world_->rows[0].decision.reason, Not(HasSubstr("/no")));
   again();
   session_->on_bytes("GET /no?" + kToken + " HTTP/1.1\r\n" + kHost + "\r\n");
   session_->on_deadline();
