@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "dlp/decode/codec.h"
+#include "common/codec/codec.h"
 #include "dlp/decode/decoder.h"
 #include "dlp/decode/follower.h"
 

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/codec/inflate.h"
+#include "common/codec/zstd.h"
 #include "dlp/decode/coded_stream.h"
 #include "dlp/decode/content_coding.h"
 #include "dlp/decode/header_field.h"
-#include "dlp/decode/inflate.h"
 #include "dlp/decode/multipart.h"
 #include "dlp/decode/refusal.h"
 #include "dlp/decode/zip.h"
-#include "dlp/decode/zstd.h"
 
 namespace gatehouse::dlp {
 

@@ -4,11 +4,11 @@
 #include <array>
 #include <vector>
 
-#include "dlp/decode/brotli.h"
+#include "common/codec/brotli.h"
+#include "common/codec/inflate.h"
+#include "common/codec/zstd.h"
 #include "dlp/decode/coded_stream.h"
-#include "dlp/decode/inflate.h"
 #include "dlp/decode/refusal.h"
-#include "dlp/decode/zstd.h"
 
 namespace gatehouse::dlp {
 

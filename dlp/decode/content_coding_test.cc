@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/codec/test_encoders.h"
 #include "dlp/decode/recorded_host.h"
-#include "dlp/decode/test_encoders.h"
 
 namespace gatehouse::dlp {
 namespace {

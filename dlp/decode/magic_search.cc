@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "dlp/decode/inflate.h"
+#include "common/codec/inflate.h"
 #include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "common/codec/test_encoders.h"
 #include "dlp/decode/container_sniffer.h"
 #include "dlp/decode/recorded_host.h"
-#include "dlp/decode/test_encoders.h"
 
 namespace gatehouse::dlp {
 

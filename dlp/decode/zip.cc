@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "dlp/decode/inflate.h"
+#include "common/codec/inflate.h"
+#include "common/codec/zstd.h"
 #include "dlp/decode/labels.h"
-#include "dlp/decode/zstd.h"
 
 namespace gatehouse::dlp {
 

@@ -6,13 +6,14 @@
 #include <random>
 #include <string>
 
-#include "dlp/decode/brotli.h"
+#include "common/codec/brotli.h"
+#include "common/codec/inflate.h"
+#include "common/codec/test_encoders.h"
+#include "common/codec/zstd.h"
 #include "dlp/decode/container_sniffer.h"
-#include "dlp/decode/inflate.h"
 #include "dlp/decode/quoted_printable.h"
-#include "dlp/decode/test_encoders.h"
-#include "dlp/decode/zstd.h"
 
+using namespace gatehouse;
 using namespace gatehouse::dlp;
 
 namespace {

@@ -3,11 +3,12 @@
 // wanted.
 #include <memory>
 
-#include "dlp/decode/brotli.h"
-#include "dlp/decode/inflate.h"
-#include "dlp/decode/zstd.h"
+#include "common/codec/brotli.h"
+#include "common/codec/inflate.h"
+#include "common/codec/zstd.h"
 #include "tests/fuzz/dlp_cuts.h"
 
+using namespace gatehouse;
 using namespace gatehouse::dlp;
 
 namespace {

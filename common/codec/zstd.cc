@@ -1,10 +1,10 @@
-#include "dlp/decode/zstd.h"
+#include "common/codec/zstd.h"
 
 #include <zstd_errors.h>
 
 #include <array>
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 namespace {
 
@@ -63,4 +63,4 @@ Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
   return {State::more, used};
 }
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -1,10 +1,10 @@
-#include "dlp/decode/brotli.h"
+#include "common/codec/brotli.h"
 
 #include <gtest/gtest.h>
 
-#include "dlp/decode/test_encoders.h"
+#include "common/codec/test_encoders.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 namespace {
 
 struct Counted : ByteSink {
@@ -41,4 +41,4 @@ TEST(Brotli, RefusesALargeWindow) {
 }
 
 }  // namespace
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

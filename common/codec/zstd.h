@@ -3,9 +3,9 @@
 
 #include <zstd.h>
 
-#include "dlp/decode/codec.h"
+#include "common/codec/codec.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 // Windows of what is sent as a content coding are limited to 8 MiB (RFC 9659 section 3). Files may have larger ones;
 // the window's pages come into being only as output fills them, so what is really used is bounded by what may come out.
@@ -34,4 +34,4 @@ class Zstd : public Codec {
   std::string_view error_;
 };
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 inline constexpr size_t kDecodedChunkBytes = 32 * 1024;  // most that is handed on at once
 
@@ -43,4 +43,4 @@ class Codec {
 
 inline constexpr std::string_view kTooMuchMemory = "needs more memory than allowed";
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -1,11 +1,11 @@
-#include "dlp/decode/brotli.h"
+#include "common/codec/brotli.h"
 
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 namespace {
 
@@ -71,4 +71,4 @@ Codec::Step Brotli::decode(std::string_view bytes, ByteSink& sink) {
   }
 }
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -1,10 +1,10 @@
-#include "dlp/decode/zstd.h"
+#include "common/codec/zstd.h"
 
 #include <gtest/gtest.h>
 
-#include "dlp/decode/test_encoders.h"
+#include "common/codec/test_encoders.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 namespace {
 
 struct Text : ByteSink {
@@ -98,4 +98,4 @@ TEST(Zstd, SaysThatJunkFollows) {
 }
 
 }  // namespace
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -1,10 +1,10 @@
-#include "dlp/decode/inflate.h"
+#include "common/codec/inflate.h"
 
 #include <gtest/gtest.h>
 
-#include "dlp/decode/test_encoders.h"
+#include "common/codec/test_encoders.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 namespace {
 
 struct Text : ByteSink {
@@ -116,4 +116,4 @@ TEST(Inflate, KnowsAZlibHeaderByItsChecksum) {
 }
 
 }  // namespace
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -3,9 +3,9 @@
 
 #include <brotli/decode.h>
 
-#include "dlp/decode/codec.h"
+#include "common/codec/codec.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 // Of one stream, its window included. What encoders make of content up to 8 MiB fits, whatever window they declare.
 inline constexpr size_t kMaxBrotliBytes = 10 * 1024 * 1024;
@@ -31,4 +31,4 @@ class Brotli : public Codec {
   std::string_view error_;
 };
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -1,17 +1,17 @@
 // What holds for every decompressor, one row each.
-#include "dlp/decode/codec.h"
+#include "common/codec/codec.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <memory>
 
-#include "dlp/decode/brotli.h"
-#include "dlp/decode/inflate.h"
-#include "dlp/decode/test_encoders.h"
-#include "dlp/decode/zstd.h"
+#include "common/codec/brotli.h"
+#include "common/codec/inflate.h"
+#include "common/codec/test_encoders.h"
+#include "common/codec/zstd.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 namespace {
 
 struct Collected : ByteSink {
@@ -181,4 +181,4 @@ TEST(Codec, StopsABombAtOnceWhenNoMoreIsWanted) {
 }
 
 }  // namespace
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

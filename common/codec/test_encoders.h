@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 // As zlib's windowBits: 31 gzip, 15 zlib, -15 raw.
 inline std::string deflated(std::string_view text, int window_bits, int level = 6) {
@@ -68,4 +68,4 @@ inline std::string lines(size_t bytes) {
   return text;
 }
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

@@ -1,9 +1,9 @@
-#include "dlp/decode/inflate.h"
+#include "common/codec/inflate.h"
 
 #include <algorithm>
 #include <cassert>
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 namespace {
 
@@ -211,4 +211,4 @@ Codec::State Inflate::read_trailer_byte(uint8_t byte) {
   return State::more;
 }
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

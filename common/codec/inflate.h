@@ -5,9 +5,9 @@
 
 #include <array>
 
-#include "dlp/decode/codec.h"
+#include "common/codec/codec.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 // Wrapping is read as leniently as lenient readers do, since what some reader takes may carry a secret: a gzip header's
 // reserved flags, extra flags and header checksum are not judged. The trailer's checksum and length are: all data has
@@ -74,4 +74,4 @@ class Inflate : public Codec {
   std::string_view error_;
 };
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse
