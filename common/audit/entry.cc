@@ -86,6 +86,47 @@ std::string finding_target(const Row& row) {
                  prefix.empty() ? "" : fmt::format("({}...)", prefix)});
 }
 
+std::string known(const Row& row, std::string_view column, std::string_view unit) {
+  const int64_t* number = find_integer(row, column);
+  return number == nullptr ? std::string() : fmt::format("{}{}", *number, unit);
+}
+
+// "anthropic claude-x status 200: 1200 tokens in (800 cached), 350 out, $0.012345, end_turn, first token 320 ms, 2100
+// ms".
+std::string model_call(const Row& row) {
+  const std::string cached = known(row, "cached_tokens", " cached");
+  const std::string first = known(row, "first_token_us", "");
+  const int64_t* cost = find_integer(row, "cost_microdollars");
+  std::string line =
+      joined({text(row, "provider"), text(row, "model"), fmt::format("status {}:", integer(row, "status"))});
+  const std::string facts[] = {
+      known(row, "input_tokens", " tokens in") + (cached.empty() ? "" : " (" + cached + ")"),
+      known(row, "output_tokens", " out"),
+      cost == nullptr ? "" : fmt::format("${:.6f}", static_cast<double>(*cost) / 1e6),
+      text(row, "stop_reason"),
+      first.empty() ? "" : fmt::format("first token {} ms", integer(row, "first_token_us") / 1000),
+      fmt::format("{} ms", integer(row, "latency_us") / 1000),
+      text(row, "detail"),
+  };
+  std::string_view between = " ";
+  for (const auto& fact : facts) {
+    if (fact.empty()) continue;
+    line.append(between).append(fact);
+    between = ", ";
+  }
+  return line;
+}
+
+std::string tool_call(const Row& row) {
+  return joined({"call", text(row, "name"), text(row, "call_id"),
+                 fmt::format("({} bytes of arguments)", integer(row, "arguments_bytes"))});
+}
+
+std::string tool_response(const Row& row) {
+  return joined({integer(row, "failed") != 0 ? "failure of" : "answer to", text(row, "name"), text(row, "call_id"),
+                 fmt::format("({} bytes)", integer(row, "content_bytes"))});
+}
+
 struct Reading {
   std::string_view table;
   std::string_view channel;  // empty: the row's own
@@ -103,6 +144,9 @@ constexpr Reading kReadings[] = {
     {"policy_events", "policy", policy_news},
     {"process_events", "process", process_news},
     {"dlp_findings", "dlp", finding_target},
+    {"model_calls", "model", model_call},
+    {"tool_calls", "tool", tool_call},
+    {"tool_responses", "tool", tool_response},
 };
 
 nlohmann::ordered_json to_json(const Value& value, ColumnType type) {

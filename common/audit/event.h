@@ -97,6 +97,56 @@ struct DlpFinding {
   std::string detail;
 };
 
-using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent, DlpFinding>;
+// model_calls: one request to a language model and what came back, read on its way; it judges nothing. What is not said
+// or not understood is absent, never guessed. Token counts mean the same for every provider: input includes what was
+// read from and written to a cache, output includes reasoning.
+struct ModelCall {
+  std::string event_id;  // of the NetEvent
+  std::string trace_id;
+  std::string provider;  // whose wire format it is: "anthropic", "openai", "google"
+  std::string api;       // "messages", "chat-completions", "responses", "generate-content"
+  std::string host;
+  std::string model;  // as answered, else as asked for
+  bool streamed = false;
+  int status = 0;
+  std::optional<int64_t> input_tokens;
+  std::optional<int64_t> output_tokens;
+  std::optional<int64_t> cached_tokens;       // of the input: read from a cache
+  std::optional<int64_t> cache_write_tokens;  // of the input: written to a cache
+  std::optional<int64_t> reasoning_tokens;    // of the output
+  std::optional<int64_t> cost_microdollars;   // by the price table; absent for a model that is not in it
+  std::string priced_on;                      // that table's date
+  std::string stop_reason;                    // in the provider's word
+  std::optional<int64_t> first_token_us;      // from the end of the request; of streamed responses
+  int64_t latency_us = 0;                     // from the end of the request to the end of the response
+  int64_t tool_calls = 0;
+  int64_t tool_responses = 0;
+  std::string detail;  // "the response's shape is not known", "error: overloaded_error"
+};
+
+// tool_calls: what a model asked the agent to run. Arguments may hold secrets: only their size and a keyed hash are
+// kept, the same for the same arguments within one run of the proxy.
+struct ToolCall {
+  std::string trace_id;  // of the model call
+  std::string call_id;   // as the model named it; may be empty
+  std::string name;
+  std::string kind;  // "function", or the provider's word for another: "server_tool_use", "custom"
+  uint64_t arguments_bytes = 0;
+  std::string arguments_hash;
+};
+
+// tool_responses: what the agent answered to that, in a later request.
+struct ToolResponse {
+  std::string trace_id;  // of the request that brings it
+  std::string call_id;
+  std::string name;           // of the call it answers, if that was seen
+  std::string call_trace_id;  // likewise
+  bool failed = false;        // the agent says so
+  uint64_t content_bytes = 0;
+  std::string content_hash;
+};
+
+using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent, DlpFinding, ModelCall,
+                           ToolCall, ToolResponse>;
 
 }  // namespace gatehouse::audit

@@ -147,6 +147,49 @@ TEST_F(AuditReaderTest, GivesTheWholeFindingAsJson) {
                       finding.trace_id)));
 }
 
+TEST_F(AuditReaderTest, TellsOfModelCallsAndTheirTools) {
+  auto log = open_log(path_);
+  ModelCall call;
+  call.event_id = call.trace_id = make_uuid();
+  call.provider = "anthropic";
+  call.model = "model-1";
+  call.status = 200;
+  call.input_tokens = 1200;
+  call.cached_tokens = 800;
+  call.output_tokens = 350;
+  call.cost_microdollars = 12'345;
+  call.stop_reason = "tool_use";
+  call.first_token_us = 320'900;
+  call.latency_us = 2'100'000;
+  ASSERT_TRUE(log->append_and_wait(call));
+  ASSERT_TRUE(log->append_and_wait(ToolCall{call.trace_id, "call_1", "shell", "function", 17, "ab"}));
+  ASSERT_TRUE(log->append_and_wait(ToolResponse{make_uuid(), "call_1", "shell", call.trace_id, true, 40, "cd"}));
+  EXPECT_THAT(
+      what(*open_reader()),
+      ElementsAre("model: anthropic model-1 status 200: 1200 tokens in (800 cached), 350 out, $0.012345, tool_use, "
+                  "first token 320 ms, 2100 ms",
+                  "tool: call shell call_1 (17 bytes of arguments)", "tool: failure of shell call_1 (40 bytes)"));
+}
+
+TEST_F(AuditReaderTest, SaysNothingOfTokensThatWereNotTold) {
+  auto log = open_log(path_);
+  ModelCall call;
+  call.event_id = make_uuid();
+  call.provider = "openai";
+  call.status = 500;
+  call.latency_us = 7000;
+  call.detail = "error: server_error";
+  ASSERT_TRUE(log->append_and_wait(call));
+  auto entries = open_reader()->next_entries({});
+  ASSERT_TRUE(entries && entries->size() == 1);
+  EXPECT_EQ(entries->front().what, "openai status 500: 7 ms, error: server_error");
+  const auto json = nlohmann::json::parse(entries->front().json);
+  for (const char* key : {"input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
+                          "cost_microdollars", "first_token_us"}) {
+    EXPECT_TRUE(json.at(key).is_null()) << key;
+  }
+}
+
 TEST_F(AuditReaderTest, GivesTheWholeRowAsJson) {
   auto log = open_log(path_);
   const NetEvent event = net_event("grüße.example");

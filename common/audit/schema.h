@@ -10,7 +10,7 @@
 namespace gatehouse::audit {
 
 inline constexpr int kApplicationId = 0x47617465;  // "Gate"
-inline constexpr int kSchemaVersion = 2;           // 2: with dlp_findings
+inline constexpr int kSchemaVersion = 3;           // 2: with dlp_findings; 3: with model_calls and their tools
 
 // Makes an empty file an audit log of `session`, or finds that it is one already. A file of another application,
 // another schema version or another session is an error.

@@ -19,7 +19,12 @@ namespace {
 
 Value to_value(const std::string& text) { return storable_text(text); }
 
-Value to_value(const std::optional<int>& number) { return number ? Value(int64_t{*number}) : Value(); }
+template <std::integral N>
+Value to_value(const std::optional<N>& number) {
+  return number ? Value(int64_t{*number}) : Value();
+}
+
+Value to_value(bool flag) { return int64_t{flag}; }
 
 Value to_value(std::integral auto number) {
   if (std::cmp_greater(number, std::numeric_limits<int64_t>::max())) return std::numeric_limits<int64_t>::max();
@@ -54,6 +59,9 @@ struct Description {
 };
 
 template <class M>
+constexpr bool is_optional = std::is_same_v<M, std::optional<int>> || std::is_same_v<M, std::optional<int64_t>>;
+
+template <class M>
 constexpr ColumnType column_type() {
   if (std::is_same_v<M, std::string>) return ColumnType::text;
   return std::is_same_v<M, std::vector<std::string>> ? ColumnType::json : ColumnType::integer;
@@ -61,8 +69,7 @@ constexpr ColumnType column_type() {
 
 template <class E, class M>
 Field<E> field(std::string_view name, M E::*member) {
-  return {{name, column_type<M>(), std::is_same_v<M, std::optional<int>>},
-          [member](const E& event) { return to_value(event.*member); }};
+  return {{name, column_type<M>(), is_optional<M>}, [member](const E& event) { return to_value(event.*member); }};
 }
 
 // A text of several lines as a list of them.
@@ -193,10 +200,60 @@ const Description<DlpFinding>& description(const DlpFinding&) {
   return table;
 }
 
+const Description<ModelCall>& description(const ModelCall&) {
+  static const auto table =
+      describe<ModelCall>("model_calls", {
+                                             field("provider", &ModelCall::provider),
+                                             field("api", &ModelCall::api),
+                                             field("host", &ModelCall::host),
+                                             field("model", &ModelCall::model),
+                                             field("streamed", &ModelCall::streamed),
+                                             field("status", &ModelCall::status),
+                                             field("input_tokens", &ModelCall::input_tokens),
+                                             field("output_tokens", &ModelCall::output_tokens),
+                                             field("cached_tokens", &ModelCall::cached_tokens),
+                                             field("cache_write_tokens", &ModelCall::cache_write_tokens),
+                                             field("reasoning_tokens", &ModelCall::reasoning_tokens),
+                                             field("cost_microdollars", &ModelCall::cost_microdollars),
+                                             field("priced_on", &ModelCall::priced_on),
+                                             field("stop_reason", &ModelCall::stop_reason),
+                                             field("first_token_us", &ModelCall::first_token_us),
+                                             field("latency_us", &ModelCall::latency_us),
+                                             field("tool_calls", &ModelCall::tool_calls),
+                                             field("tool_responses", &ModelCall::tool_responses),
+                                             field("detail", &ModelCall::detail),
+                                         });
+  return table;
+}
+
+const Description<ToolCall>& description(const ToolCall&) {
+  static const auto table = describe<ToolCall>("tool_calls", {
+                                                                 field("call_id", &ToolCall::call_id),
+                                                                 field("name", &ToolCall::name),
+                                                                 field("kind", &ToolCall::kind),
+                                                                 field("arguments_bytes", &ToolCall::arguments_bytes),
+                                                                 field("arguments_hash", &ToolCall::arguments_hash),
+                                                             });
+  return table;
+}
+
+const Description<ToolResponse>& description(const ToolResponse&) {
+  static const auto table =
+      describe<ToolResponse>("tool_responses", {
+                                                   field("call_id", &ToolResponse::call_id),
+                                                   field("name", &ToolResponse::name),
+                                                   field("call_trace_id", &ToolResponse::call_trace_id),
+                                                   field("failed", &ToolResponse::failed),
+                                                   field("content_bytes", &ToolResponse::content_bytes),
+                                                   field("content_hash", &ToolResponse::content_hash),
+                                               });
+  return table;
+}
+
 template <class E>
 std::string event_id(const E& event) {
-  if constexpr (std::is_same_v<E, NetResult>) {
-    return event.event_id;  // names the net_events row it ends; an empty one is refused by the table
+  if constexpr (std::is_same_v<E, NetResult> || std::is_same_v<E, ModelCall>) {
+    return event.event_id;  // names the net_events row it tells more of; an empty one is refused by the table
   } else if constexpr (requires { event.event_id; }) {
     return event.event_id.empty() ? make_uuid() : event.event_id;
   } else {
@@ -223,9 +280,10 @@ std::string column_list(const Table& table) {
 
 const std::vector<const Table*>& tables() {
   static const std::vector<const Table*> all = {
-      &description(NetEvent{}).table,   &description(NetResult{}).table,   &description(DnsEvent{}).table,
-      &description(ExecEvent{}).table,  &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
-      &description(DlpFinding{}).table,
+      &description(NetEvent{}).table,     &description(NetResult{}).table,   &description(DnsEvent{}).table,
+      &description(ExecEvent{}).table,    &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
+      &description(DlpFinding{}).table,   &description(ModelCall{}).table,   &description(ToolCall{}).table,
+      &description(ToolResponse{}).table,
   };
   return all;
 }
