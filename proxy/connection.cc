@@ -8,7 +8,7 @@ Connection::Connection(const Gate& gate, GuestSession::Entry entry, std::unique_
       stream_(std::move(stream)),
       on_closed_(std::move(on_closed)),
       deadline_(gate.loop, [this] { session_.on_deadline(); }),
-      session_(entry, *this, gate.policy, gate.tls) {
+      session_(entry, *this, *this, gate.policy, gate.tls) {
   stream_->set_callbacks({.data = [this](std::string_view bytes) { session_.on_bytes(bytes); },
                           .end = [this] { session_.on_end(); },
                           .error = [this](const Error& error) { session_.on_error(error); },
@@ -32,7 +32,6 @@ void Connection::close(bool reset) {
   if (closed_) return;
   closed_ = true;
   deadline_.stop();
-  opening_.reset();
   stream_->stop_reading();
   if (reset) stream_->reset_on_close();
   gate_.loop.post([this, alive = std::weak_ptr(alive_)] {
@@ -54,18 +53,6 @@ void Connection::commit(audit::Event event, OnCommitted on_committed) {
       [this, on_committed = std::move(on_committed), alive = std::weak_ptr(alive_)](Result<void> committed) {
         if (!alive.expired() && !closed_) on_committed(std::move(committed));
       });
-}
-
-void Connection::open(const Target& target, OnOpened on_opened) {
-  opening_ = gate_.upstreams.open(target, [this, on_opened = std::move(on_opened)](Opened opened) {
-    // The attempt that calls is destroyed last, after what it calls.
-    const auto finished = std::move(opening_);
-    on_opened(std::move(opened));
-  });
-}
-
-void Connection::keep(const Target& target, std::unique_ptr<Upstream> upstream) {
-  gate_.upstreams.keep(target, std::move(upstream));
 }
 
 }  // namespace gatehouse::proxy

@@ -1,4 +1,4 @@
-// A guest's connection on a socket: gives a GuestSession its Outside.
+// A guest's connection on a socket: gives a GuestSession its socket and its Outside.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ struct Gate {
   const Inspection* inspection;  // null: no scanner is
 };
 
-class Connection final : private Outside {
+class Connection final : private GuestSocket, private Outside {
  public:
   // `on_closed` is called once when the connection is over, and destroys it.
   Connection(const Gate& gate, GuestSession::Entry entry, std::unique_ptr<Stream> stream,
@@ -42,16 +42,18 @@ class Connection final : private Outside {
   void find_name(const IpAddress& address, OnName on_name) override;
   void commit(audit::Event event, OnCommitted on_committed) override;
   void note(audit::Event event) override { gate_.audit.append(std::move(event)); }
-  void open(const Target& target, OnOpened on_opened) override;
-  void abandon_open() override { opening_.reset(); }
-  std::unique_ptr<Upstream> take(const Target& target) override { return gate_.upstreams.take(target); }
-  void keep(const Target& target, std::unique_ptr<Upstream> upstream) override;
+  std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened) override {
+    return gate_.upstreams.open(target, std::move(on_opened));
+  }
+  std::unique_ptr<UpstreamLeg> take(const Target& target) override { return gate_.upstreams.take(target); }
+  void keep(const Target& target, std::unique_ptr<Upstream> upstream) override {
+    gate_.upstreams.keep(target, std::move(upstream));
+  }
 
   const Gate& gate_;
   std::unique_ptr<Stream> stream_;
   std::function<void()> on_closed_;
   Timer deadline_;
-  std::unique_ptr<Opening> opening_;
   bool closed_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   GuestSession session_;  // destroyed first: it still speaks to the others

@@ -9,24 +9,16 @@ namespace {
 // In place of the policy's words, which name the path.
 constexpr char kReasonNotShown[] =
     "the policy does not allow this; its words are left out, since the path may hold a secret";
+constexpr int kContinueStatus = 100;
 constexpr int kForbidden = 403;
 constexpr int kTimeout = 408;
-constexpr int kBadGateway = 502;
 constexpr int kUnavailable = 503;
 constexpr int kGatewayTimeout = 504;
 
-// RFC 9110 section 9.2.2.
-bool is_idempotent(std::string_view method) {
-  for (const std::string_view known : {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}) {
-    if (method == known) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
-Exchange::Exchange(Outside& outside, ExchangeOwner& owner, const policy::Policy& policy, const Origin& origin)
-    : outside_(outside), owner_(owner), policy_(policy), origin_(origin), record_(outside, origin) {}
+Exchange::Exchange(Outside& outside, GuestLeg& guest, const policy::Policy& policy, const Origin& origin)
+    : outside_(outside), guest_(guest), policy_(policy), origin_(origin), record_(outside, origin) {}
 
 Exchange::~Exchange() { abort("the connection to the guest was closed"); }
 
@@ -35,17 +27,15 @@ void Exchange::start(const RequestHead& head) {
   head_.port = target_port(origin_, head_);
   target_ = Target{head_.scheme, head_.host, head_.port};
   record_.describe(head_);
-  reader_ = std::make_unique<ResponseReader>(head_.method);
   judged_ = judge_request(policy_, origin_, head);
   const auto* with = outside_.inspection();
   if (with != nullptr) record_.set_path(std::string(kPathNotScanned));
   if (!judged_.allowed()) return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
   if (with != nullptr) return inspect(*with);
-  record(std::move(judged_), kForbidden);
+  may_go(std::move(judged_));
 }
 
 void Exchange::refuse(const Refusal& refusal) {
-  head_.keep_alive = false;
   record({Verdict::deny, std::string(refusal.id), refusal.reason}, refusal.status);
 }
 
@@ -57,15 +47,20 @@ void Exchange::inspect(const Inspection& with) {
   const uint64_t limit = policy_.limits().request_body_bytes;
   if (head_.framing.kind == Framing::Kind::length && head_.framing.length > limit) return deny_over_limit(limit);
   const auto room = [this] {
-    if (phase_ == Phase::holding) owner_.want_request(true);
+    if (phase_ == Phase::holding) guest_.want_request(true);
   };
   const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
   request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, limit,
                                                  RequestInspection::Callbacks{room, outcome});
-  outside_.set_deadline(kExchangeIdleTimeout);
+  guest_.set_deadline(kExchangeIdleTimeout);
   // The body is wanted here and now, whatever the upstream would have said to it.
-  if (std::exchange(head_.expects_continue, false)) owner_.send_plain(kContinue);
-  owner_.want_request(true);
+  if (std::exchange(head_.expects_continue, false)) {
+    ResponseHead go_on;
+    go_on.status = kContinueStatus;
+    guest_.send_interim(go_on);
+    guest_.flush();
+  }
+  guest_.want_request(true);
 }
 
 // The verdict stands. The scanner says what of the head may be told in the log, and what was tried is evidence.
@@ -77,12 +72,12 @@ void Exchange::deny_by_head(int status) {
   request_ = std::make_unique<RequestInspection>(
       *with, scan_stream(dlp::Direction::out), head_, 0,
       RequestInspection::Callbacks{[] {}, [this](const ScanOutcome& seen) { on_inspected(seen); }});
-  outside_.set_deadline(kExchangeIdleTimeout);
+  guest_.set_deadline(kExchangeIdleTimeout);
   request_->complete({});
 }
 
 void Exchange::deny_over_limit(uint64_t limit) {
-  owner_.want_request(false);
+  guest_.want_request(false);
   const auto outcome = over_body_limit(limit);
   judged_ = outcome.denial;
   deny_by_head(outcome.status);
@@ -101,11 +96,16 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   record_.set_detail(outcome.detail);
   // A path that was redacted is another path.
   auto decision = outcome.detail.empty() ? std::move(judged_) : judge_request(policy_, origin_, head_);
-  record(std::move(decision), kForbidden, outcome.findings);
+  may_go(std::move(decision), outcome.findings);
+}
+
+// Nobody else is asked yet.
+void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
+  record(std::move(decision), kForbidden, findings);
 }
 
 void Exchange::deny(const ScanOutcome& outcome) {
-  owner_.want_request(false);
+  guest_.want_request(false);
   request_.reset();
   if (!judged_.allowed()) {
     if (!outcome.scanned || !outcome.path.empty() || outcome.in_host) judged_.reason = kReasonNotShown;
@@ -118,7 +118,7 @@ void Exchange::record(Decision decision, int refusal_status, const std::vector<d
                       dlp::Direction direction) {
   phase_ = Phase::recording;
   refusal_status_ = refusal_status;
-  outside_.set_deadline(kExchangeIdleTimeout);
+  guest_.set_deadline(kExchangeIdleTimeout);
   record_.commit(std::move(decision), findings, direction,
                  [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
                    if (!alive.expired()) on_recorded(committed);
@@ -136,86 +136,25 @@ void Exchange::on_recorded(const Result<void>& committed) {
   }
   phase_ = Phase::open;
   record_.begin_result();
+  prepare_head();
   upstream_ = outside_.take(target_);
   if (upstream_ != nullptr) return forward();
   open();
 }
 
-void Exchange::open() {
-  outside_.open(target_, [this, alive = std::weak_ptr(alive_)](Opened opened) {
-    if (!alive.expired()) on_opened(std::move(opened));
-  });
-}
-
-void Exchange::on_opened(Opened opened) {
-  if (opened) {
-    upstream_ = std::move(*opened);
-    forward();
-    return;
-  }
-  const auto& failure = opened.error();
-  record_.result().upstream_address = failure.address;
-  if (!failure.denied) return fail(failure.status, failure.rule, failure.reason);
-  // The name was allowed, its address is not: a verdict of its own, on the same trace.
-  finish(failure.denied->reason);
-  request_.reset();
-  record_.begin_another();
-  record_.set_detail("the host's address: " + failure.address);
-  record(*failure.denied, kForbidden);
-}
-
-void Exchange::forward() {
-  record_.result().upstream_address = upstream_->address();
-  upstream_->set_listener(this);
-  upstream_->send(serialize_request_head(head_, false));
-  upstream_->read(true);
-  progress();
-  if (request_) return forward_held();
-  if (!request_complete_) owner_.want_request(true);
-}
-
-void Exchange::forward_held() {
-  while (forwarded_ < request_->body().size()) {
-    if (upstream_->queued() > kMaxQueuedBytes) return;  // goes on when it has drained
-    const auto piece = request_->body().read(forwarded_);
-    if (!piece) return fail(kUnavailable, "dlp.unavailable", piece.error().message());
-    forward_body(*piece);
-  }
-  forward_end(request_->trailers());
-}
-
-void Exchange::forward_body(std::string_view bytes) {
-  forwarded_ += bytes.size();
-  record_.result().bytes_out = forwarded_;
-  if (head_.framing.kind == Framing::Kind::chunked) {
-    std::string chunk;
-    append_chunk(chunk, bytes);
-    upstream_->send(chunk);
-  } else {
-    upstream_->send(bytes);
-  }
-  progress();
-}
-
-void Exchange::forward_end(const Fields& trailers) {
-  if (head_.framing.kind == Framing::Kind::chunked) upstream_->send(serialize_last_chunk(trailers));
-  forward_complete_ = true;
-  progress();
-}
-
 void Exchange::on_request_body(std::string_view bytes) {
   if (phase_ == Phase::holding) {
-    outside_.set_deadline(kExchangeIdleTimeout);
+    guest_.set_deadline(kExchangeIdleTimeout);
     if (const auto outcome = request_->take(bytes)) {
       if (outcome->denial.rule_id == kBodyLimitRule) return deny_over_limit(policy_.limits().request_body_bytes);
       return deny(*outcome);
     }
-    if (request_->full()) owner_.want_request(false);
+    if (request_->full()) guest_.want_request(false);
     return;
   }
   assert(upstream_ != nullptr);
   forward_body(bytes);
-  if (upstream_->queued() > kMaxQueuedBytes) owner_.want_request(false);
+  if (upstream_->queued() > kMaxQueuedBytes) guest_.want_request(false);
 }
 
 void Exchange::on_request_complete(const Fields& trailers) {
@@ -233,37 +172,9 @@ void Exchange::on_request_broken(const Refusal& refusal) {
   upstream_.reset();
   request_.reset();
   finish(refusal.reason);
-  if (head_sent_) return owner_.exchange_cut();
+  if (head_sent_) return guest_.cut();
   if (judged_before) record_.begin_another();
-  head_.keep_alive = false;
   record({Verdict::deny, std::string(refusal.id), refusal.reason}, refusal.status);
-}
-
-// A kept connection may be closed by its other end at any time. What may have been acted upon is not sent twice (RFC
-// 9112 section 9.3.1): a request whose body has not begun cannot have been, and one that is idempotent may be.
-bool Exchange::may_retry() const {
-  if (!upstream_->reused() || retried_ || !reader_->idle()) return false;
-  const bool begun = forwarded_ > 0 || (has_body(head_) && forward_complete_);
-  if (is_idempotent(head_.method)) return !begun || request_ != nullptr;
-  return has_body(head_) && !begun;
-}
-
-void Exchange::upstream_lost(const std::string& reason) {
-  if (!may_retry()) return fail(kBadGateway, "upstream.closed", reason);
-  retried_ = true;
-  forwarded_ = 0;
-  forward_complete_ = false;
-  record_.result().bytes_out = 0;
-  upstream_.reset();
-  owner_.want_request(false);
-  open();
-}
-
-void Exchange::on_upstream_drained() {
-  progress();
-  if (forward_complete_) return;
-  if (request_) return forward_held();
-  owner_.want_request(true);
 }
 
 void Exchange::on_deadline() {
@@ -290,7 +201,7 @@ void Exchange::abort(std::string_view why) {
     record_.note({Verdict::deny, "http.cut-short", std::string(why)}, {}, dlp::Direction::out);
   }
   phase_ = Phase::over;
-  outside_.abandon_open();
+  opening_.reset();
   request_.reset();
   upstream_.reset();
   response_.reset();
@@ -298,15 +209,16 @@ void Exchange::abort(std::string_view why) {
 }
 
 void Exchange::fail(int status, const std::string& rule, const std::string& reason) {
-  outside_.abandon_open();
+  opening_.reset();
   request_.reset();
   upstream_.reset();
-  if (response_) relayed_.clear();  // what has not been judged
   response_.reset();
+  piece_ = {};  // what has not been judged
   if (head_sent_) {
-    flush();
+    phase_ = Phase::over;
+    guest_.flush();
     finish(reason);
-    return owner_.exchange_cut();
+    return guest_.cut();
   }
   record_.result().status = status;
   finish(rule + ": " + reason);
@@ -316,17 +228,16 @@ void Exchange::fail(int status, const std::string& rule, const std::string& reas
 void Exchange::answer(const Denial& denial) {
   phase_ = Phase::over;
   alive_ = std::make_shared<bool>(true);  // a late commit finds nobody
-  flush();                                // an interim response may be waiting
-  const bool close = !head_.keep_alive || (has_body(head_) && !request_complete_);
-  owner_.send_plain(denial_response(denial, {.head_request = head_.method == "HEAD", .close = close}));
-  owner_.exchange_over(!close);
+  guest_.send_denial(denial);
+  guest_.flush();
+  guest_.over();
 }
 
 void Exchange::finish(std::string_view error) { record_.end(error); }
 
 void Exchange::progress() {
-  const bool waiting = forward_complete_ && !head_relayed_;
-  outside_.set_deadline(waiting ? kFirstByteTimeout : kExchangeIdleTimeout);
+  const bool waiting = forward_complete_ && !responding_;
+  guest_.set_deadline(waiting ? kFirstByteTimeout : kExchangeIdleTimeout);
 }
 
 }  // namespace gatehouse::proxy

@@ -1,11 +1,18 @@
-// One request and its response: judged, scanned, recorded, forwarded, relayed. Passive.
+// One request and its response: judged, scanned, recorded, forwarded, relayed. Passive, and deals in messages: a
+// GuestLeg and an UpstreamLeg speak whatever version of HTTP there is on their side.
 //
-//   head -> verdict -> [held and scanned] -> rows committed -> refused: problem document to the guest
-//                                                           -> allowed: upstream opened -> request forwarded,
-//                                                              response [scanned as it streams and] relayed -> result
-//                                                              row
+//   head -> verdict -> [held and scanned] -> may it go -> rows committed -> refused: problem document to the guest
+//                                                                        -> allowed: upstream opened -> request
+//                                                 forwarded, response [scanned as it streams and] relayed -> result row
 //
 // Nothing goes to an upstream, and no name is looked up, before the rows of its verdict are committed.
+//
+// Where more is to be said of an exchange, there is one place for each kind (exchange.cc, exchange_response.cc):
+//   may_go()            policy and scanner have no objection, nothing is recorded or sent yet; what takes time (an
+//                       approval) or counts (a budget) answers here, now or later, with record().
+//   prepare_head()      the rows are committed; what the request's head says upstream is changed here, unseen by log
+//                       and scanner. Once, also when it is sent twice.
+//   see_head/body/end() every byte of the response, once, before the scanner and the guest get it; changed or copied.
 #pragma once
 
 #include <chrono>
@@ -15,12 +22,11 @@
 
 #include "proxy/denial.h"
 #include "proxy/exchange_record.h"
+#include "proxy/guest_leg.h"
 #include "proxy/judgement.h"
 #include "proxy/outside.h"
 #include "proxy/request_inspection.h"
-#include "proxy/request_reader.h"
 #include "proxy/response_inspection.h"
-#include "proxy/response_reader.h"
 
 namespace gatehouse::proxy {
 
@@ -29,28 +35,15 @@ inline constexpr std::chrono::seconds kExchangeIdleTimeout{120};
 // A model may think for minutes before its first byte.
 inline constexpr std::chrono::seconds kFirstByteTimeout{300};
 
-// The connection an exchange belongs to. Each of the last three calls is the exchange's last act in the turn.
-class ExchangeOwner {
- public:
-  virtual ~ExchangeOwner() = default;
-  virtual void send_plain(std::string_view bytes) = 0;
-  // Whether more of the request may come.
-  virtual void want_request(bool wanted) = 0;
-  // The response is out; `keep_alive` tells whether another request may follow.
-  virtual void exchange_over(bool keep_alive) = 0;
-  // The response cannot be completed: the guest must notice.
-  virtual void exchange_cut() = 0;
-};
-
-class Exchange final : private UpstreamListener, private ResponseInspection::Owner {
+class Exchange final : private ResponseListener, private ResponseInspection::Owner {
  public:
   // All outlive the exchange.
-  Exchange(Outside& outside, ExchangeOwner& owner, const policy::Policy& policy, const Origin& origin);
+  Exchange(Outside& outside, GuestLeg& guest, const policy::Policy& policy, const Origin& origin);
   ~Exchange() override;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // Begins with a request. The owner holds back the request's body until want_request(true).
+  // Begins with a request. The request's body is held back until want_request(true).
   void start(const RequestHead& head);
   // Begins with what is no request: recorded and answered with refusal's status.
   void refuse(const Refusal& refusal);
@@ -75,48 +68,51 @@ class Exchange final : private UpstreamListener, private ResponseInspection::Own
     over,
   };
 
+  // To the verdict (exchange.cc).
   void inspect(const Inspection& with);
   void deny_by_head(int status);
   void deny_over_limit(uint64_t limit);
   dlp::StreamInfo scan_stream(dlp::Direction direction) const;
   void on_inspected(const ScanOutcome& outcome);
   void deny(const ScanOutcome& outcome);
+  void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
   void record(Decision decision, int refusal_status, const std::vector<dlp::Finding>& findings = {},
               dlp::Direction direction = dlp::Direction::out);
   void on_recorded(const Result<void>& committed);
+
+  // To the upstream (exchange_forward.cc).
+  void prepare_head();
   void open();
   void on_opened(Opened opened);
-
   void forward();
   void forward_held();
   void forward_body(std::string_view bytes);
   void forward_end(const Fields& trailers);
-  bool may_retry() const;
-
-  void on_upstream_bytes(std::string_view bytes) override;
-  void on_upstream_end(bool clean) override;
-  void on_upstream_error(const Error& error) override;
+  bool may_retry(const UpstreamLoss& loss) const;
+  void on_lost(const UpstreamLoss& loss) override;
   void on_upstream_drained() override;
-  void upstream_lost(const std::string& reason);
-  bool guest_keeps_up() const;
 
-  // One event of the response; false when the exchange has ended with it.
-  bool on_response(const ReadEvent& event, bool more_follows);
-  bool relay_head();
-  void relay_body(std::string_view bytes);
-  void complete(bool upstream_reusable);
+  // To the guest (exchange_response.cc).
+  void on_interim(ResponseHead head) override;
+  void on_head(ResponseHead head) override;
+  void on_body(std::string_view bytes) override;
+  void on_response_end(const Fields& trailers) override;
+  void on_pause() override;
+  void see_head(ResponseHead& head);
+  void see_body(std::string_view& bytes);
+  void see_end(Fields& trailers);
+  bool guest_keeps_up() const;
   void conclude();
-  void on_passed(std::string_view wire, const std::vector<dlp::Finding>& findings, bool last) override;
+  void on_passed(const ResponsePiece& piece, const std::vector<dlp::Finding>& findings) override;
   void on_stopped(const ScanOutcome& outcome) override;
 
   void fail(int status, const std::string& rule, const std::string& reason);
   void answer(const Denial& denial);
   void finish(std::string_view error);
-  void flush();
   void progress();
 
   Outside& outside_;
-  ExchangeOwner& owner_;
+  GuestLeg& guest_;
   const policy::Policy& policy_;
   const Origin& origin_;
   RequestHead head_;
@@ -125,18 +121,16 @@ class Exchange final : private UpstreamListener, private ResponseInspection::Own
   Decision judged_;         // by the policy, while the scanner is asked
   int refusal_status_ = 0;  // of the denial, when the verdict is deny
   std::unique_ptr<RequestInspection> request_;
-  std::unique_ptr<Upstream> upstream_;
-  std::unique_ptr<ResponseReader> reader_;
+  std::unique_ptr<Opening> opening_;
+  std::unique_ptr<UpstreamLeg> upstream_;
   std::unique_ptr<ResponseInspection> response_;
-  Framing guest_framing_;
-  std::string relayed_;     // for the guest, sent or held once a turn
+  ResponsePiece piece_;     // for the inspection
   uint64_t forwarded_ = 0;  // bytes of the request's body that have gone upstream
   Phase phase_ = Phase::recording;
   bool request_complete_ = false;  // the guest has sent all of it
   bool forward_complete_ = false;  // all of it has gone upstream
-  bool head_relayed_ = false;      // the response's final head is for the guest, or has gone there
-  bool head_sent_ = false;
-  bool close_after_ = false;
+  bool responding_ = false;        // the response's final head is there
+  bool head_sent_ = false;         // and has gone to the guest
   bool retried_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

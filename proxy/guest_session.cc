@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/uuid.h"
+#include "proxy/guest_http1.h"
 
 namespace gatehouse::proxy {
 
@@ -18,8 +19,10 @@ std::string_view without_brackets(std::string_view host) {
 
 }  // namespace
 
-GuestSession::GuestSession(Entry entry, Outside& outside, const policy::Policy& policy, const TlsServerContext& tls)
-    : outside_(outside),
+GuestSession::GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const policy::Policy& policy,
+                           const TlsServerContext& tls)
+    : socket_(socket),
+      outside_(outside),
       policy_(policy),
       tls_context_(tls),
       state_(entry == Entry::transparent ? State::proxy_header : State::sensing) {
@@ -29,32 +32,24 @@ GuestSession::GuestSession(Entry entry, Outside& outside, const policy::Policy& 
 GuestSession::~GuestSession() = default;
 
 void GuestSession::start() {
-  outside_.set_deadline(state_ == State::proxy_header ? kProxyHeaderTimeout : kFirstByteOfGuestTimeout);
-  outside_.read(true);
+  socket_.set_deadline(state_ == State::proxy_header ? kProxyHeaderTimeout : kFirstByteOfGuestTimeout);
+  socket_.read(true);
 }
 
 void GuestSession::on_bytes(std::string_view bytes) {
+  retired_.reset();
   if (state_ == State::closed || state_ == State::refused) return;
   if (state_ == State::lingering) {
     lingered_ += bytes.size();
     if (lingered_ > kMaxLingerBytes) close(true);
     return;
   }
-  if (tls_) {
-    receive_tls(bytes);
-  } else {
-    input_ += bytes;
-    process();
-  }
+  if (tls_) return receive_tls(bytes);
+  input_ += bytes;
+  process();
 }
 
 void GuestSession::process() {
-  const bool within = std::exchange(processing_, true);
-  step();
-  processing_ = within;
-}
-
-void GuestSession::step() {
   bool more = true;
   while (more) {
     switch (state_) {
@@ -64,51 +59,36 @@ void GuestSession::step() {
       case State::sensing:
         more = sense();
         break;
-      case State::request:
-        more = answers_are_taken() && read_request();
-        break;
-      case State::exchanging:
-        more = feed_exchange();
-        break;
+      case State::talking:
+        if (!input_.empty()) protocol_->on_bytes(input_);
+        if (state_ == State::talking && guest_ended_ && !std::exchange(end_told_, true)) protocol_->on_end();
+        return;
       case State::naming:
+      case State::handshaking:
         more = false;
         break;
       case State::lingering:
       case State::refused:
       case State::closed:
         input_.clear();
-        consumed_ = 0;
         return;
     }
   }
-  compact();
-  if (!wants_bytes()) outside_.read(false);
+  if (!wants_bytes()) socket_.read(false);
 }
 
-// Who asks and never reads the answers is asked to wait: an answer is longer than the request that causes it, and all
-// of them would be kept here.
-bool GuestSession::answers_are_taken() const { return outside_.queued() <= kMaxQueuedBytes; }
-
-// While an exchange waits or runs its guest is read on, within limits, so that a broken connection is noticed.
 bool GuestSession::wants_bytes() const {
-  if (state_ == State::request && !answers_are_taken()) return false;
-  if (state_ != State::exchanging)
-    return state_ != State::naming && state_ != State::refused && state_ != State::closed;
-  return input_.size() <= kMaxAheadBytes;
-}
-
-void GuestSession::compact() {
-  input_.erase(0, consumed_);
-  consumed_ = 0;
+  if (state_ == State::talking) return protocol_->wants_bytes();
+  return state_ != State::naming && state_ != State::refused && state_ != State::closed;
 }
 
 bool GuestSession::read_proxy_header() {
-  const auto taken = proxy_header_.feed(std::string_view(input_).substr(consumed_));
+  const auto taken = proxy_header_.feed(input_);
   if (!taken) {
     refuse_connection(taken.error().id, taken.error().reason);
     return false;
   }
-  consumed_ += *taken;
+  input_.erase(0, *taken);
   if (!proxy_header_.complete()) return false;
   const auto& header = proxy_header_.header();
   origin_.address = header.destination.to_string();
@@ -123,8 +103,8 @@ bool GuestSession::read_proxy_header() {
     return true;
   }
   state_ = State::naming;
-  outside_.read(false);
-  outside_.set_deadline(kHeadTimeout);  // the look-up has a shorter one of its own
+  socket_.read(false);
+  socket_.set_deadline(kHeadTimeout);  // the look-up has a shorter one of its own
   outside_.find_name(header.destination, [this](const auto& name) { on_name(name); });
   return false;
 }
@@ -132,7 +112,7 @@ bool GuestSession::read_proxy_header() {
 void GuestSession::on_name(const Result<std::optional<std::string>>& name) {
   if (state_ != State::naming) return;
   take_name(name);
-  outside_.read(true);
+  socket_.read(true);
   process();
 }
 
@@ -152,15 +132,15 @@ void GuestSession::take_name(const Result<std::optional<std::string>>& name) {
 
 void GuestSession::start_sensing() {
   state_ = State::sensing;
-  outside_.set_deadline(kFirstByteOfGuestTimeout);
+  socket_.set_deadline(kFirstByteOfGuestTimeout);
 }
 
 bool GuestSession::sense() {
-  if (consumed_ == input_.size()) {
+  if (input_.empty()) {
     if (guest_ended_) refuse_connection("protocol.silent", "the connection was closed before it sent anything");
     return false;
   }
-  const char first = input_[consumed_];
+  const char first = input_.front();
   if (first == kTlsHandshakeRecord && origin_.way != Origin::Way::forward) {
     start_tls();
     return false;
@@ -169,9 +149,16 @@ bool GuestSession::sense() {
     refuse_connection("protocol.unknown", "neither HTTP nor TLS; only these are let through");
     return false;
   }
-  reader_ = std::make_unique<RequestReader>(Scheme::http);
-  await_request();
+  start_talking();
   return true;
+}
+
+void GuestSession::start_talking() {
+  state_ = State::talking;
+  const bool may_tunnel = origin_.way == Origin::Way::forward;
+  protocol_ =
+      std::make_unique<Http1Guest>(outside_, static_cast<GuestConnection&>(*this), policy_, origin_, may_tunnel);
+  protocol_->start();
 }
 
 void GuestSession::start_tls() {
@@ -180,20 +167,16 @@ void GuestSession::start_tls() {
   if (!session) return refuse_connection("tls.failed", session.error().message());
   tls_ = std::move(*session);
   origin_.tls = true;
-  reader_ = std::make_unique<RequestReader>(Scheme::https);
-  await_request();
-  outside_.set_deadline(kHandshakeTimeout);
-  const auto hello = input_.substr(consumed_);
-  input_.clear();
-  consumed_ = 0;
+  state_ = State::handshaking;
+  socket_.set_deadline(kHandshakeTimeout);
+  const auto hello = std::exchange(input_, {});
   receive_tls(hello);
 }
 
 void GuestSession::receive_tls(std::string_view bytes) {
   std::string wire;
-  const bool was_established = tls_->established();
   const auto received = tls_->receive(bytes, input_, wire);
-  if (!wire.empty()) outside_.send(wire);
+  if (!wire.empty()) socket_.send(wire);
   origin_.sni = tls_->sni();
   if (!received) {
     if (!tls_->established()) {
@@ -201,158 +184,68 @@ void GuestSession::receive_tls(std::string_view bytes) {
     }
     return on_error(received.error());
   }
-  if (!was_established && tls_->established()) outside_.set_deadline(kKeepAliveTimeout);
-  if (outside_.queued() > kMaxQueuedBytes) outside_.read(false);
+  if (state_ == State::handshaking && tls_->established()) start_talking();
+  if (socket_.queued() > kMaxQueuedBytes) socket_.read(false);
   process();
-  if (tls_->peer_closed() && !guest_ended_) on_end();
+  if (tls_ && tls_->peer_closed() && !guest_ended_) on_end();
 }
 
-void GuestSession::await_request() {
-  state_ = State::request;
-  head_begun_ = false;
-  request_done_ = false;
-  request_wanted_ = false;
-  outside_.set_deadline(kKeepAliveTimeout);
-}
-
-bool GuestSession::read_request() {
-  const auto event = reader_->feed(std::string_view(input_).substr(consumed_));
-  if (!event) {
-    refuse_request(event.error());
-    return false;
-  }
-  consumed_ += event->consumed;
-  if (event->kind == ReadEvent::Kind::head) {
-    const auto& head = reader_->head();
-    if (origin_.way == Origin::Way::forward && head.form == RequestHead::Form::authority) {
-      start_tunnel();
-    } else {
-      begin_exchange();
-      exchange_->start(head);
-    }
-    return true;
-  }
-  if (!head_begun_ && !reader_->idle()) {
-    head_begun_ = true;
-    outside_.set_deadline(kHeadTimeout);
-  }
-  if (guest_ended_) {
-    const auto finished = reader_->finish();
-    if (!finished) {
-      refuse_request(finished.error());
-    } else if (!judged_one_) {
-      refuse_connection("protocol.silent", "the connection was closed before it sent a request");
-    } else {
-      end_output();
-    }
-  }
-  return false;
-}
-
-void GuestSession::start_tunnel() {
-  const auto& head = reader_->head();
+void GuestSession::start_tunnel(const RequestHead& connect, std::string rest) {
   origin_.way = Origin::Way::tunnel;
-  origin_.name = head.host;
-  origin_.port = head.port;
-  outside_.send(kTunnelOpen);
-  reader_.reset();
+  origin_.name = connect.host;
+  origin_.port = connect.port;
+  socket_.send(kTunnelOpen);
+  retired_ = std::move(protocol_);
+  input_ = std::move(rest);
   start_sensing();
-}
-
-void GuestSession::begin_exchange() {
-  state_ = State::exchanging;
-  judged_one_ = true;
-  exchange_ = std::make_unique<Exchange>(outside_, static_cast<ExchangeOwner&>(*this), policy_, origin_);
-}
-
-void GuestSession::refuse_request(const Refusal& refusal) {
-  begin_exchange();
-  request_done_ = true;
-  exchange_->refuse(refusal);
-}
-
-bool GuestSession::feed_exchange() {
-  if (!request_wanted_ || request_done_) return false;
-  const auto event = reader_->feed(std::string_view(input_).substr(consumed_));
-  if (!event) {
-    request_done_ = true;
-    exchange_->on_request_broken(event.error());
-    return false;
-  }
-  consumed_ += event->consumed;
-  switch (event->kind) {
-    case ReadEvent::Kind::body:
-      exchange_->on_request_body(event->body);
-      return true;
-    case ReadEvent::Kind::complete:
-      request_done_ = true;
-      exchange_->on_request_complete(reader_->trailers());
-      return false;
-    default:
-      break;
-  }
-  if (guest_ended_) {
-    exchange_->abort("the guest closed the connection within its request");
-    close(false);
-  }
-  return false;
-}
-
-void GuestSession::want_request(bool wanted) {
-  request_wanted_ = wanted;
-  if (!wanted || processing_) return;
-  process();
-  if (wants_bytes()) outside_.read(true);
-}
-
-void GuestSession::exchange_over(bool keep_alive) {
-  exchange_.reset();
-  if (!keep_alive) return end_output();
-  if (!request_done_) (void)reader_->feed({});  // it has no body: this completes it
-  reader_->next_message();
-  await_request();
-  outside_.read(true);
   process();
 }
 
-void GuestSession::exchange_cut() { close(true); }
-
-void GuestSession::send_plain(std::string_view bytes) {
-  if (!tls_) return outside_.send(bytes);
+void GuestSession::send(std::string_view bytes) {
+  if (!tls_) return socket_.send(bytes);
   std::string wire;
   // Encrypting fails only for want of memory or after a fatal alert, and then the guest notices by the missing bytes.
-  if (tls_->established() && tls_->send(bytes, wire)) outside_.send(wire);
+  if (tls_->established() && tls_->send(bytes, wire)) socket_.send(wire);
 }
 
 void GuestSession::on_end() {
   if (state_ == State::closed || state_ == State::refused) return;
   guest_ended_ = true;
-  if (state_ == State::proxy_header) {
-    if (proxy_header_.empty()) return close(false);
-    return refuse_connection("proxy-header.cut-short", "the connection ended within its PROXY header");
+  switch (state_) {
+    case State::proxy_header:
+      if (proxy_header_.empty()) return close(false);
+      return refuse_connection("proxy-header.cut-short", "the connection ended within its PROXY header");
+    case State::lingering:
+      if (socket_.queued() == 0) close(false);
+      return;
+    case State::handshaking:
+      return refuse_connection("protocol.silent", "the connection was closed before it sent a request");
+    default:
+      process();
   }
-  if (state_ == State::lingering && outside_.queued() == 0) return close(false);
-  process();
 }
 
 void GuestSession::on_error(const Error& error) {
   if (state_ == State::closed || state_ == State::refused) return;
-  if (exchange_) exchange_->abort("the connection to the guest failed: " + error.message());
-  if (!judged_one_ && state_ != State::proxy_header) {
+  if (protocol_) protocol_->abort("the connection to the guest failed: " + error.message());
+  if (state_ != State::proxy_header && !(protocol_ && protocol_->judged_one())) {
     return refuse_connection("protocol.silent", "the connection failed before it sent a request: " + error.message());
   }
   close(false);
 }
 
 void GuestSession::on_drained() {
-  if (state_ == State::closed) return;
-  if (state_ == State::lingering) {
-    if (guest_ended_) close(false);
-    return;
+  switch (state_) {
+    case State::closed:
+      return;
+    case State::lingering:
+      if (guest_ended_) close(false);
+      return;
+    case State::talking:
+      return protocol_->on_drained();
+    default:
+      socket_.read(wants_bytes());
   }
-  if (exchange_) exchange_->on_guest_drained();
-  if (state_ == State::request) process();
-  outside_.read(wants_bytes());
 }
 
 void GuestSession::on_deadline() {
@@ -363,15 +256,10 @@ void GuestSession::on_deadline() {
     case State::sensing:
       return refuse_connection("protocol.silent",
                                "nothing was sent; protocols whose server speaks first are not supported");
-    case State::request:
-      if (tls_ && !tls_->established()) {
-        return refuse_connection("tls.client-error", "the TLS handshake was not completed in time");
-      }
-      if (head_begun_) return refuse_request({"http.timeout", 408, "the request's head did not come in time"});
-      if (!judged_one_) return refuse_connection("protocol.silent", "no request was sent in time");
-      return end_output();
-    case State::exchanging:
-      return exchange_->on_deadline();
+    case State::handshaking:
+      return refuse_connection("tls.client-error", "the TLS handshake was not completed in time");
+    case State::talking:
+      return protocol_->on_deadline();
     case State::lingering:
     case State::refused:
     case State::closed:
@@ -391,29 +279,28 @@ void GuestSession::refuse_connection(std::string_view rule, std::string_view rea
   event.sni = origin_.sni;
   if (origin_.fault) event.detail = reason;
   state_ = State::refused;
-  outside_.read(false);
-  outside_.set_deadline(kLingerTimeout);
+  socket_.read(false);
+  socket_.set_deadline(kLingerTimeout);
   outside_.commit(std::move(event), [this](const Result<void>&) { close(false); });
 }
 
 void GuestSession::end_output() {
   state_ = State::lingering;
   input_.clear();
-  consumed_ = 0;
   std::string wire;
   if (tls_) tls_->close(wire);
-  if (!wire.empty()) outside_.send(wire);
-  if (guest_ended_ && outside_.queued() == 0) return close(false);
-  outside_.shutdown();
-  outside_.set_deadline(kLingerTimeout);
-  outside_.read(true);
+  if (!wire.empty()) socket_.send(wire);
+  if (guest_ended_ && socket_.queued() == 0) return close(false);
+  socket_.shutdown();
+  socket_.set_deadline(kLingerTimeout);
+  socket_.read(true);
 }
 
 void GuestSession::close(bool reset) {
   if (state_ == State::closed) return;
   state_ = State::closed;
-  if (exchange_) exchange_->abort("the connection to the guest was closed");
-  outside_.close(reset);
+  if (protocol_) protocol_->abort("the connection to the guest was closed");
+  socket_.close(reset);
 }
 
 }  // namespace gatehouse::proxy

@@ -3,7 +3,7 @@
 //
 //   transparent: PROXY v2 header -> name of the address -.
 //   explicit:    [CONNECT] ------------------------------+-> first byte: 0x16 TLS, a letter HTTP, else refused
-//                                                             -> requests, one Exchange after another
+//                                                             -> requests, as guest_http1.* reads them
 //
 // Whatever ends before a request could be judged leaves one row saying so.
 #pragma once
@@ -13,7 +13,9 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/exchange.h"
+#include "proxy/guest_protocol.h"
+#include "proxy/judgement.h"
+#include "proxy/outside.h"
 #include "proxy/proxy_header.h"
 #include "proxy/tls_session.h"
 
@@ -23,18 +25,16 @@ inline constexpr std::chrono::seconds kProxyHeaderTimeout{10};
 inline constexpr std::chrono::seconds kFirstByteOfGuestTimeout{
     10};  // longer silence: a protocol whose server speaks first
 inline constexpr std::chrono::seconds kHandshakeTimeout{30};
-inline constexpr std::chrono::seconds kHeadTimeout{30};
-inline constexpr std::chrono::seconds kKeepAliveTimeout{120};
 inline constexpr std::chrono::seconds kLingerTimeout{5};
-inline constexpr size_t kMaxLingerBytes = 1 << 20;   // discarded, so that a guest still sending reads its answer
-inline constexpr size_t kMaxAheadBytes = 64 * 1024;  // read and not looked at while an exchange cannot take more
+inline constexpr size_t kMaxLingerBytes = 1 << 20;  // discarded, so that a guest still sending reads its answer
 
-class GuestSession final : private ExchangeOwner {
+class GuestSession final : private GuestConnection {
  public:
   enum class Entry { transparent, explicit_proxy };
 
-  // All three outlive the session.
-  GuestSession(Entry entry, Outside& outside, const policy::Policy& policy, const TlsServerContext& tls);
+  // All four outlive the session.
+  GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const policy::Policy& policy,
+               const TlsServerContext& tls);
   ~GuestSession() override;
 
   void start();
@@ -45,37 +45,29 @@ class GuestSession final : private ExchangeOwner {
   void on_deadline();
 
  private:
-  enum class State { proxy_header, naming, sensing, request, exchanging, lingering, refused, closed };
+  enum class State { proxy_header, naming, sensing, handshaking, talking, lingering, refused, closed };
 
   void process();
-  void step();
   bool read_proxy_header();
   void on_name(const Result<std::optional<std::string>>& name);
   void take_name(const Result<std::optional<std::string>>& name);
   void start_sensing();
   bool sense();
   void start_tls();
-  bool read_request();
-  void start_tunnel();
-  bool feed_exchange();
-  void await_request();
-  void begin_exchange();
-  void compact();
-  bool wants_bytes() const;
-  bool answers_are_taken() const;
-
-  void send_plain(std::string_view bytes) override;
-  void want_request(bool wanted) override;
-  void exchange_over(bool keep_alive) override;
-  void exchange_cut() override;
-
   void receive_tls(std::string_view bytes);
-  void refuse_request(const Refusal& refusal);
-  // Ends a connection that came to no request: one row, and closed once that is committed.
-  void refuse_connection(std::string_view rule, std::string_view reason);
-  void end_output();
-  void close(bool reset);
+  void start_talking();
+  bool wants_bytes() const;
 
+  void send(std::string_view bytes) override;
+  size_t queued() const override { return socket_.queued(); }
+  void read(bool wanted) override { socket_.read(wanted); }
+  void set_deadline(std::chrono::milliseconds after) override { socket_.set_deadline(after); }
+  void start_tunnel(const RequestHead& connect, std::string rest) override;
+  void refuse_connection(std::string_view rule, std::string_view reason) override;
+  void end_output() override;
+  void close(bool reset) override;
+
+  GuestSocket& socket_;
   Outside& outside_;
   const policy::Policy& policy_;
   const TlsServerContext& tls_context_;
@@ -83,17 +75,12 @@ class GuestSession final : private ExchangeOwner {
   Origin origin_;
   ProxyHeaderReader proxy_header_;
   std::unique_ptr<TlsSession> tls_;
-  std::unique_ptr<RequestReader> reader_;
-  std::unique_ptr<Exchange> exchange_;
-  std::string input_;        // what was sent and not yet looked at, decrypted
-  size_t consumed_ = 0;      // of input_
-  size_t lingered_ = 0;      // bytes discarded
-  bool judged_one_ = false;  // a request, good or bad, has been recorded
-  bool head_begun_ = false;
-  bool request_wanted_ = false;  // the exchange takes more of the body
-  bool request_done_ = false;
+  std::unique_ptr<GuestProtocol> protocol_;
+  std::unique_ptr<GuestProtocol> retired_;  // has asked for a tunnel
+  std::string input_;                       // what was sent and not yet looked at, decrypted
+  size_t lingered_ = 0;                     // bytes discarded
   bool guest_ended_ = false;
-  bool processing_ = false;
+  bool end_told_ = false;  // to the protocol
 };
 
 }  // namespace gatehouse::proxy

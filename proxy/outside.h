@@ -1,5 +1,5 @@
-// What a guest's connection needs from the world. The session and its exchanges are passive and see only these
-// interfaces; connection.* and upstream_pool.* fill them with sockets, tests with transcripts.
+// What a guest's connection and its exchanges need from the world. They are passive and see only these interfaces;
+// connection.* and upstream_pool.* fill them with sockets, tests with transcripts.
 #pragma once
 
 #include <chrono>
@@ -17,6 +17,7 @@
 #include "common/dlp/client.h"
 #include "proxy/held_body.h"
 #include "proxy/http_message.h"
+#include "proxy/upstream_leg.h"
 
 namespace gatehouse::proxy {
 
@@ -28,28 +29,6 @@ struct Target {
   auto operator<=>(const Target&) const = default;
 };
 
-// Who uses an upstream connection. Each call may destroy the connection that makes it.
-class UpstreamListener {
- public:
-  virtual ~UpstreamListener() = default;
-  virtual void on_upstream_bytes(std::string_view bytes) = 0;  // valid during the call only
-  virtual void on_upstream_end(bool clean) = 0;                // not clean: TLS without close_notify, perhaps cut short
-  virtual void on_upstream_error(const Error& error) = 0;      // nothing follows
-  virtual void on_upstream_drained() = 0;                      // queued() is 0 again
-};
-
-// A connection to a checked address; over TLS, with a verified certificate.
-class Upstream {
- public:
-  virtual ~Upstream() = default;
-  virtual void set_listener(UpstreamListener* listener) = 0;  // null: nobody
-  virtual void send(std::string_view bytes) = 0;              // never calls back from within
-  virtual size_t queued() const = 0;
-  virtual void read(bool wanted) = 0;              // initially not; a kept connection is already read
-  virtual const std::string& address() const = 0;  // "93.184.216.34:443"
-  virtual bool reused() const = 0;                 // has carried an exchange before
-};
-
 // Why there is no upstream: the address is refused (`denied`), or it could not be had (502 or 504).
 struct OpenFailure {
   std::optional<Decision> denied;
@@ -58,7 +37,13 @@ struct OpenFailure {
   std::string reason;
   std::string address;  // the last one tried, if any
 };
-using Opened = tl::expected<std::unique_ptr<Upstream>, OpenFailure>;
+using Opened = tl::expected<std::unique_ptr<UpstreamLeg>, OpenFailure>;
+
+// An attempt under way; destroying it abandons it, and nothing is called.
+class Opening {
+ public:
+  virtual ~Opening() = default;
+};
 
 // What has requests and responses scanned.
 struct Inspection {
@@ -66,6 +51,7 @@ struct Inspection {
   BodyRoom& room;  // to hold requests in meanwhile
 };
 
+// None of these calls back from within, or after the connection is gone.
 class Outside {
  public:
   virtual ~Outside() = default;
@@ -73,7 +59,26 @@ class Outside {
   // Null: no scanner is configured, and nothing is held back for one.
   virtual const Inspection* inspection() const = 0;
 
-  // The guest's side.
+  using OnName = std::function<void(Result<std::optional<std::string>>)>;
+  virtual bool knows_names() const = 0;  // a DNS gate is configured
+  virtual void find_name(const IpAddress& address, OnName on_name) = 0;
+  using OnCommitted = std::function<void(Result<void>)>;
+  virtual void commit(audit::Event event, OnCommitted on_committed) = 0;
+  virtual void note(audit::Event event) = 0;  // a row nobody waits for
+
+  // Resolves, checks and dials. `on_opened` may destroy the opening that calls it.
+  using OnOpened = std::function<void(Opened)>;
+  virtual std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened) = 0;
+  // On a connection to `target` that is there already, or null.
+  virtual std::unique_ptr<UpstreamLeg> take(const Target& target) = 0;
+  // Gives back a connection on which an exchange has ended well, to be taken again.
+  virtual void keep(const Target& target, std::unique_ptr<Upstream> upstream) = 0;
+};
+
+// The guest's end of a connection, as bytes.
+class GuestSocket {
+ public:
+  virtual ~GuestSocket() = default;
   virtual void send(std::string_view bytes) = 0;
   virtual size_t queued() const = 0;
   virtual void read(bool wanted) = 0;
@@ -84,22 +89,6 @@ class Outside {
   virtual void close(bool reset) = 0;
   // Calls GuestSession::on_deadline() once after this time; replaces what was set before.
   virtual void set_deadline(std::chrono::milliseconds after) = 0;
-
-  // None of these calls back from within, or after the session is gone.
-  using OnName = std::function<void(Result<std::optional<std::string>>)>;
-  virtual bool knows_names() const = 0;  // a DNS gate is configured
-  virtual void find_name(const IpAddress& address, OnName on_name) = 0;
-  using OnCommitted = std::function<void(Result<void>)>;
-  virtual void commit(audit::Event event, OnCommitted on_committed) = 0;
-  virtual void note(audit::Event event) = 0;  // a row nobody waits for
-  // Resolves, checks and dials. One at a time: a second call abandons the first.
-  using OnOpened = std::function<void(Opened)>;
-  virtual void open(const Target& target, OnOpened on_opened) = 0;
-  virtual void abandon_open() = 0;
-  // A connection to `target` that was kept, or null.
-  virtual std::unique_ptr<Upstream> take(const Target& target) = 0;
-  // Gives back a connection on which an exchange has ended well, to be taken again.
-  virtual void keep(const Target& target, std::unique_ptr<Upstream> upstream) = 0;
 };
 
 }  // namespace gatehouse::proxy

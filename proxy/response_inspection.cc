@@ -35,32 +35,27 @@ ResponseInspection::ResponseInspection(dlp::ScanClient& scanner, const dlp::Stre
       {"body", joined_values(head.fields, "Content-Type"), lower_case(joined_values(head.fields, "Content-Encoding"))});
 }
 
-void ResponseInspection::hold(std::string wire) {
+void ResponseInspection::hold(ResponsePiece piece) {
+  if (piece.end && !piece.end->empty()) {
+    scan_->part({"trailer", "", ""});
+    scan_->write(field_lines(*piece.end));
+  }
   if (held_.empty()) {
-    held_ = std::move(wire);
+    held_ = std::move(piece);
   } else {
-    held_ += wire;
+    held_.body += piece.body;  // a head comes first or never
+    held_.end = std::move(piece.end);
   }
   ask();
 }
 
-void ResponseInspection::finish(const Fields& trailers, std::string wire) {
-  if (!trailers.empty()) {
-    scan_->part({"trailer", "", ""});
-    scan_->write(field_lines(trailers));
-  }
-  finished_ = true;
-  hold(std::move(wire));
-}
-
 // One question at a time: what comes meanwhile is asked about together.
 void ResponseInspection::ask() {
-  if (asking_ || (held_.empty() && !finished_)) return;
+  if (asking_ || held_.empty()) return;
   asking_ = true;
   asked_ = std::exchange(held_, {});
   const auto on_verdict = [this](const Result<dlp::ScanVerdict>& verdict) { judged(verdict); };
-  last_ = finished_;
-  if (last_) {
+  if (asked_.end) {
     scan_->finish(on_verdict);
   } else {
     scan_->check(on_verdict);
@@ -71,10 +66,9 @@ void ResponseInspection::judged(const Result<dlp::ScanVerdict>& verdict) {
   asking_ = false;
   const auto outcome = judge_response_scan(verdict);
   if (!outcome.allowed) return owner_.on_stopped(outcome);
-  const std::string passed = std::exchange(asked_, {});
-  const bool last = last_;
-  if (!last) ask();
-  owner_.on_passed(passed, outcome.findings, last);
+  const auto passed = std::exchange(asked_, {});
+  ask();
+  owner_.on_passed(passed, outcome.findings);
 }
 
 }  // namespace gatehouse::proxy

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,14 +16,22 @@ namespace gatehouse::proxy {
 // Text, and what may be text for all that is declared. Archives, images and the like are not scanned.
 bool is_scanned(const ResponseHead& response);
 
+// What of a response has come at once, in this order.
+struct ResponsePiece {
+  std::optional<ResponseHead> head;
+  std::string body;
+  std::optional<Fields> end;  // the trailers; nothing follows
+  bool empty() const { return !head && body.empty() && !end; }
+};
+
 class ResponseInspection {
  public:
   // Each is the inspection's last act in the turn, and may destroy it.
   class Owner {
    public:
     virtual ~Owner() = default;
-    // These bytes may go to the guest; `last` after finish(), with all there is.
-    virtual void on_passed(std::string_view wire, const std::vector<dlp::Finding>& findings, bool last) = 0;
+    // This may go to the guest; with its `end` there is nothing left.
+    virtual void on_passed(const ResponsePiece& piece, const std::vector<dlp::Finding>& findings) = 0;
     // Nothing more may; there is a denial in the outcome.
     virtual void on_stopped(const ScanOutcome& outcome) = 0;
   };
@@ -30,15 +39,13 @@ class ResponseInspection {
   // `owner` outlives this.
   ResponseInspection(dlp::ScanClient& scanner, const dlp::StreamInfo& stream, const ResponseHead& head, Owner& owner);
 
-  // Decoded bytes of the body.
+  // Shows the scanner decoded bytes of the body.
   void show(std::string_view body) { scan_->write(body); }
-  // Bytes that pass when all that has been shown has.
-  void hold(std::string wire);
-  // The end, and the bytes that go with it.
-  void finish(const Fields& trailers, std::string wire);
+  // What passes when all that has been shown has. An end shows the trailers with it, and is the last.
+  void hold(ResponsePiece piece);
 
   // Bytes that are here or on their way to the scanner.
-  size_t queued() const { return held_.size() + asked_.size() + scan_->queued(); }
+  size_t queued() const { return held_.body.size() + asked_.body.size() + scan_->queued(); }
 
  private:
   void ask();
@@ -46,11 +53,9 @@ class ResponseInspection {
 
   Owner& owner_;
   std::unique_ptr<dlp::Scan> scan_;
-  std::string asked_;  // passes with the verdict that is asked for
-  std::string held_;   // with the next one
+  ResponsePiece asked_;  // passes with the verdict that is asked for
+  ResponsePiece held_;   // with the next one
   bool asking_ = false;
-  bool last_ = false;  // the verdict that is asked for covers everything
-  bool finished_ = false;
 };
 
 }  // namespace gatehouse::proxy

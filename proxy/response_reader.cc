@@ -125,7 +125,7 @@ tl::expected<ReadEvent, Refusal> ResponseReader::read_head(std::string_view inpu
 
 tl::expected<ReadEvent, Refusal> ResponseReader::finish() {
   if (state_ == State::refused) return tl::unexpected(refusal_);
-  const bool ended_by_close = state_ == State::body && head_.framing.kind == Framing::Kind::until_close;
+  const bool ended_by_close = state_ == State::body && body_.framing().kind == Framing::Kind::until_close;
   const bool nothing_left =
       state_ == State::body &&
       body_.feed({}).map([](const auto& event) { return event.kind == ReadEvent::Kind::complete; }).value_or(false);

@@ -32,6 +32,8 @@ class ResponseReader {
   void next_message(std::string_view method);
 
   const ResponseHead& head() const { return head_; }
+  // The head itself, once; head() is not to be asked any more.
+  ResponseHead take_head() { return std::move(head_); }
   const Fields& trailers() const { return body_.trailers(); }
 
  private:

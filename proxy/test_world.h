@@ -5,8 +5,10 @@
 
 #include <deque>
 
+#include "proxy/guest_http1.h"
 #include "proxy/guest_session.h"
 #include "proxy/scripted_scanner.h"
+#include "proxy/upstream_http1.h"
 
 namespace gatehouse::proxy {
 
@@ -37,7 +39,7 @@ class TestUpstream final : public Upstream {
 };
 
 // Keeps every question until the test answers it.
-class World final : public Outside {
+class World final : public GuestSocket, public Outside {
  public:
   void send(std::string_view bytes) override { to_guest += bytes; }
   size_t queued() const override { return guest_queued; }
@@ -56,12 +58,14 @@ class World final : public Outside {
     committed.push_back(std::move(on_committed));
   }
   void note(audit::Event event) override { write(event); }
-  void open(const Target& target, OnOpened on_opened) override {
+  std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened) override {
     log.push_back(fmt::format("open {}:{}", target.host, target.port));
     opened = std::move(on_opened);
+    return std::make_unique<TestOpening>(*this);
   }
-  std::unique_ptr<Upstream> take(const Target&) override { return std::move(kept); }
-  void abandon_open() override { opened = nullptr; }
+  std::unique_ptr<UpstreamLeg> take(const Target&) override {
+    return kept ? std::make_unique<Http1Upstream>(std::move(kept)) : nullptr;
+  }
   void keep(const Target&, std::unique_ptr<Upstream> upstream) override {
     log.push_back("keep");
     kept = std::move(upstream);
@@ -72,7 +76,9 @@ class World final : public Outside {
     ASSERT_FALSE(committed.empty());
     for (auto& one : std::exchange(committed, {})) one(outcome);
   }
-  void answer_open(Wire& wire) { std::exchange(opened, nullptr)(std::make_unique<TestUpstream>(wire, false)); }
+  void answer_open(Wire& wire) {
+    std::exchange(opened, nullptr)(std::make_unique<Http1Upstream>(std::make_unique<TestUpstream>(wire, false)));
+  }
 
   bool dns = true;
   bool reading = false;
@@ -94,6 +100,11 @@ class World final : public Outside {
   std::unique_ptr<Upstream> kept;
 
  private:
+  struct TestOpening final : Opening {
+    explicit TestOpening(World& asked) : world(asked) {}
+    ~TestOpening() override { world.opened = nullptr; }
+    World& world;
+  };
   void write(const audit::Event& event) {
     if (const auto* result = std::get_if<audit::NetResult>(&event)) {
       order.push_back("result");
@@ -126,7 +137,7 @@ class SessionTest : public testing::Test {
     world_->with_scanner = with_scanner;
   }
   void start(GuestSession::Entry entry = GuestSession::Entry::transparent) {
-    session_ = std::make_unique<GuestSession>(entry, *world_, policy_, *tls_);
+    session_ = std::make_unique<GuestSession>(entry, *world_, *world_, policy_, *tls_);
     session_->start();
   }
   void dial(const std::string& name = "api.test.example", uint16_t port = 80) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/upstream_http1.h"
+
 namespace gatehouse::proxy {
 
 namespace {
@@ -103,7 +105,7 @@ class UpstreamPool::Dialling final : public Opening {
     if (!stream) return next(failed(stream));
     if (target_.scheme == Scheme::http) {
       upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), nullptr, address_);
-      return done(std::move(upstream_));
+      return done(std::make_unique<Http1Upstream>(std::move(upstream_)));
     }
     last_rule_ = "upstream.tls";
     const auto bare = target_.host.starts_with('[') ? target_.host.substr(1, target_.host.size() - 2) : target_.host;
@@ -112,7 +114,7 @@ class UpstreamPool::Dialling final : public Opening {
     upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_);
     upstream_->handshake([this](const Result<void>& shaken) {
       if (!shaken) return next(failed(shaken, "TLS with " + target_.host));
-      done(std::move(upstream_));
+      done(std::make_unique<Http1Upstream>(std::move(upstream_)));
     });
   }
 
@@ -153,7 +155,7 @@ std::unique_ptr<Opening> UpstreamPool::open(const Target& target, OnOpened on_op
   return std::make_unique<Dialling>(*this, target, std::move(on_opened));
 }
 
-std::unique_ptr<Upstream> UpstreamPool::take(const Target& target) {
+std::unique_ptr<UpstreamLeg> UpstreamPool::take(const Target& target) {
   for (auto it = idle_.begin(); it != idle_.end();) {
     if (it->useless) {
       it = idle_.erase(it);
@@ -163,7 +165,7 @@ std::unique_ptr<Upstream> UpstreamPool::take(const Target& target) {
       auto upstream = std::move(it->upstream);
       idle_.erase(it);
       upstream->set_listener(nullptr);
-      return upstream;
+      return std::make_unique<Http1Upstream>(std::move(upstream));
     }
     ++it;
   }

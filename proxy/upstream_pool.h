@@ -19,12 +19,6 @@ inline constexpr std::chrono::seconds kIdleUpstreamTimeout{30};
 inline constexpr size_t kMaxIdleUpstreams = 256;
 inline constexpr size_t kMaxIdlePerTarget = 32;
 
-// An attempt under way; destroying it abandons it, and nothing is called.
-class Opening {
- public:
-  virtual ~Opening() = default;
-};
-
 // Belongs to one loop's thread; outlives what it opened.
 class UpstreamPool {
  public:
@@ -35,11 +29,11 @@ class UpstreamPool {
 
   // A new connection. The host is looked up (or taken from the policy's
   // `resolve`), every address it has is judged, and the first that answers is used: one refused address refuses them
-  // all. `on_opened` is never called from within.
+  // all. `on_opened` is never called from within, and may destroy the opening.
   std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened);
 
-  // A kept connection to `target`, or null.
-  std::unique_ptr<Upstream> take(const Target& target);
+  // On a kept connection to `target`, or null.
+  std::unique_ptr<UpstreamLeg> take(const Target& target);
 
   // Keeps a connection from open() for further requests to `target`.
   void keep(const Target& target, std::unique_ptr<Upstream> upstream);
