@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstdint>
 
-namespace gatehouse::dns {
+#include "dns/time.h"
 
-using Time = std::chrono::steady_clock::time_point;
+namespace gatehouse::dns {
 
 // A row takes some 600 bytes on disk, so a guest that floods writes 12 MB at once and then 60 kB/s, twice
 // that with the summaries of what it repeats.

@@ -38,7 +38,8 @@ int run(int argc, char** argv) {
   const auto audit = audit::AuditLog::open({options.audit, options.session, "dns"});
   if (!audit) return report(audit.error(), kExitFailed);
   Pool pool;
-  if (auto ok = restore_pool(options.audit, pool); !ok) return report(ok.error(), kExitFailed);
+  if (auto ok = restore_pool(options.audit, pool, std::chrono::steady_clock::now()); !ok)
+    return report(ok.error(), kExitFailed);
   std::unique_ptr<dlp::ScanClient> scanner;
   if (*scanner_endpoint)
     scanner = dlp::ScanClient::create(loop, **scanner_endpoint, dlp::scan_deadline(policy->limits()));

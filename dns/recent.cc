@@ -9,6 +9,7 @@ namespace {
 audit::DnsEvent summary(const RecentAnswer& answer) {
   auto event = answer.event;
   event.event_id = make_uuid();
+  event.address.clear();  // stands in rows of answers alone: a restarted gate takes the latest row for what holds
   const auto times = answer.repeats == 1 ? "once more" : fmt::format("{} more times", answer.repeats);
   event.decision.reason =
       fmt::format("asked {}, first in event {}: {}", times, answer.event.event_id, answer.event.decision.reason);

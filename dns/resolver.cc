@@ -138,9 +138,10 @@ Step Resolver::handle(std::string_view message, Transport transport, Time now, D
   } else {
     key = name_key(query, buffer);
   }
-  if (auto* known = recent_.find(key); known != nullptr && !known->lost) return repeat(query, *known, transport, draft);
+  if (auto* known = recent_.find(key); known != nullptr && !known->lost)
+    return repeat(query, *known, transport, now, draft);
   const bool named = read && refusal == nullptr;
-  if (named && answer_reverse(query, transport, draft)) return {};
+  if (named && answer_reverse(query, transport, now, draft)) return {};
   if (!budget_.spend(now)) {
     refuse_flood(query, transport, draft);
     return {};
@@ -157,10 +158,10 @@ Step Resolver::handle(std::string_view message, Transport transport, Time now, D
                   denied(query, std::move(decision), refusal->rcode, Reply::Content::nothing, refusal->code), transport,
                   now, draft);
   }
-  return record(query, key, decide(query), transport, now, draft);
+  return record(query, key, decide(query, now), transport, now, draft);
 }
 
-RecentAnswer Resolver::decide(const Query& query) {
+RecentAnswer Resolver::decide(const Query& query, Time now) {
   if (query.type == kTypePtr && query.name.in_reverse_tree()) {
     return no_such_name(query, deny("dns.reverse", "no name was given an address of this kind"));
   }
@@ -169,10 +170,10 @@ RecentAnswer Resolver::decide(const Query& query) {
   if (!query.name.is_plain()) {
     return no_such_name(query, deny("dns.name", "not a host name: only letters, digits, hyphens and underscores are"));
   }
-  return decide_name(query);
+  return decide_name(query, now);
 }
 
-RecentAnswer Resolver::decide_name(const Query& query) {
+RecentAnswer Resolver::decide_name(const Query& query, Time now) {
   const auto name = query.name.text();
   auto decision = judge_({name, type_text(query.type)});
   if (decision.verdict == Verdict::ask) {
@@ -183,11 +184,11 @@ RecentAnswer Resolver::decide_name(const Query& query) {
   if (!decision.allowed()) return no_such_name(query, std::move(decision));
   if (query.type == kTypeAny) return answer_to(query, std::move(decision), Rcode::noerror, Reply::Content::any);
   if (query.type != kTypeA) return answer_to(query, std::move(decision), Rcode::noerror, Reply::Content::negative);
-  const auto address = pool_.take(name);
+  const auto address = pool_.take(name, now);
   if (!address) {
     return no_such_name(
         query,
-        deny("dns.pool-full", fmt::format("this session has looked up {} names, which is the limit", pool_.names())));
+        deny("dns.pool-full", fmt::format("{} names are in use in this session, which is the limit", pool_.names())));
   }
   auto answer = answer_to(query, std::move(decision), Rcode::noerror, Reply::Content::address);
   answer.address = *address;
@@ -217,8 +218,9 @@ Step Resolver::record(const Query& query, std::string_view key, RecentAnswer ans
   return step;
 }
 
-Step Resolver::repeat(const Query& query, RecentAnswer& answer, Transport transport, Draft& draft) {
+Step Resolver::repeat(const Query& query, RecentAnswer& answer, Transport transport, Time now, Draft& draft) {
   ++answer.repeats;
+  if (answer.content == Reply::Content::address) pool_.renew(answer.address, now);
   Step step;
   if (answer.ticket != 0) {
     step.kind = Step::Kind::wait;
@@ -245,10 +247,11 @@ void Resolver::write_denial(const Query& query, const std::string& event_id, Tra
   draft.denial = write_reply(query, denial, transport, draft.denial_bytes);
 }
 
-bool Resolver::answer_reverse(const Query& query, Transport transport, Draft& draft) const {
+bool Resolver::answer_reverse(const Query& query, Transport transport, Time now, Draft& draft) {
   const auto address = query.name.reverse_v4();
   const std::string* name = address ? pool_.name_of(*address) : nullptr;
   if (name == nullptr) return false;
+  pool_.renew(*address, now);
   Reply reply;
   reply.rcode = Rcode::noerror;
   reply.content = query.type == kTypeAny ? Reply::Content::any : Reply::Content::negative;
@@ -284,10 +287,11 @@ void Resolver::committed(uint64_t ticket) {
 }
 
 void Resolver::lost(uint64_t ticket) {
-  if (const auto open = close(ticket); open.answer != nullptr) {
-    open.answer->lost = true;
-    open.answer->repeats = 0;
-  }
+  const auto open = close(ticket);
+  if (open.address) pool_.withdraw(*open.address);
+  if (open.answer == nullptr) return;
+  open.answer->lost = true;
+  open.answer->repeats = 0;
 }
 
 void Resolver::sum_up_flood(Time now) {

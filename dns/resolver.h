@@ -81,13 +81,13 @@ class Resolver {
     RecentAnswer* answer;  // null when it is not remembered
     std::optional<IpAddress> address;
   };
-  RecentAnswer decide(const Query& query);
-  RecentAnswer decide_name(const Query& query);
+  RecentAnswer decide(const Query& query, Time now);
+  RecentAnswer decide_name(const Query& query, Time now);
   Step record(const Query& query, std::string_view key, RecentAnswer answer, Transport transport, Time now,
               Draft& draft);
   void write_denial(const Query& query, const std::string& event_id, Transport transport, Draft& draft) const;
-  Step repeat(const Query& query, RecentAnswer& answer, Transport transport, Draft& draft);
-  bool answer_reverse(const Query& query, Transport transport, Draft& draft) const;
+  Step repeat(const Query& query, RecentAnswer& answer, Transport transport, Time now, Draft& draft);
+  bool answer_reverse(const Query& query, Transport transport, Time now, Draft& draft);
   void refuse_flood(const Query& query, Transport transport, Draft& draft);
   void sum_up_flood(Time now);
   Open close(uint64_t ticket);

@@ -298,7 +298,7 @@ TEST(Resolver, CountsRepeatsInOneRowAWindow) {
   const auto rows = gate.summaries();
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].decision.reason, "asked 5 more times, first in event " + first + ": fine");
-  EXPECT_EQ(rows[0].address, "198.18.0.1");
+  EXPECT_EQ(rows[0].address, "") << "only the row of an answer says where it leads";
   EXPECT_NE(rows[0].event_id, first);
   EXPECT_EQ(rows[0].trace_id, first);
   gate.ask(query("a.example"));
@@ -330,8 +330,36 @@ TEST(Resolver, DeniesNewNamesWhenThePoolIsFull) {
   gate.ask(query("2.allowed.example"));
   EXPECT_EQ(rcode(gate.ask(query("3.allowed.example").opt())), 3);
   EXPECT_EQ(gate.event->decision.rule_id, "dns.pool-full");
-  EXPECT_EQ(gate.event->decision.reason, "this session has looked up 2 names, which is the limit");
+  EXPECT_EQ(gate.event->decision.reason, "2 names are in use in this session, which is the limit");
   EXPECT_EQ(gate.ask(query("1.allowed.example")).answers.size(), 1U);
+}
+
+TEST(Resolver, GivesANewNameTheAddressThatNobodyUses) {
+  Gate gate(2);
+  gate.ask(query("1.allowed.example"));
+  gate.ask(query("2.allowed.example"));
+  for (int i = 0; i < 10; ++i) {  // a connection to the first lives, and somebody asks for the second now and then
+    gate.wait(kLease / 4);
+    EXPECT_EQ(gate.ask(query("1.0.18.198.in-addr.arpa", kTypePtr)).answers.size(), 1U);
+    EXPECT_EQ(gate.ask(query("2.allowed.example")).answers.size(), 1U);
+  }
+  EXPECT_EQ(rcode(gate.ask(query("3.allowed.example"))), 3);
+  for (int i = 0; i < 4; ++i) {
+    gate.wait(kLease / 4);
+    gate.ask(query("1.0.18.198.in-addr.arpa", kTypePtr));
+  }
+  EXPECT_EQ(gate.ask(query("4.allowed.example")).answers.at(0).data, "\xc6\x12\0\2"s);
+  EXPECT_EQ(gate.ask(query("2.0.18.198.in-addr.arpa", kTypePtr)).answers.at(0).data,
+            "\x01"
+            "4\7allowed\7example\0"s);
+  EXPECT_EQ(rcode(gate.ask(query("2.allowed.example"))), 3) << "its address is another's, and none is free";
+}
+
+TEST(Resolver, ForgetsAnAddressWhoseRowWasLost) {
+  Gate gate(1);
+  gate.resolver().lost(gate.step(query("1.allowed.example")).ticket);
+  gate.wait(kLease);
+  EXPECT_EQ(gate.ask(query("2.allowed.example")).answers.at(0).data, "\xc6\x12\0\1"s);
 }
 
 TEST(Resolver, RefusesAFloodOfDifferentNamesWithOneRowASecond) {

@@ -4,7 +4,7 @@
 
 namespace gatehouse::dns {
 
-Result<void> restore_pool(const std::string& path, Pool& pool) {
+Result<void> restore_pool(const std::string& path, Pool& pool, Time now) {
   const auto reader = audit::AuditReader::open(path);
   if (!reader) return failed(reader);
   const auto answers = (*reader)->pool_answers();
@@ -12,7 +12,7 @@ Result<void> restore_pool(const std::string& path, Pool& pool) {
   for (const auto& [name, text] : *answers) {
     const auto address = IpAddress::parse(text);
     if (!address) return failed(address, path);
-    if (auto ok = pool.restore(name, *address); !ok) return failed(ok, path);
+    if (auto ok = pool.restore(name, *address, now); !ok) return failed(ok, path);
   }
   return {};
 }

@@ -11,6 +11,8 @@
 namespace gatehouse::dns {
 namespace {
 
+constexpr Time kNow{std::chrono::hours(1)};
+
 class RestorePool : public ::testing::Test {
  protected:
   RestorePool() : path_(std::filesystem::temp_directory_path() / ("gatehouse-restore-" + make_uuid() + ".db")) {}
@@ -37,23 +39,30 @@ class RestorePool : public ::testing::Test {
 TEST_F(RestorePool, TakesOverTheAnswersOfTheLog) {
   write({{"a.example", "198.18.0.1"}, {"evil.example", ""}, {"b.example", "198.18.0.2"}, {"a.example", "198.18.0.1"}});
   Pool pool;
-  ASSERT_TRUE(restore_pool(path_, pool));
+  ASSERT_TRUE(restore_pool(path_, pool, kNow));
   EXPECT_EQ(pool.names(), 2U);
   EXPECT_EQ(*pool.name_of(IpAddress::parse("198.18.0.2").value()), "b.example");
-  EXPECT_EQ(pool.take("evil.example")->to_string(), "198.18.0.3");
+  EXPECT_EQ(pool.take("evil.example", kNow)->to_string(), "198.18.0.3");
 }
 
-TEST_F(RestorePool, RefusesALogThatContradictsItself) {
+TEST_F(RestorePool, LeadsAnAddressThatWentToAnotherNameBackToThatOne) {
   write({{"a.example", "198.18.0.1"}, {"b.example", "198.18.0.1"}});
   Pool pool;
-  EXPECT_EQ(restore_pool(path_, pool).error().message(),
-            path_ + ": 198.18.0.1 was given to both a.example and b.example");
+  ASSERT_TRUE(restore_pool(path_, pool, kNow));
+  EXPECT_EQ(*pool.name_of(IpAddress::parse("198.18.0.1").value()), "b.example");
+  EXPECT_EQ(pool.names(), 1U);
+}
+
+TEST_F(RestorePool, RefusesAnAddressThatIsNotThePools) {
+  write({{"a.example", "192.0.2.1"}});
+  Pool pool;
+  EXPECT_EQ(restore_pool(path_, pool, kNow).error().message(), path_ + ": 192.0.2.1 is not an address of the pool");
 }
 
 TEST_F(RestorePool, RefusesWhatIsNoLog) {
   std::ofstream(path_) << "nonsense";
   Pool pool;
-  EXPECT_FALSE(restore_pool(path_, pool));
+  EXPECT_FALSE(restore_pool(path_, pool, kNow));
 }
 
 }  // namespace

@@ -42,9 +42,12 @@ void Connection::close(bool reset) {
 }
 
 void Connection::find_name(const IpAddress& address, OnName on_name) {
-  gate_.names->find(address, [this, on_name = std::move(on_name), alive = std::weak_ptr(alive_)](const auto& name) {
-    if (!alive.expired() && !closed_) on_name(name);
-  });
+  gate_.names->find(address,
+                    [this, address, on_name = std::move(on_name), alive = std::weak_ptr(alive_)](const auto& name) {
+                      if (alive.expired() || closed_) return;
+                      if (name && *name) lease_ = gate_.names->hold(address);
+                      on_name(name);
+                    });
 }
 
 void Connection::commit(audit::Event event, OnCommitted on_committed) {

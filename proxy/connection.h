@@ -54,6 +54,7 @@ class Connection final : private GuestSocket, private Outside {
   std::unique_ptr<Stream> stream_;
   std::function<void()> on_closed_;
   Timer deadline_;
+  NameLookup::Lease lease_;  // of the address that the guest dialled
   bool closed_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   GuestSession session_;  // destroyed first: it still speaks to the others

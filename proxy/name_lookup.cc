@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kExpiryPeriod{100};
 constexpr size_t kLengthBytes = 2;  // RFC 7766 section 8
+constexpr int kRenewalSlices = 30;  // of what is held, a slice at a time: no bursts
 
 size_t message_length(std::string_view input) {
   return static_cast<size_t>(static_cast<unsigned char>(input[0])) << 8 | static_cast<unsigned char>(input[1]);
@@ -15,8 +16,33 @@ size_t message_length(std::string_view input) {
 
 }  // namespace
 
-NameLookup::NameLookup(Loop& loop, Endpoint dns)
-    : loop_(loop), dns_(std::move(dns)), retry_(loop, [this] { connect(); }), expiry_(loop, [this] { expire(); }) {}
+NameLookup::NameLookup(Loop& loop, Endpoint dns, std::chrono::milliseconds renewal)
+    : loop_(loop),
+      dns_(std::move(dns)),
+      retry_(loop, [this] { connect(); }),
+      expiry_(loop, [this] { expire(); }),
+      renewal_period_(renewal / kRenewalSlices),
+      renewal_(loop, [this] { renew(); }) {}
+
+NameLookup::Lease NameLookup::hold(const IpAddress& address) {
+  if (held_.empty()) renewal_.repeat(renewal_period_);
+  const auto place = held_.insert(address);
+  return Lease(&*place, [this, place, alive = std::weak_ptr(alive_)](const void*) {
+    if (!alive.expired()) held_.erase(place);
+  });
+}
+
+// The next few of the addresses that are held, in order and round again, each once however often it is held.
+void NameLookup::renew() {
+  if (held_.empty()) return renewal_.stop();
+  const auto slice = static_cast<int>(held_.size() / kRenewalSlices + 1);
+  for (int i = 0; i < slice && !held_.empty(); ++i) {
+    auto next = held_.upper_bound(renewed_last_);
+    if (next == held_.end()) next = held_.begin();
+    renewed_last_ = *next;
+    find(renewed_last_, [](const auto&) {});
+  }
+}
 
 void NameLookup::find(const IpAddress& address, OnName on_name) {
   const auto answer_later = [&](Result<std::optional<std::string>> answer) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/base/ip_address.h"
@@ -18,17 +19,24 @@ inline constexpr std::chrono::milliseconds kNameTimeout{2000};
 inline constexpr std::chrono::milliseconds kFirstReconnect{20};
 inline constexpr std::chrono::milliseconds kSlowestReconnect{500};
 inline constexpr size_t kMaxPendingNames = 4096;
+// How often an address is asked back for while it is held: four times within the lease it has at gatehouse-dns.
+inline constexpr std::chrono::seconds kNameRenewal{30};
 
 class NameLookup {
  public:
   using OnName = std::function<void(Result<std::optional<std::string>>)>;
 
   // Connects at the first question, and again whenever the gate has gone: questions without an answer are asked again.
-  NameLookup(Loop& loop, Endpoint dns);
+  NameLookup(Loop& loop, Endpoint dns, std::chrono::milliseconds renewal = kNameRenewal);
 
   // Nothing when the pool never gave the address to a name. An error when the gate does not answer within kNameTimeout,
   // or answers nonsense. The callback never runs from within this call, nor after this object is gone.
   void find(const IpAddress& address, OnName on_name);
+
+  // Asks for `address` again every `renewal` for as long as the lease lives, whatever is answered: gatehouse-dns gives
+  // no address that is asked for to another name. A lease may outlive this object.
+  using Lease = std::shared_ptr<const void>;
+  Lease hold(const IpAddress& address);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -45,6 +53,7 @@ class NameLookup {
   void received(std::string_view bytes);
   void answered(std::string_view message);
   void expire();
+  void renew();
 
   Loop& loop_;
   Endpoint dns_;
@@ -56,6 +65,10 @@ class NameLookup {
   std::unique_ptr<Stream> stream_;
   Timer retry_;
   Timer expiry_;
+  std::multiset<IpAddress> held_;
+  IpAddress renewed_last_;
+  std::chrono::milliseconds renewal_period_;
+  Timer renewal_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

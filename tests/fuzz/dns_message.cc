@@ -1,7 +1,8 @@
 // The input is a run of messages, each behind a byte of instructions and a two-byte length, put to one resolver.
 // Whatever they are: no reply to what is no query; every reply is a response with the query's id, opcode and question,
-// parses, and keeps to the size the client takes; nothing is answered without a row but repeats and PTR; a name keeps
-// one address and an address one name; no address for a name the policy denies.
+// parses, and keeps to the size the client takes; nothing is answered without a row but repeats and PTR; an address
+// goes to another name only after its lease, and leads back to the name it was given; no address for a name the policy
+// denies.
 #include "dns/message.h"
 
 #include <algorithm>
@@ -42,7 +43,7 @@ class Session {
 
   void put(std::string_view message, uint8_t instructions) {
     const auto transport = (instructions & 1) != 0 ? Transport::stream : Transport::datagram;
-    if ((instructions & 2) != 0) now_ += std::chrono::seconds(instructions >> 4);
+    if ((instructions & 2) != 0) now_ += std::chrono::seconds(instructions >> 4) * 10;
     const auto step = resolver_.handle(message, transport, now_, draft_);
     require((step.kind == Step::Kind::record) == step.event.has_value());
     if (message.size() < kHeaderBytes || (u16(message, 2) & kFlagResponse) != 0) require(draft_.reply.empty());
@@ -82,23 +83,37 @@ class Session {
     for (const auto& record : reply->answers) {
       require(whole && record.owner == query.name);
       if (record.type == kTypeA) check_address(query.name.text(), std::string(record.data));
-      if (record.type == kTypePtr) require(step.kind == Step::Kind::answer);
+      if (record.type == kTypePtr) {
+        require(step.kind == Step::Kind::answer);
+        check_pointer(*query.name.reverse_v4(), record.data);
+      }
     }
   }
 
   void check_address(const std::string& name, const std::string& address) {
     require(allowed(name) && address.size() == 4);
-    require(names_.emplace(address, name).first->second == name);
-    require(addresses_.emplace(name, address).first->second == address);
-    require(names_.size() <= kPoolNames);
+    auto& use = uses_.try_emplace(address, Use{name, now_}).first->second;
+    require(use.name == name || now_ - use.last >= kLease);
+    use = {name, now_};
+    require(uses_.size() <= kPoolNames);
   }
 
+  void check_pointer(const IpAddress& address, std::string_view target) {
+    auto& use = uses_.at(std::string(address.octets()));
+    require(Name::from_text(use.name)->wire() == target);
+    use.last = now_;
+  }
+
+  struct Use {
+    std::string name;
+    Time last;
+  };
   Pool pool_;
   Resolver resolver_;
   Draft draft_;
   Time now_ = Time(std::chrono::hours(1));
   std::vector<uint64_t> tickets_;
-  std::map<std::string, std::string> names_, addresses_;
+  std::map<std::string, Use> uses_;  // by address
 };
 
 }  // namespace
