@@ -1,4 +1,5 @@
-// How many audit rows a guest may cause: a token bucket, so that no flood of questions fills the disk.
+// How many questions that are no repeats a session may ask: a token bucket, so that no flood of them fills the disk or
+// keeps the scanner from others.
 #pragma once
 
 #include <algorithm>

@@ -126,7 +126,7 @@ bool DatagramServer::serve_batch() {
       recorder_.hold(std::move(step), draft, [this, peer, alive = std::weak_ptr(alive_)](std::string_view reply) {
         if (!alive.expired()) send_later(peer, reply);
       });
-    } else if (!draft.reply.empty()) {
+    } else if (recorder_.pass_on(step); !draft.reply.empty()) {
       batch_->out_bytes[replies] = {const_cast<char*>(draft.reply.data()), draft.reply.size()};
       auto& out = batch_->out[replies].msg_hdr;
       out = {};

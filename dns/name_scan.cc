@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/dlp/finding_row.h"
+#include "dns/registered_domain.h"
 #include "dns/reply.h"
 
 namespace gatehouse::dns {
@@ -12,6 +13,7 @@ namespace gatehouse::dns {
 namespace {
 
 constexpr std::string_view kChannel = "dns";
+constexpr std::string_view kPartName = "name", kPartNames = "names";
 
 std::string without_dots(std::string_view text) {
   std::string joined(text);
@@ -25,11 +27,26 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// What may stand in the log of a name that holds a secret, or that nobody has looked through: its domain. The policy's
-// words name it too.
-void mask(audit::DnsEvent& event) {
+// What may be shown of a name that holds a secret, or that nobody has looked through: its domain, and where the secret
+// reaches into that only what the domain is registered below.
+std::string_view shown_of(std::string_view name, bool hide_domain) {
+  const auto domain = registered_domain(name);
+  const size_t dot = domain.rfind('.');
+  if (dot == std::string_view::npos) return {};
+  return hide_domain ? domain.substr(dot + 1) : domain;
+}
+
+bool reaches_into_domain(const dlp::ScanVerdict& verdict, std::string_view asked) {
+  const size_t domain_at = asked.size() - registered_domain(asked).size();
+  return std::any_of(verdict.findings.begin(), verdict.findings.end(), [&](const dlp::Finding& finding) {
+    return finding.location == kPartName && finding.offset + std::max<uint64_t>(finding.length, 1) > domain_at;
+  });
+}
+
+// The policy's words name the name too.
+void mask(audit::DnsEvent& event, std::string_view shown) {
   const std::string name = event.name;
-  event.name = fmt::format("[...].{}", base_domain(name));
+  event.name = shown.empty() ? "[...]" : fmt::format("[...].{}", shown);
   auto& reason = event.decision.reason;
   for (size_t at = reason.find(name); at != std::string::npos; at = reason.find(name, at + event.name.size())) {
     reason.replace(at, name.size(), event.name);
@@ -38,19 +55,8 @@ void mask(audit::DnsEvent& event) {
 
 }  // namespace
 
-std::string_view base_domain(std::string_view name) {
-  constexpr size_t kCountryCode = 2, kShortLabel = 3;
-  const size_t last = name.rfind('.');
-  if (last == std::string_view::npos || last == 0) return name;
-  size_t start = name.rfind('.', last - 1);
-  const size_t second = start == std::string_view::npos ? 0 : start + 1;
-  const bool suffix_of_two = name.size() - last - 1 == kCountryCode && last - second <= kShortLabel;
-  if (suffix_of_two && start != std::string_view::npos && start > 0) start = name.rfind('.', start - 1);
-  return start == std::string_view::npos ? name : name.substr(start + 1);
-}
-
 std::string_view JoinedNames::add(std::string_view name) {
-  const auto base = base_domain(name);
+  const auto base = registered_domain(name);
   if (base.size() == name.size()) return {};
   const auto key = lower(base);
   auto known = by_name_.find(key);
@@ -88,6 +94,14 @@ void NameScan::record(audit::DnsEvent event, std::string asked, Recorder::Commit
   if (pending_.size() == 1) next();
 }
 
+void NameScan::look(std::string asked, std::string trace_id) {
+  if (asked.empty() || pending_.size() >= kMaxLooks) return;
+  audit::DnsEvent event;
+  event.name = lower(asked);
+  event.trace_id = std::move(trace_id);
+  record(std::move(event), std::move(asked), nullptr);
+}
+
 // One at a time: rows keep their order, and the row budget keeps them few.
 void NameScan::next() {
   while (!pending_.empty()) {
@@ -103,12 +117,12 @@ void NameScan::next() {
   const auto& [event, asked, committed] = pending_.front();
   scan_ = client_.open({.channel = std::string(kChannel),
                         .direction = dlp::Direction::out,
-                        .host = lower(base_domain(asked)),
+                        .host = lower(registered_domain(asked)),
                         .trace_id = event.trace_id});
-  scan_->part({.location = "name", .content_type = "", .content_encoding = ""});
+  scan_->part({.location = std::string(kPartName), .content_type = "", .content_encoding = ""});
   scan_->write(asked);
   if (const auto joined = joined_.add(asked); !joined.empty()) {
-    scan_->part({.location = "names", .content_type = "", .content_encoding = ""});
+    scan_->part({.location = std::string(kPartNames), .content_type = "", .content_encoding = ""});
     scan_->write(joined);
   }
   scan_->finish([this](const Result<dlp::ScanVerdict>& verdict) { judged(verdict); });
@@ -118,12 +132,17 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
   const auto scan = std::move(scan_);  // ends with this call
   auto [event, asked, committed] = std::move(pending_.front());
   pending_.pop_front();
+  if (committed == nullptr) {
+    if (!verdict || verdict->outcome != dlp::ScanVerdict::Outcome::allow) joined_.forget_last();
+    if (verdict) append_findings(*verdict, asked, event.trace_id);
+    return next();
+  }
   const bool was_allowed = event.decision.allowed();
   bool held_back = !verdict.has_value();
   if (!verdict) {
     log::warn("the scanner does not answer: {}", verdict.error().message());
     joined_.forget_last();
-    mask(event);
+    mask(event, shown_of(event.name, false));
     if (was_allowed) {
       event.decision = {Verdict::deny, "dlp.unavailable",
                         "the secret scanner does not answer, so nothing is let through"};
@@ -134,10 +153,10 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
     held_back = verdict->outcome != dlp::ScanVerdict::Outcome::allow;
     if (held_back) {
       joined_.forget_last();
-      mask(event);
+      mask(event, shown_of(event.name, reaches_into_domain(*verdict, asked)));
       if (was_allowed) event.decision = {Verdict::deny, "dlp." + worst.rule, dlp::describe(worst)};
     }
-    append_findings(*verdict, event);
+    append_findings(*verdict, asked, event.trace_id);
   }
   const bool overruled = was_allowed && held_back;
   if (overruled) {
@@ -154,13 +173,14 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
   next();
 }
 
-void NameScan::append_findings(const dlp::ScanVerdict& verdict, const audit::DnsEvent& event) {
+void NameScan::append_findings(const dlp::ScanVerdict& verdict, std::string_view asked, const std::string& trace_id) {
+  const auto host = lower(shown_of(asked, reaches_into_domain(verdict, asked)));
   for (const auto& finding : verdict.findings) {
-    append_(dlp::audit_row(finding, {.channel = std::string(kChannel),
-                                     .direction = dlp::Direction::out,
-                                     .host = lower(base_domain(event.name)),
-                                     .trace_id = event.trace_id}),
-            [](const Result<void>&) {});  // the name's own row follows, and decides
+    append_(
+        dlp::audit_row(
+            finding,
+            {.channel = std::string(kChannel), .direction = dlp::Direction::out, .host = host, .trace_id = trace_id}),
+        [](const Result<void>&) {});  // the name's own row, if it has one, follows, and decides
   }
 }
 

@@ -22,6 +22,7 @@ namespace gatehouse::dns {
 
 inline constexpr size_t kMaxJoinedDomains = 256;  // the one not asked for the longest is forgotten first
 inline constexpr size_t kMaxJoinedBytes = 4096;   // of the latest names below one domain
+inline constexpr size_t kMaxLooks = 256;  // names under way beyond which those that nobody waits for are left out
 
 // The labels of the latest questions below each domain, without dots, in the order asked.
 class JoinedNames {
@@ -44,10 +45,6 @@ class JoinedNames {
   std::unordered_map<std::string_view, std::list<Domain>::iterator> by_name_;
 };
 
-// The domain that the owner of `name` registered: the last two labels, or three below the like of "co.uk". Only to
-// group by: no verdict depends on where it ends.
-std::string_view base_domain(std::string_view name);
-
 class NameScan {
  public:
   using Append = std::function<void(audit::Event, std::function<void(Result<void>)>)>;
@@ -60,15 +57,19 @@ class NameScan {
   // it is.
   void record(audit::DnsEvent event, std::string asked, Recorder::Committed committed);
 
+  // Has a name scanned that is denied and has no row of its own: only what is found is written, under `trace_id`. Left
+  // out while there is more to do than the scanner keeps up with.
+  void look(std::string asked, std::string trace_id);
+
  private:
   struct Pending {
     audit::DnsEvent event;
     std::string asked;
-    Recorder::Committed committed;
+    Recorder::Committed committed;  // null: nobody waits
   };
   void next();
   void judged(const Result<dlp::ScanVerdict>& verdict);
-  void append_findings(const dlp::ScanVerdict& verdict, const audit::DnsEvent& event);
+  void append_findings(const dlp::ScanVerdict& verdict, std::string_view asked, const std::string& trace_id);
 
   dlp::ScanClient& client_;
   Append append_;

@@ -203,17 +203,49 @@ TEST(JoinedNames, KeepsABoundedPastOfABoundedNumberOfDomains) {
   EXPECT_EQ(names.add("again.evil.example"), "again");
 }
 
-TEST(BaseDomain, GroupsNames) {
-  const std::pair<std::string, std::string> cases[] = {{"a.b.evil.example", "evil.example"},
-                                                       {"evil.example", "evil.example"},
-                                                       {"example", "example"},
-                                                       {"a.b.evil.co.uk", "evil.co.uk"},
-                                                       {"evil.co.uk", "evil.co.uk"},
-                                                       {"a.github.io", "github.io"},
-                                                       {"co.uk", "co.uk"},
-                                                       {"", ""},
-                                                       {".", "."}};
-  for (const auto& [name, base] : cases) EXPECT_EQ(base_domain(name), base) << name;
+TEST(NameScan, HidesTheDomainTooWhereTheSecretReachesIntoIt) {
+  struct Case {
+    std::string asked;
+    uint64_t offset;
+    std::string shown;
+  };
+  for (const auto& [asked, offset, shown] :
+       {Case{"www.ghp-secret.example", 4, "[...].example"}, Case{"ghp-secret.example", 0, "[...].example"},
+        Case{"ghp-secret", 0, "[...]"}, Case{"ghp-secret.data.example", 0, "[...].data.example"}}) {
+    Desk desk;
+    desk.ask(asked, false);
+    auto verdict = found(dlp::ScanVerdict::Outcome::deny, FindingAction::deny);
+    verdict.findings[0].offset = offset;
+    verdict.findings[0].length = 10;
+    desk.judge(0, verdict);
+    EXPECT_EQ(desk.last_name().name, shown);
+    EXPECT_EQ(std::get<audit::DlpFinding>(desk.rows[0]).host, shown == "[...]" ? "" : shown.substr(6));
+  }
+}
+
+TEST(NameScan, LooksThroughNamesThatHaveNoRow) {
+  Desk desk;
+  desk.scan.look("Ghp.data.example", "domain-row");
+  desk.ask("after.data.example", true);
+  EXPECT_EQ(desk.scanner.asked.at(0).parts, (std::vector<std::string>{"name=Ghp.data.example", "names=Ghp"}));
+  desk.judge(0, found(dlp::ScanVerdict::Outcome::deny, FindingAction::deny));
+  ASSERT_EQ(desk.rows.size(), 1U) << "the finding and no row of the name";
+  const auto& finding = std::get<audit::DlpFinding>(desk.rows[0]);
+  EXPECT_EQ(finding.trace_id, "domain-row");
+  EXPECT_EQ(finding.host, "data.example");
+  EXPECT_EQ(desk.scanner.asked.at(1).parts.at(1), "names=after") << "what was found is denied for once";
+  desk.judge(1, nothing_found());
+  EXPECT_EQ(desk.outcomes, std::vector<std::string>{"as decided"});
+}
+
+TEST(NameScan, LeavesOutWhatNobodyWaitsForWhenThereIsTooMuch) {
+  Desk desk;
+  for (size_t i = 0; i < 2 * kMaxLooks; ++i) desk.scan.look("n" + std::to_string(i) + ".data.example", "row");
+  desk.ask("last.data.example", true);
+  size_t scans = 0;
+  while (scans < desk.scanner.asked.size()) desk.judge(scans++, nothing_found());
+  EXPECT_EQ(scans, kMaxLooks + 1);
+  EXPECT_EQ(desk.outcomes.size(), 1U);
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ void RecentAnswers::expire_from(std::deque<Due>& queue, Time now, std::vector<au
       (allowed ? allowed_ : denied_).push_back({answer.expires, &found->first});
       continue;
     }
-    if (answer.repeats > 0) summaries.push_back(summary(answer));
+    if (answer.repeats > 0 && !answer.counted) summaries.push_back(summary(answer));
     answers_.erase(found);
   }
 }
@@ -68,7 +68,7 @@ void RecentAnswers::expire(Time now, std::vector<audit::DnsEvent>& summaries) {
 
 void RecentAnswers::expire_all(std::vector<audit::DnsEvent>& summaries) {
   for (const auto& [key, answer] : answers_) {
-    if (answer.repeats > 0 && !answer.lost) summaries.push_back(summary(answer));
+    if (answer.repeats > 0 && !answer.lost && !answer.counted) summaries.push_back(summary(answer));
   }
   allowed_.clear();
   denied_.clear();

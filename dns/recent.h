@@ -28,6 +28,7 @@ struct RecentAnswer {
   IpAddress address;
   ErrorCode error_code = ErrorCode::other;
   std::string error_text;  // empty: no extended error
+  bool counted = false;    // it has no row of its own: `event` stands for many
   uint64_t ticket = 0;     // of the row that is not yet committed; 0: it is
   bool lost = false;       // its row could not be written: it must not be answered from here
   uint64_t repeats = 0;    // answers given since the row

@@ -38,6 +38,14 @@ class Recorder {
   // what came of it.
   void hold(Step step, const Draft& draft, Send send);
 
+  // Passes on the name of a step of kind answer, if it has one, to whoever set_on_unlisted() says: denied without a row
+  // of its own, it is to be looked through all the same.
+  using OnUnlisted = std::function<void(std::string asked, std::string trace_id)>;
+  void set_on_unlisted(OnUnlisted on_unlisted) { on_unlisted_ = std::move(on_unlisted); }
+  void pass_on(Step& step) {
+    if (!step.asked.empty() && on_unlisted_) on_unlisted_(std::move(step.asked), std::move(step.trace_id));
+  }
+
   bool full() const { return held_ >= kMaxHeldReplies; }
   // Called after full() has become false again.
   void set_on_room(std::function<void()> on_room) { on_room_ = std::move(on_room); }
@@ -58,6 +66,7 @@ class Recorder {
   Resolver& resolver_;
   Append append_;
   std::function<void()> on_room_;
+  OnUnlisted on_unlisted_;
   std::deque<Row> rows_;  // under way, oldest first; tickets are consecutive
   size_t held_ = 0;
   bool failing_ = false;  // the last row was lost

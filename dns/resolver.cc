@@ -1,5 +1,6 @@
 #include "dns/resolver.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -12,7 +13,8 @@ namespace gatehouse::dns {
 namespace {
 
 constexpr size_t kMaxErrorTextBytes = 240;
-constexpr std::chrono::seconds kFloodReportPeriod{1};
+constexpr std::chrono::seconds kFirstFloodReport{1};
+constexpr std::chrono::seconds kSlowestFloodReport{64};
 constexpr std::string_view kFloodRule = "dns.flood";
 
 // First bytes of keys that are no names: a name's first byte is a label length of at most 63.
@@ -158,7 +160,11 @@ Step Resolver::handle(std::string_view message, Transport transport, Time now, D
                   denied(query, std::move(decision), refusal->rcode, Reply::Content::nothing, refusal->code), transport,
                   now, draft);
   }
-  return record(query, key, decide(query, now), transport, now, draft);
+  auto answer = decide(query, now);
+  const bool allowed = answer.event.decision.allowed();
+  const auto* noticed = watch_.note(answer.event.name, query.type, allowed, now, summaries_);
+  if (noticed != nullptr) return count(query, key, std::move(answer), *noticed, transport, now, draft);
+  return record(query, key, std::move(answer), transport, now, draft);
 }
 
 RecentAnswer Resolver::decide(const Query& query, Time now) {
@@ -215,6 +221,21 @@ Step Resolver::record(const Query& query, std::string_view key, RecentAnswer ans
   if (answer.content == Reply::Content::address) open.address = answer.address;
   open.answer = recent_.remember(key, std::move(answer), now);
   open_.push_back(open);
+  return step;
+}
+
+Step Resolver::count(const Query& query, std::string_view key, RecentAnswer answer, const std::string& event_id,
+                     Transport transport, Time now, Draft& draft) {
+  answer.counted = true;
+  answer.event.event_id = event_id;
+  answer.error_text = explain(answer.event.decision, event_id);
+  draft.reply = write_reply(query, answer.reply(), transport, draft.reply_bytes);
+  Step step;
+  if (scanned_) {
+    step.asked = name_as_asked(query.question);
+    step.trace_id = event_id;
+  }
+  recent_.remember(key, std::move(answer), now);
   return step;
 }
 
@@ -294,8 +315,13 @@ void Resolver::lost(uint64_t ticket) {
   open.answer->repeats = 0;
 }
 
+// A flood that goes on is told of less and less often; one that has paused is a new one.
 void Resolver::sum_up_flood(Time now) {
-  if (refused_ == 0 || now - refused_told_ < kFloodReportPeriod) return;
+  if (now - refused_told_ < refused_period_) return;
+  if (refused_ == 0) {
+    refused_period_ = {};
+    return;
+  }
   audit::DnsEvent event;
   event.event_id = make_uuid();
   event.trace_id = event.event_id;
@@ -305,16 +331,19 @@ void Resolver::sum_up_flood(Time now) {
   summaries_.push_back(std::move(event));
   refused_ = 0;
   refused_told_ = now;
+  refused_period_ = std::clamp(refused_period_ * 2, kFirstFloodReport, kSlowestFloodReport);
 }
 
 std::vector<audit::DnsEvent> Resolver::summaries(Time now) {
   recent_.expire(now, summaries_);
+  watch_.sum_up(now, summaries_);
   sum_up_flood(now);
   return std::exchange(summaries_, {});
 }
 
 std::vector<audit::DnsEvent> Resolver::last_summaries() {
   recent_.expire_all(summaries_);
+  watch_.sum_up_all(summaries_);
   open_.clear();
   sum_up_flood(Time::max());
   return std::exchange(summaries_, {});

@@ -10,7 +10,8 @@
 //   of it already, and the connection gets a row from the proxy. A guest that asks learns only what it has been told
 //   before. Every other reverse question is a try to look up something outside (or a place to put data) and gets a
 //   denial with its row.
-// - Over RowBudget: REFUSED at once, all of them summed up in one row a second.
+// - A name that is denied below a domain which has been noticed (DomainWatch): answered at once and counted.
+// - Over RowBudget: REFUSED at once, all of them summed up in a row a second, and then less and less often.
 //
 // Nothing here ever asks anybody else: there is no upstream.
 #pragma once
@@ -25,6 +26,7 @@
 #include "common/audit/event.h"
 #include "common/policy/policy.h"
 #include "dns/budget.h"
+#include "dns/domain_watch.h"
 #include "dns/pool.h"
 #include "dns/recent.h"
 #include "dns/reply.h"
@@ -51,7 +53,10 @@ struct Step {
   Kind kind = Kind::answer;
   uint64_t ticket = 0;
   std::optional<audit::DnsEvent> event;
-  std::string asked;  // with record, where names are scanned: the name in the letters it was asked in; "" for none
+  // Where names are scanned, the name in the letters it was asked in; "" for none. With record its verdict comes before
+  // the row; with answer nothing waits for it, and what is found is noted under `trace_id`.
+  std::string asked;
+  std::string trace_id;
 };
 
 class Resolver {
@@ -85,6 +90,8 @@ class Resolver {
   RecentAnswer decide_name(const Query& query, Time now);
   Step record(const Query& query, std::string_view key, RecentAnswer answer, Transport transport, Time now,
               Draft& draft);
+  Step count(const Query& query, std::string_view key, RecentAnswer answer, const std::string& event_id,
+             Transport transport, Time now, Draft& draft);
   void write_denial(const Query& query, const std::string& event_id, Transport transport, Draft& draft) const;
   Step repeat(const Query& query, RecentAnswer& answer, Transport transport, Time now, Draft& draft);
   bool answer_reverse(const Query& query, Transport transport, Time now, Draft& draft);
@@ -97,10 +104,12 @@ class Resolver {
   bool scanned_;
   RecentAnswers recent_;
   RowBudget budget_;
+  DomainWatch watch_;
   std::deque<Open> open_;
   uint64_t next_ticket_ = 1;
   uint64_t refused_ = 0;  // over the budget, since the last row about it
   Time refused_told_{};
+  std::chrono::seconds refused_period_{};  // from the last row about it to the next
   std::vector<audit::DnsEvent> summaries_;
 };
 

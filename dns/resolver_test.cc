@@ -362,31 +362,76 @@ TEST(Resolver, ForgetsAnAddressWhoseRowWasLost) {
   EXPECT_EQ(gate.ask(query("2.allowed.example")).answers.at(0).data, "\xc6\x12\0\1"s);
 }
 
-TEST(Resolver, RefusesAFloodOfDifferentNamesWithOneRowASecond) {
+TEST(Resolver, SumsUpAFloodBelowADomainAndThenRefusesIt) {
   Gate gate;
-  int rows = 0;
-  int refused = 0;
+  int rows = 0, denied = 0, refused = 0;
   std::string text;
   for (int i = 0; i < 50'000; ++i) {
     const auto reply = gate.ask(query("n" + std::to_string(i) + ".evil.example").opt());
     rows += gate.event ? 1 : 0;
+    denied += rcode(reply) == 3 ? 1 : 0;
     if (rcode(reply) == 5 && ++refused == 1) {
       EXPECT_EQ(extended_error(reply, &text), 18);
     }
   }
-  EXPECT_EQ(rows, kMaxRowsAtOnce);
+  EXPECT_LT(rows, 100);
+  EXPECT_EQ(denied, kMaxRowsAtOnce);
   EXPECT_EQ(refused, 50'000 - kMaxRowsAtOnce);
   EXPECT_THAT(text, HasSubstr("dns.flood"));
-  const auto told = gate.summaries();
-  ASSERT_EQ(told.size(), 1U);
-  EXPECT_EQ(told[0].decision.rule_id, "dns.flood");
-  EXPECT_EQ(told[0].decision.reason, "refused 30000 different questions, more than 100 a second");
+  auto told = gate.summaries();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].decision.rule_id, "dns.exfiltration");
+  EXPECT_EQ(told[0].name, "evil.example");
+  EXPECT_EQ(told[1].decision.rule_id, "dns.flood");
+  EXPECT_EQ(told[1].decision.reason, "refused 30000 different questions, more than 100 a second");
   gate.ask(query("more.evil.example"));
   EXPECT_TRUE(gate.summaries().empty()) << "at most one a second";
   gate.wait(1s);
   EXPECT_EQ(gate.summaries().size(), 1U);
-  gate.ask(query("again.evil.example"));
+  gate.ask(query("again.another.example"));
   EXPECT_TRUE(gate.event) << "the budget fills again";
+  const auto last = gate.resolver().last_summaries();
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].trace_id, told[0].event_id);
+  EXPECT_THAT(last[0].decision.reason,
+              HasSubstr("denied " + std::to_string(kMaxRowsAtOnce - rows) + " more questions"));
+}
+
+TEST(Resolver, TellsOfALongFloodLessAndLessOften) {
+  Gate gate;
+  int told = 0;
+  for (int second = 0; second < 600; ++second) {
+    for (int i = 0; i < 300; ++i) gate.ask(query("n" + std::to_string(second * 1000 + i) + ".evil.example"));
+    gate.wait(1s);
+    for (const auto& row : gate.summaries()) told += row.decision.rule_id == "dns.flood" ? 1 : 0;
+  }
+  EXPECT_GE(told, 6);
+  EXPECT_LE(told, 7 + 600 / 64);
+}
+
+TEST(Resolver, NamesTheDomainsRowToWhoAsksBelowIt) {
+  Gate gate;
+  int listed = 0;
+  while (gate.ask(query("poll" + std::to_string(listed) + ".evil.example", 16)), gate.event) ASSERT_LT(++listed, 20);
+  const auto noticed = gate.summaries().at(0);
+  std::string text;
+  EXPECT_EQ(extended_error(gate.ask(query("more.evil.example", 16).opt()), &text), 15);
+  EXPECT_THAT(text, HasSubstr("(rule default-deny, event " + noticed.event_id + ")"));
+  for (int i = 0; i < 30'000; ++i)
+    EXPECT_EQ(rcode(gate.ask(query("more.evil.example", 16))), 3) << "a repeat costs nothing";
+  gate.wait(1s);
+  EXPECT_TRUE(gate.summaries().empty()) << "nor has it a summary of its own";
+}
+
+TEST(Resolver, GivesEveryAllowedNameItsRowEvenWhereDataIsSeen) {
+  Gate gate;
+  for (int i = 0; i < 200; ++i) {
+    const auto name = std::string(40, static_cast<char>('a' + i % 26)) + std::to_string(i * 7919) + ".allowed.example";
+    EXPECT_EQ(gate.ask(query(name)).answers.size(), 1U);
+    ASSERT_TRUE(gate.event);
+    EXPECT_EQ(gate.event->address.substr(0, 7), "198.18.");
+  }
+  ASSERT_EQ(gate.summaries().at(0).decision.rule_id, "dns.exfiltration");
 }
 
 TEST(Resolver, StillAnswersTheHouseDuringAFlood) {

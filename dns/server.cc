@@ -26,6 +26,8 @@ Server::Server(Loop& loop, Resolver& resolver, audit::AuditLog& audit, dlp::Scan
     name_scan_ = std::make_unique<NameScan>(*scanner, [this](audit::Event event, audit::AuditLog::Committed committed) {
       audit_.append(std::move(event), loop_, std::move(committed));
     });
+    recorder_.set_on_unlisted(
+        [this](std::string asked, std::string trace_id) { name_scan_->look(std::move(asked), std::move(trace_id)); });
   }
   tick_.repeat(kTick);
 }

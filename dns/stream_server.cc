@@ -76,7 +76,7 @@ class StreamServer::Connection : public std::enable_shared_from_this<Connection>
         server_.recorder_.hold(std::move(step), server_.draft_, [self = weak_from_this()](std::string_view reply) {
           if (const auto connection = self.lock()) connection->answer_held(reply);
         });
-      } else if (server_.draft_.reply.empty()) {
+      } else if (server_.recorder_.pass_on(step); server_.draft_.reply.empty()) {
         open = false;
         return false;
       } else {
