@@ -71,11 +71,17 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   // To the verdict (exchange.cc).
   void inspect(const Inspection& with);
   void deny_by_head(int status);
-  void deny_over_limit(uint64_t limit);
+  void deny_over_limit();
   dlp::StreamInfo scan_stream(dlp::Direction direction) const;
   void on_inspected(const ScanOutcome& outcome);
   void deny(const ScanOutcome& outcome);
+  // What it is bound to (exchange_terms.cc).
+  policy::BodyLimit request_limit() const;
   void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
+  bool response_fits(uint64_t bytes);
+  void stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings = {},
+            dlp::Direction direction = dlp::Direction::out);
+
   void record(Decision decision, int refusal_status, const std::vector<dlp::Finding>& findings = {},
               dlp::Direction direction = dlp::Direction::out);
   void on_recorded(const Result<void>& committed);
@@ -118,8 +124,9 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   RequestHead head_;
   Target target_;
   ExchangeRecord record_;
-  Decision judged_;         // by the policy, while the scanner is asked
-  int refusal_status_ = 0;  // of the denial, when the verdict is deny
+  Decision judged_;          // by the policy, while the scanner is asked
+  policy::HttpTerms terms_;  // of the same verdict
+  int refusal_status_ = 0;   // of the denial, when the verdict is deny
   std::unique_ptr<RequestInspection> request_;
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;
