@@ -9,14 +9,6 @@ namespace {
 
 std::string join_words(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
 
-std::string size_words(uint64_t bytes) {
-  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}};
-  for (const auto& [factor, unit] : kUnits) {
-    if (bytes % factor == 0) return fmt::format("{} {}", bytes / factor, unit);
-  }
-  return fmt::format("{} bytes", bytes);
-}
-
 std::string describe_terms(const CompiledLayer& layer, const std::vector<HostTerm>& terms) {
   std::vector<std::string> words;
   for (const auto& term : terms) {
@@ -50,10 +42,6 @@ std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
     for (const auto& glob : *rule.paths) globs.push_back(glob.text());
     text += fmt::format("; path {}", globs.empty() ? "none" : join_words(globs));
   }
-  for (const auto& condition : rule.query) text += "; query " + condition.to_string();
-  for (const auto& condition : rule.headers) text += "; header " + condition.to_string();
-  if (rule.request_body_bytes) text += "; request body up to " + size_words(*rule.request_body_bytes);
-  if (rule.response_body_bytes) text += "; response body up to " + size_words(*rule.response_body_bytes);
   return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
 }
 
@@ -82,16 +70,41 @@ std::string describe_dlp(const CompiledLayer& layer) {
 }
 
 // A command's arguments are left out: somebody may have put a password there.
-std::string describe_secret(const SecretSource& source) {
+std::string whence(const SecretSource& source) {
   switch (source.from) {
     case SecretSource::From::environment:
-      return fmt::format("  the value of {} from the environment variable {} is stopped\n", source.name, source.where);
+      return "the environment variable " + source.where;
     case SecretSource::From::file:
-      return fmt::format("  the value of {} from the file {} is stopped\n", source.name, source.where);
+      return "the file " + source.where;
     case SecretSource::From::command:
-      return fmt::format("  the value of {} from the command {} is stopped\n", source.name, source.command.front());
+      return "the command " + source.command.front();
   }
   return {};
+}
+
+std::string describe_credential(const Credential& credential) {
+  std::vector<std::string> hosts;
+  for (const auto& [pattern, port] : credential.hosts) {
+    hosts.push_back(port == 443 ? pattern.to_string() : fmt::format("{}:{}", pattern.to_string(), port));
+  }
+  std::vector<std::string> places;
+  for (const auto& place : credential.places) places.push_back(place.to_string());
+  return fmt::format("; {} at {} as {}, and nowhere else",
+                     credential.always ? "sent with every request" : "sent for its placeholder",
+                     hosts.empty() ? "no host" : join_words(hosts), fmt::join(places, " or "));
+}
+
+std::string describe_secret(const SecretSource& source, const std::optional<Credential>& credential) {
+  return fmt::format("  the value of {} from {} is stopped{}\n", source.name, whence(source),
+                     credential ? describe_credential(*credential) : "");
+}
+
+std::string size_words(uint64_t bytes) {
+  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}};
+  for (const auto& [factor, unit] : kUnits) {
+    if (bytes % factor == 0) return fmt::format("{} {}", bytes / factor, unit);
+  }
+  return fmt::format("{} bytes", bytes);
 }
 
 std::string describe_limits(const Limits& limits) {
@@ -123,7 +136,8 @@ std::string Policy::describe() const {
       text += fmt::format("  private networks: {}\n", networks.empty() ? "none" : join_words(networks));
     }
     text += describe_dlp(*layer);
-    for (const auto& secret : layer->layer.secrets) text += describe_secret(secret.source);
+    const auto& secrets = layer->layer.secrets;
+    for (size_t i = 0; i < secrets.size(); ++i) text += describe_secret(secrets[i].source, layer->credentials[i]);
     if (!layer->layer.pass_unmatched) text += "  all else is denied\n";
   }
   return text + describe_limits(compiled_->limits);

@@ -103,8 +103,7 @@ Result<std::string> FieldReader::reason_of(const JsonNode& rule) const {
   return reason;
 }
 
-Result<std::vector<HostTerm>> FieldReader::hosts_of(const JsonNode& rule, std::string_view key,
-                                                    HostPattern::Suffixes whole) const {
+Result<std::vector<HostTerm>> FieldReader::hosts_of(const JsonNode& rule, std::string_view key) const {
   const auto list = required(rule, key);
   if (!list) return failed(list);
   const std::string wanted = "a list of hosts";
@@ -119,7 +118,7 @@ Result<std::vector<HostTerm>> FieldReader::hosts_of(const JsonNode& rule, std::s
       term.symbol = item.text;
       return term;
     }
-    auto pattern = HostPattern::parse(item.text, whole);
+    auto pattern = HostPattern::parse(item.text);
     if (!pattern) return refuse(item.offset, pattern.error().message());
     term.pattern = std::move(*pattern);
     return term;

@@ -19,6 +19,7 @@ const std::vector<FindingRule>& built_in_finding_rules() {
   static const std::vector<FindingRule> rules = {
       {"known-secret", "known-secrets", FindingAction::deny},
       {"secret-fragment", "known-secrets", FindingAction::deny},
+      {"placeholder", "known-secrets", FindingAction::deny},
       {"canary", "canaries", FindingAction::deny},
       {"seed-phrase", "credentials", FindingAction::deny},
       {"decode-budget", "limits", FindingAction::deny},

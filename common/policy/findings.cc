@@ -58,6 +58,7 @@ FindingDecision Policy::judge(const FindingQuestion& question) const {
 
 const Limits& Policy::limits() const { return compiled_->limits; }
 const std::vector<SecretSource>& Policy::secrets() const { return compiled_->secrets; }
+const std::vector<Credential>& Policy::credentials() const { return compiled_->credentials; }
 
 std::vector<FindingSelector> Policy::finding_selectors() const {
   std::vector<FindingSelector> selectors;

@@ -124,30 +124,6 @@ TEST(PolicyError, NamesTheWrongKeyOrValue) {
       {rule + R"("paths": ["v1"]}])", "79: path 'v1' must begin with '/'"},
       {rule + R"("reason": "a\nb"}])", "79: 'reason' must be one line without control characters"},
       {rule + R"("ports": null}])", "78: 'ports' must be a list of numbers, not null"},
-      {rule + R"("qury": {}}])", "69: unknown key 'qury'; did you mean 'query'?"},
-      {rule + R"("query": []}])", "78: 'query' must be an object of names, not a list"},
-      {rule + R"("query": {"": true}}])",
-       "79: a parameter's name is 1 to 256 printable ASCII characters, as it is once decoded"},
-      {rule + R"("query": {"q": 1}}])",
-       "84: 'q' of \"query\" must be true (it is there), false (it is not), a text or a list of texts, not a number"},
-      {rule + R"("query": {"q": ["a", null]}}])",
-       "90: 'q' of \"query\" must be true (it is there), false (it is not), a text or a list of texts, not null"},
-      {rule + R"("query": {"q": "\t"}}])", "84: a value must be printable ASCII; write * for other characters"},
-      {rule + R"("query": {"a.b": true, "A_b": true}}])", "92: 'a.b' and 'A_b' are the same to some servers"},
-      {rule + R"("headers": {"X Y": true}}])", "81: 'X Y' is no name of a header field"},
-      {rule + R"("headers": {"Host": "x"}}])", "81: 'Host' is what \"hosts\" speaks of"},
-      {rule + R"("headers": {"content_length": "x"}}])", "81: 'Content-Length' is what \"request_body\" speaks of"},
-      {rule + R"("headers": {"TE": true}}])", "81: 'TE' is never forwarded as sent"},
-      {rule + R"("headers": {"X-A": true, "x_a": false}}])", "94: 'X-A' and 'x_a' are the same to some servers"},
-      {R"("http": [{"id": "r", "action": "deny", "hosts": [], "request_body": "1MiB"}])",
-       "69: 'request_body' bounds what a rule lets through; this one denies"},
-      {R"("http": [{"id": "r", "action": "allow", "hosts": [], "request_body": "1TB"}])",
-       "70: 'request_body' must be a number of bytes, or a size such as \"512KiB\", \"32MiB\" or \"1GiB\""},
-      {R"("http": [{"id": "r", "action": "allow", "hosts": [], "response_body": "2048GiB"}])",
-       "71: 'response_body' is out of its range of 0 to 1024GiB"},
-      {R"("tests": [{"http": "GET https://x/", "headers": {"A:": "x"}, "expect": "deny"}])",
-       "50: 'A:' is no name of a header field"},
-      {R"("tests": [{"dns": "A x", "headers": {}, "expect": "deny"}])", "37: 'headers' go with an http question"},
       {R"("dns": [{"id": "r", "action": "deny", "names": [], "types": ["AAA"]}])",
        "62: unknown DNS type 'AAA'; did you mean 'AAAA'?"},
       {R"("dns": [{"id": "r", "action": "deny", "names": [], "types": ["TYPE65536"]}])",
@@ -267,9 +243,10 @@ TEST(PolicyError, NamesWhatIsWrongInLimits) {
 
 TEST(PolicyError, NamesWhatIsWrongInSecrets) {
   const std::string forms = "\"env:NAME\", \"file:/PATH\" or [\"command\", \"argument\"...]";
-  const std::string later =
-      " is not enforced yet: credentials are not injected by this version; 'from' alone makes the scanner stop the "
-      "value";
+  const std::string places = " is no place for a credential: bearer, basic, basic:USER, header:NAME or query:NAME";
+  const auto bound = [](std::string_view rest) {
+    return fmt::format(R"("secrets": {{"A": {{"from": "env:A", "hosts": ["a.example.com"]{}}}}})", rest);
+  };
   const std::pair<std::string, std::string> cases[] = {
       {R"("secrets": [])", "12: 'secrets' must be an object, not a list"},
       {R"("secrets": {"A-B": {}})",
@@ -278,8 +255,28 @@ TEST(PolicyError, NamesWhatIsWrongInSecrets) {
       {R"("secrets": {"": {}})", "13: '' is no name of a secret: 1 to 64 letters, digits and '_', no digit first"},
       {R"("secrets": {"A": "env:A"})", "18: 'A' must be an object, not a string"},
       {R"("secrets": {"A": {}})", "18: 'from' is missing"},
-      {R"("secrets": {"A": {"from": "env:A", "hosts": ["a.example.com"]}})", "36: 'hosts'" + later},
-      {R"("secrets": {"A": {"as": "bearer"}})", "19: 'as'" + later},
+      {R"("secrets": {"A": {"from": "env:A", "as": "bearer"}})",
+       "36: 'as' without \"hosts\": to whom the secret goes must be said"},
+      {R"("secrets": {"A": {"from": "env:A", "inject": "always"}})",
+       "36: 'inject' without \"hosts\": to whom the secret goes must be said"},
+      {R"("secrets": {"A": {"from": "env:A", "hosts": ["*"], "as": "bearer"}})",
+       "46: '*' covers every name there is; name the hosts"},
+      {bound(""), "18: 'as' is missing"},
+      {bound(R"(, "as": [])"), "70: 'as' names no place"},
+      {bound(R"(, "as": "Bearer")"), "70: 'Bearer'" + places},
+      {bound(R"(, "as": "bearer:x")"), "70: 'bearer:x'" + places},
+      {bound(R"(, "as": "basic:a:b")"), "70: 'basic:a:b'" + places},
+      {bound(R"(, "as": "header:")"), "70: 'header:'" + places},
+      {bound(R"(, "as": "header:x y")"), "70: 'header:x y'" + places},
+      {bound(R"(, "as": "header:Host")"), "70: the field 'host' belongs to the connection and carries no credential"},
+      {bound(R"(, "as": "query:a&b")"), "70: 'query:a&b'" + places},
+      {bound(R"(, "as": ["bearer", 7])"), "81: 'as' must be a list of strings, not of a number"},
+      {bound(R"(, "as": "basic", "inject": "always")"),
+       "70: \"inject\": \"always\" needs to know the user: \"basic:USER\""},
+      {bound(R"(, "as": "bearer", "inject": "allways")"), "90: unknown inject 'allways'; did you mean 'always'?"},
+      {bound(R"(, "as": "bearer", "placeholder": "sk ant")"),
+       "95: 'placeholder' is what one begins with: up to 32 letters, digits, '-', '_' and '.'"},
+      {bound(R"(, "as": "bearer", "ports": [0])"), "90: a port is a number of 1 to 65535"},
       {R"("secrets": {"A": {"form": "env:A"}})", "19: unknown key 'form'; did you mean 'from'?"},
       {R"("secrets": {"A": {"from": 7}})", "27: 'from' must be " + forms + ", not a number"},
       {R"("secrets": {"A": {"from": "env:"}})", "27: '' is no name of an environment variable"},
@@ -307,6 +304,21 @@ TEST(PolicyError, RefusesLayersThatDisagreeWhereASecretIs) {
             "b.json:1:28: the secret 'A' comes from elsewhere at a.json:1\n"
             "{\"version\": 1, \"secrets\": {\"A\": {\"from\": \"env:B\"}}}\n"
             "                           ^");
+}
+
+TEST(PolicyError, RefusesLayersThatDisagreeWhereASecretGoes) {
+  const std::string plain = R"({"version": 1, "secrets": {"A": {"from": "env:A"}}})";
+  const std::string bound =
+      R"({"version": 1, "secrets": {"A": {"from": "env:A", "hosts": ["a.example.com"], "as": "bearer"}}})";
+  const std::string wider =
+      R"({"version": 1, "secrets": {"A": {"from": "env:A", "hosts": ["*.example.com"], "as": "bearer"}}})";
+  for (const auto& [machine, session] : {std::pair{plain, bound}, {bound, plain}, {bound, wider}, {wider, bound}}) {
+    const auto policy = Policy::parse({{"a.json", machine, true}, {"b.json", session, false}});
+    ASSERT_FALSE(policy) << machine << session;
+    EXPECT_EQ(policy.error().message().substr(0, 61),
+              "b.json:1:28: the secret 'A' is sent elsewhere at a.json:1\n{\"v");
+  }
+  EXPECT_TRUE(Policy::parse({{"a.json", bound, true}, {"b.json", bound, false}}));
 }
 
 TEST(PolicyError, WantsTheOneVersion) {

@@ -52,16 +52,39 @@ Result<void> join_resolve(std::vector<ResolveEntry>& into, const ResolveEntry& e
       entry.place.error(fmt::format("'{}' resolves to another address at {}", entry.host, same->place.to_string())));
 }
 
-Result<void> join_secret(std::vector<SecretEntry>& into, const SecretEntry& entry) {
-  const auto same =
-      std::find_if(into.begin(), into.end(), [&](const auto& e) { return e.source.name == entry.source.name; });
-  if (same == into.end()) {
-    into.push_back(entry);
+// Of two layers, each read for itself: neither may send a secret where the other does not.
+Result<void> join_secret(Policy::Compiled& into, std::vector<Place>& places, const SecretEntry& entry,
+                         const std::optional<Credential>& credential) {
+  const auto same = std::find_if(into.secrets.begin(), into.secrets.end(),
+                                 [&](const auto& source) { return source.name == entry.source.name; });
+  if (same == into.secrets.end()) {
+    into.secrets.push_back(entry.source);
+    places.push_back(entry.place);
+    if (credential) into.credentials.push_back(*credential);
     return {};
   }
-  if (same->source == entry.source) return {};
-  return tl::unexpected(entry.place.error(
-      fmt::format("the secret '{}' comes from elsewhere at {}", entry.source.name, same->place.to_string())));
+  const std::string earlier = places[static_cast<size_t>(same - into.secrets.begin())].to_string();
+  if (*same != entry.source) {
+    return tl::unexpected(
+        entry.place.error(fmt::format("the secret '{}' comes from elsewhere at {}", entry.source.name, earlier)));
+  }
+  const auto known = std::find_if(into.credentials.begin(), into.credentials.end(),
+                                  [&](const auto& bound) { return bound.secret == entry.source.name; });
+  const bool agree = known == into.credentials.end() ? !credential : credential == *known;
+  if (agree) return {};
+  return tl::unexpected(
+      entry.place.error(fmt::format("the secret '{}' is sent elsewhere at {}", entry.source.name, earlier)));
+}
+
+// Of a layer and one that it extends: what the layer itself says wins, where the value is and where it goes each for
+// itself.
+void extend_secret(std::vector<SecretEntry>& extended, const SecretEntry& own) {
+  const auto same =
+      std::find_if(extended.begin(), extended.end(), [&](const auto& e) { return e.source.name == own.source.name; });
+  if (same == extended.end()) return extended.push_back(own);
+  same->source = own.source;
+  same->place = own.place;
+  if (own.bound) same->bound = own.bound;
 }
 
 template <class T>
@@ -86,9 +109,7 @@ Result<void> join(Layer& into, Layer extended) {
     if (auto ok = join_resolve(extended.resolve, entry); !ok) return ok;
   }
   into.resolve = std::move(extended.resolve);
-  for (const auto& entry : into.secrets) {
-    if (auto ok = join_secret(extended.secrets, entry); !ok) return ok;
-  }
+  for (const auto& entry : into.secrets) extend_secret(extended.secrets, entry);
   into.secrets = std::move(extended.secrets);
   return {};
 }
@@ -105,7 +126,7 @@ class Loader {
 
   std::unique_ptr<Policy::Compiled> out_ = std::make_unique<Policy::Compiled>();
   std::vector<ResolveEntry> resolve_;
-  std::vector<SecretEntry> secrets_;
+  std::vector<Place> secret_places_;  // of out_->secrets
   SaidLimits limits_;
   std::string digested_;
 };
@@ -178,15 +199,14 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     for (const auto& entry : (*compiled)->layer.resolve) {
       if (auto ok = join_resolve(resolve_, entry); !ok) return failed(ok);
     }
-    for (const auto& entry : (*compiled)->layer.secrets) {
-      if (auto ok = join_secret(secrets_, entry); !ok) return failed(ok);
+    const auto& secrets = (*compiled)->layer.secrets;
+    for (size_t i = 0; i < secrets.size(); ++i) {
+      if (auto ok = join_secret(*out_, secret_places_, secrets[i], (*compiled)->credentials[i]); !ok) return failed(ok);
     }
     limits_.narrow((*compiled)->layer.limits);
     note_exact_names(**compiled);
-    for (const auto& rule : (*compiled)->layer.http) out_->asks_for_fields |= !rule.headers.empty();
     out_->layers.push_back(std::move(*compiled));
   }
-  for (auto& entry : secrets_) out_->secrets.push_back(std::move(entry.source));
   out_->limits = limits_.over(Limits{});
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);
   auto digest = sha256_hex(digested_);

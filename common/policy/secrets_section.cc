@@ -11,8 +11,8 @@ using Kind = JsonNode::Kind;
 
 constexpr std::string_view kForms = "\"env:NAME\", \"file:/PATH\" or [\"command\", \"argument\"...]";
 
-// Written for a Gatehouse that puts credentials into requests.
-constexpr std::string_view kKeysNotEnforcedYet[] = {"hosts", "as"};
+constexpr std::string_view kInject[] = {"placeholder", "always"};
+constexpr size_t kMaxPrefixBytes = 32;
 
 // A name as POSIX has it for environment variables (XBD 8.1), in either case.
 bool is_identifier(std::string_view text) {
@@ -66,6 +66,75 @@ Result<void> read_from(const FieldReader& reader, const JsonNode& node, SecretSo
   return {};
 }
 
+Result<std::vector<CredentialPlace>> read_places(const FieldReader& reader, const JsonNode& node) {
+  if (node.kind == Kind::string) {
+    auto place = CredentialPlace::parse(node.text);
+    if (!place) return reader.refuse(node.offset, place.error().message());
+    return std::vector{std::move(*place)};
+  }
+  auto places = reader.parsed_strings<CredentialPlace>(node, "as", CredentialPlace::parse);
+  if (places && places->empty()) return reader.refuse(node.offset, "'as' names no place");
+  return places;
+}
+
+Result<std::string> read_prefix(const FieldReader& reader, const JsonNode& node) {
+  auto prefix = reader.text_of(node, "placeholder");
+  if (!prefix) return prefix;
+  const bool fits = prefix->size() <= kMaxPrefixBytes && std::all_of(prefix->begin(), prefix->end(), [](char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                             c == '_' || c == '.';
+                    });
+  if (fits) return prefix;
+  return reader.refuse(node.offset, fmt::format("'placeholder' is what one begins with: up to {} letters, digits, '-', "
+                                                "'_' and '.'",
+                                                kMaxPrefixBytes));
+}
+
+// Where the secret goes; nothing when it goes nowhere.
+Result<std::optional<CredentialEntry>> read_binding(const FieldReader& reader, const JsonNode& node,
+                                                    const std::string& name) {
+  const JsonNode* hosts_node = node.find("hosts");
+  if (hosts_node == nullptr) {
+    for (const auto& said : node.members) {
+      if (said.key == "from") continue;
+      return reader.refuse(said.offset,
+                           fmt::format("'{}' without \"hosts\": to whom the secret goes must be said", said.key));
+    }
+    return std::nullopt;
+  }
+  CredentialEntry entry;
+  entry.credential.secret = name;
+  auto hosts = reader.hosts_of(node, "hosts");
+  if (!hosts) return failed(hosts);
+  entry.hosts = std::move(*hosts);
+  const auto as = reader.required(node, "as");
+  if (!as) return failed(as);
+  auto places = read_places(reader, **as);
+  if (!places) return failed(places);
+  entry.credential.places = std::move(*places);
+  if (const JsonNode* ports_node = node.find("ports")) {
+    auto ports = read_ports(reader, *ports_node);
+    if (!ports) return failed(ports);
+    if (ports->empty()) entry.hosts.clear();  // an empty list means none
+    entry.ports = std::move(*ports);
+  }
+  if (const JsonNode* inject = node.find("inject")) {
+    const auto word = reader.word_of(*inject, "inject", kInject);
+    if (!word) return failed(word);
+    entry.credential.always = *word == "always";
+  }
+  const auto& first = entry.credential.places.front();
+  if (entry.credential.always && first.kind == CredentialPlace::Kind::basic && first.name.empty()) {
+    return reader.refuse((*as)->offset, "\"inject\": \"always\" needs to know the user: \"basic:USER\"");
+  }
+  if (const JsonNode* placeholder = node.find("placeholder")) {
+    auto prefix = read_prefix(reader, *placeholder);
+    if (!prefix) return failed(prefix);
+    entry.credential.prefix = std::move(*prefix);
+  }
+  return entry;
+}
+
 Result<SecretEntry> read_secret(const FieldReader& reader, const JsonMember& member) {
   if (!is_identifier(member.key)) {
     return reader.refuse(member.offset,
@@ -73,15 +142,6 @@ Result<SecretEntry> read_secret(const FieldReader& reader, const JsonMember& mem
                                      log::printable(member.key, 64), kMaxIdBytes));
   }
   if (auto ok = reader.expect_kind(member.value, Kind::object, member.key, "an object"); !ok) return failed(ok);
-  for (const auto& said : member.value.members) {
-    if (std::find(std::begin(kKeysNotEnforcedYet), std::end(kKeysNotEnforcedYet), said.key) ==
-        std::end(kKeysNotEnforcedYet)) {
-      continue;
-    }
-    return reader.refuse(said.offset, fmt::format("'{}' is not enforced yet: credentials are not injected by this "
-                                                  "version; 'from' alone makes the scanner stop the value",
-                                                  said.key));
-  }
   if (auto ok = reader.check_keys(member.value, kSecretKeys); !ok) return failed(ok);
   SecretEntry entry;
   entry.place = reader.place_at(member.offset);
@@ -89,6 +149,9 @@ Result<SecretEntry> read_secret(const FieldReader& reader, const JsonMember& mem
   const auto from = reader.required(member.value, "from");
   if (!from) return failed(from);
   if (auto ok = read_from(reader, **from, entry.source); !ok) return failed(ok);
+  auto bound = read_binding(reader, member.value, entry.source.name);
+  if (!bound) return failed(bound);
+  entry.bound = std::move(*bound);
   return entry;
 }
 
