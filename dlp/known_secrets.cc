@@ -12,8 +12,8 @@
 
 #include "common/base/fd.h"
 #include "common/base/log.h"
+#include "common/base/secret_source.h"
 #include "dlp/fingerprint.h"
-#include "dlp/secret_source.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -105,12 +105,15 @@ Result<std::string> key_from_hex(std::string_view hex) {
 }
 
 Rule rule_for(KnownSecret::Kind kind, const std::string& name, bool whole) {
+  using Kind = KnownSecret::Kind;
   Rule rule;
-  const bool canary = kind == KnownSecret::Kind::canary;
-  rule.id = canary ? "canary" : whole ? "known-secret" : "secret-fragment";
+  const bool canary = kind == Kind::canary;
+  const std::string_view id = canary ? "canary" : kind == Kind::placeholder ? "placeholder" : "known-secret";
+  rule.id = whole || canary ? id : "secret-fragment";
   rule.category = canary ? "canaries" : "known-secrets";
-  const std::string_view what = canary ? "decoy" : "secret";
-  rule.title = whole ? fmt::format("value of the {} {}", what, name) : fmt::format("piece of the {} {}", what, name);
+  const std::string what = canary ? "decoy" : kind == Kind::placeholder ? "placeholder of" : "secret";
+  const std::string_view part = whole ? (kind == Kind::placeholder ? "" : "value of the ") : "piece of the ";
+  rule.title = fmt::format("{}{} {}", part, what, name);
   rule.severity = rule.unconfirmed = whole || canary ? FindingAction::deny : FindingAction::warn;
   rule.direction = RuleDirection::both;
   rule.source = "secrets";
@@ -156,10 +159,13 @@ Result<std::vector<KnownSecrets::Given>> KnownSecrets::read(std::string_view jso
     if (items == tree->end()) return {};
     if (!items->is_array()) return fail("\"{}\" must be a list", list);
     for (size_t i = 0; i < items->size(); ++i) {
-      if (given.size() == kMaxSecrets) return fail("more than {} secrets and canaries", kMaxSecrets);
+      if (given.size() >= kMaxSecrets) return fail("more than {} secrets and canaries", kMaxSecrets);
       const Json& item = (*items)[i];
       std::string where = fmt::format("{}[{}]", list, i);
-      if (auto ok = only_keys(item, {"name", "value"}); !ok) return failed(ok, where);
+      const bool known = kind == KnownSecret::Kind::known;
+      const auto keys = known ? std::set<std::string_view>{"name", "value", "placeholder"}
+                              : std::set<std::string_view>{"name", "value"};
+      if (auto ok = only_keys(item, keys); !ok) return failed(ok, where);
       auto name = text_member(item, "name");
       if (!name) return failed(name, where);
       if (!is_name(*name))
@@ -180,6 +186,15 @@ Result<std::vector<KnownSecrets::Given>> KnownSecrets::read(std::string_view jso
       if (total > kMaxAllSecretsBytes) return fail("the values are larger than {} bytes together", kMaxAllSecretsBytes);
       if (distinct(kept) < kMinDistinctBytes) {
         return fail("{}: a value of fewer than {} different bytes would be found everywhere", where, kMinDistinctBytes);
+      }
+      if (item.contains("placeholder")) {
+        const auto placeholder = text_member(item, "placeholder");
+        if (!placeholder) return failed(placeholder, where);
+        if (placeholder->size() < kPlaceholderBytes) {
+          return fail("{}: a placeholder ends with {} bytes of its own", where, kPlaceholderBytes);
+        }
+        given.push_back({given.back().name, KnownSecret::Kind::placeholder,
+                         placeholder->substr(placeholder->size() - kPlaceholderBytes)});
       }
     }
     return {};

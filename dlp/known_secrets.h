@@ -19,19 +19,24 @@ inline constexpr size_t kMaxSecrets = 256;  // known ones and canaries together
 inline constexpr size_t kMaxSecretBytes = 8 << 10;
 inline constexpr size_t kMaxAllSecretsBytes = 256 << 10;
 inline constexpr size_t kMaxSecretNameBytes = 64;
-inline constexpr size_t kMinSecretBytes = 6;  // a shorter one would be found everywhere
-inline constexpr size_t kMinPieceBytes = 8;   // of bytes that count and look random: a fragment
+inline constexpr size_t kMinSecretBytes = 6;     // a shorter one would be found everywhere
+inline constexpr size_t kPlaceholderBytes = 32;  // of a placeholder are its own: what stands before is in others too
+inline constexpr size_t kMinPieceBytes = 8;      // of bytes that count and look random: a fragment
 inline constexpr size_t kMinFragmentBytes =
     12;  // of a decoy, whatever they look like; a shorter secret has no fragments
 inline constexpr size_t kMaxThresholdBytes = 16;  // of a secret, whatever they look like
 
 struct KnownSecret {
-  enum class Kind { known, canary };
+  enum class Kind {
+    known,
+    canary,
+    placeholder,  // what stands in the guest for a known one of the same name
+  };
 
   std::string name;
   Kind kind = Kind::known;
   std::string_view text;  // see ShapedSecret; in locked memory
-  Rule whole;             // "known-secret" or "canary"
+  Rule whole;             // "known-secret", "canary" or "placeholder"
   Rule fragment;          // "secret-fragment" or "canary"
   // How many bytes of it, seen within a window of the ledger, are as good as all of it: 40 %, but no fewer than
   // kMinFragmentBytes and no more than kMaxThresholdBytes.
@@ -60,11 +65,12 @@ struct KnownForm {
 
 class KnownSecrets {
  public:
-  // Reads {"secrets": [{"name": "GITHUB_TOKEN", "value": "..."}], "canaries": [the same], "key": "<hex>"}, each member
-  // optional. `key` is the fingerprints', 16 to 64 bytes; without it one is drawn. A value's final line break is no
-  // part of it. Refused, in words that hold no value: other keys, a key given twice, anything over the limits above, a
-  // name used twice or with other characters than letters, digits and "._-", a value under kMinSecretBytes or of fewer
-  // than three different bytes.
+  // Reads {"secrets": [{"name": "GITHUB_TOKEN", "value": "...", "placeholder": "..."}], "canaries": [{"name",
+  // "value"}], "key": "<hex>"}, each member but names and values optional. Of a placeholder the last kPlaceholderBytes
+  // tell. `key` is the fingerprints', 16 to 64 bytes; without it one is drawn. A value's final line break is no part of
+  // it. Refused, in words that hold no value: other keys, a key given twice, anything over the limits above, a name
+  // used twice or with other characters than letters, digits and "._-", a value under kMinSecretBytes or of fewer than
+  // three different bytes.
   static Result<KnownSecrets> parse(std::string_view json);
 
   // parse() of "fd:N", an inherited descriptor that is read to its end and closed, or of a file that nobody but its

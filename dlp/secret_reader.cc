@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kBlockBytes = 8 << 10;  // after which tracks are reported: few are held at a time
 constexpr uint64_t kMaxBreakBytes = 64;  // white space passed over between two lines of a key: its indentation
+constexpr std::string_view kNotBound = "which stands for the secret only at the hosts and places that the policy names";
 constexpr uint64_t kNoBound = std::numeric_limits<uint64_t>::max();
 
 bool is_break(char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; }
@@ -125,8 +126,11 @@ void SecretReader::meet(const GramIndex& grams, uint64_t hash, uint64_t position
   // So far and no farther, whatever is at hand: which runs lie on a track must not depend on how the input was cut.
   const uint64_t limit = position + grams.gram_bytes();
   follow(view, limit);
+  const bool inbound = stream_.direction == Direction::in;
   for (const GramIndex::Place& place : grams.places(hash)) {
     const KnownForm& form = secrets_.forms()[place.string];
+    // Into answers the proxy itself puts placeholders, where the value was.
+    if (inbound && secrets_.secrets()[form.secret].kind == KnownSecret::Kind::placeholder) continue;
     const auto on_track = [&](const Track& track) {
       if (track.form != place.string) return false;
       if (form.shape.wrapped) {  // white space may lie on it, but it ends where this run does
@@ -228,6 +232,7 @@ void SecretReader::report(const Track& track, const OnMatch& on_match) {
   match.confidence = Confidence::high;
   match.detail = form.shape.disguise.words();
   if (is_whole(track)) {
+    if (secret.kind == KnownSecret::Kind::placeholder && match.detail.empty()) match.detail = kNotBound;
     match.rule = &secret.whole;
     match.severity = secret.whole.severity;
     on_match(match);

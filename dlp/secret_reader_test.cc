@@ -122,6 +122,25 @@ std::string from_hex(std::string_view hex) {
   return bytes;
 }
 
+TEST(SecretReader, FindsPlaceholdersOnTheirWayOutAlone) {
+  auto secrets = KnownSecrets::parse(fmt::format(
+      R"({{"secrets":[{{"name":"T","value":"{}","placeholder":"gatehouse-placeholder-T-{}"}}]}})", kToken, kHex));
+  ASSERT_TRUE(secrets) << secrets.error().message();
+  House house(std::move(*secrets));
+  const auto out = house.send("Authorization: Bearer gatehouse-placeholder-T-" + kHex);
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_EQ(out[0].rule + ": " + out[0].title, "placeholder: placeholder of T");
+  EXPECT_EQ(out[0].severity, FindingAction::deny);
+  EXPECT_THAT(out[0].detail, HasSubstr("only at the hosts and places that the policy names"));
+  EXPECT_EQ(house.send(reversed(kHex))[0].rule, "placeholder");
+  EXPECT_EQ(house.send(kToken)[0].rule, "known-secret");
+  // What every placeholder begins with is in any text about them.
+  EXPECT_THAT(house.send("gatehouse-placeholder-T-"), IsEmpty());
+  const StreamInfo in{"https", Direction::in, "a.example", "t1"};
+  EXPECT_THAT(house.send("Bearer gatehouse-placeholder-T-" + kHex, in, {7}), IsEmpty());
+  EXPECT_EQ(house.send(kToken, in)[0].rule, "known-secret");
+}
+
 TEST(SecretReader, FindsASecretWhateverItIsDressedAs) {
   const struct {
     std::string what, value, sent, detail;

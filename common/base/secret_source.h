@@ -5,10 +5,10 @@
 
 #include "common/base/result.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 // All of "fd:N", an inherited descriptor other than the standard three, read to its end and closed; or of a regular
 // file that is ours and that nobody else may read (0600). More than `limit` bytes are an error. The caller wipes it.
 Result<std::string> read_secret_source(const std::string& source, size_t limit);
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse

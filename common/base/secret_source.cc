@@ -1,4 +1,4 @@
-#include "dlp/secret_source.h"
+#include "common/base/secret_source.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 
 #include "common/base/fd.h"
 
-namespace gatehouse::dlp {
+namespace gatehouse {
 
 Result<std::string> read_secret_source(const std::string& source, size_t limit) {
   constexpr std::string_view kInherited = "fd:";
@@ -37,4 +37,4 @@ Result<std::string> read_secret_source(const std::string& source, size_t limit) 
   return text;
 }
 
-}  // namespace gatehouse::dlp
+}  // namespace gatehouse
