@@ -29,13 +29,12 @@ void add(ProcessSpec& spec, std::initializer_list<std::string> arguments) {
 
 }  // namespace
 
-House::House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
-             const CapturedLog& console, const SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks)
+House::House(Loop& loop, HouseSettings settings, const Handed& handed, const CapturedLog& messages,
+             const CapturedLog& console, Supervisor::Callbacks callbacks)
     : settings_(std::move(settings)),
-      ca_(ca),
+      handed_(handed),
       messages_(messages),
       console_(console),
-      scanner_secrets_(scanner_secrets),
       supervisor_(loop, std::move(callbacks)) {
   settings_.vm.session = settings_.session;
   settings_.vm.vhost_socket = socket_path("vhost");
@@ -91,7 +90,7 @@ Result<ProcessSpec> House::dlp() const {
   let_judge(*spec);
   add(*spec, {"--cache", settings_.cache});
   spec->sockets = {{dlp_socket_.get(), "dlp"}};
-  auto secrets = pipe_of({scanner_secrets_.view()});
+  auto secrets = pipe_of({handed_.scanner_secrets.view()});
   if (!secrets) return failed(secrets, "secrets");
   spec->inherited.push_back(std::move(*secrets));
   add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 0))});
@@ -118,10 +117,14 @@ Result<ProcessSpec> House::proxy() const {
   add(*spec, {"--dns", "unix:" + socket_path("dns"), "--dlp", "unix:" + socket_path("dlp")});
   if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
   spec->sockets = {{proxy_socket_.get(), "transparent"}};
-  auto ca = pipe_of({ca_.certificate, ca_.key.view()});
+  auto ca = pipe_of({handed_.ca.certificate, handed_.ca.key.view()});
   if (!ca) return failed(ca, "session CA");
   spec->inherited.push_back(std::move(*ca));
   add(*spec, {"--ca", fmt::format("fd:{}", inherited_number(*spec, 0))});
+  auto credentials = pipe_of({handed_.proxy_credentials.view()});
+  if (!credentials) return failed(credentials, "credentials");
+  spec->inherited.push_back(std::move(*credentials));
+  add(*spec, {"--credentials", fmt::format("fd:{}", inherited_number(*spec, 1))});
   return spec;
 }
 

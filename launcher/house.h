@@ -27,9 +27,14 @@ struct HouseSettings {
 // Starts and holds the processes: gates first, the machine last. Everything given to the constructor must outlive it.
 class House {
  public:
-  // `scanner_secrets`: see secrets.h.
-  House(Loop& loop, HouseSettings settings, const tls::SessionCa& ca, const CapturedLog& messages,
-        const CapturedLog& console, const SecretBytes& scanner_secrets, Supervisor::Callbacks callbacks);
+  // What each gate is handed over a pipe; see secrets.h.
+  struct Handed {
+    tls::SessionCa ca;
+    SecretBytes scanner_secrets;
+    SecretBytes proxy_credentials;
+  };
+  House(Loop& loop, HouseSettings settings, const Handed& handed, const CapturedLog& messages,
+        const CapturedLog& console, Supervisor::Callbacks callbacks);
 
   Result<void> start();
 
@@ -52,10 +57,9 @@ class House {
   Result<ProcessSpec> machine() const;
 
   HouseSettings settings_;
-  const tls::SessionCa& ca_;
+  const Handed& handed_;
   const CapturedLog& messages_;
   const CapturedLog& console_;
-  const SecretBytes& scanner_secrets_;
   Fd dlp_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;

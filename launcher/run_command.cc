@@ -95,6 +95,16 @@ Result<SessionSettings> read_words(const RunWords& words) {
   return settings;
 }
 
+// Two values under one name: neither is what somebody meant.
+Result<void> check_environment(const SessionSettings& settings, const std::vector<Secret>& secrets) {
+  for (const auto& [name, placeholder] : placeholder_environment(secrets)) {
+    for (const auto& [said, value] : settings.environment) {
+      if (said == name) return fail("--env {}: the guest finds the placeholder of the secret {} there", name, name);
+    }
+  }
+  return {};
+}
+
 int run(const RunWords& words) {
   auto settings = read_words(words);
   if (!settings) return fail_with(settings.error(), kExitUsage);
@@ -111,8 +121,10 @@ int run(const RunWords& words) {
   const rlimit no_core{0, 0};
   if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return fail_with(Error("cannot turn core dumps off"), kExitGatehouse);
   if (auto ok = tls::protect_key_memory(); !ok) return fail_with(ok.error(), kExitGatehouse);
-  const auto secrets = read_secrets(policy->secrets());
+  auto secrets = read_secrets(policy->secrets());
   if (!secrets) return fail_with(secrets.error(), kExitUsage);
+  if (auto ok = make_placeholders(*secrets, policy->credentials()); !ok) return fail_with(ok.error(), kExitUsage);
+  if (auto ok = check_environment(*settings, *secrets); !ok) return fail_with(ok.error(), kExitUsage);
   return run_session(*settings, *policy, *secrets);
 }
 

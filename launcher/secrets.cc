@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -19,8 +20,15 @@ namespace gatehouse::launcher {
 namespace {
 
 constexpr size_t kFingerprintKeyBytes = 32;
+constexpr size_t kPlaceholderRandomBytes = 16;
 
 void wipe(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
+
+void wipe(nlohmann::json& tree) {
+  if (tree.is_string()) return wipe(tree.get_ref<std::string&>());
+  if (!tree.is_structured()) return;
+  for (auto& item : tree) wipe(item);
+}
 
 Result<std::string> from_environment(const std::string& variable) {
   const char* value = std::getenv(variable.c_str());
@@ -96,6 +104,34 @@ Result<std::string> read_source(const policy::SecretSource& source) {
 
 nlohmann::json entry(std::string_view name, std::string_view value) { return {{"name", name}, {"value", value}}; }
 
+nlohmann::json entry(const Secret& secret) {
+  auto all = entry(secret.name, secret.value.view());
+  if (!secret.placeholder.empty()) all["placeholder"] = secret.placeholder;
+  return all;
+}
+
+Result<std::string> random_hex(size_t bytes) {
+  std::string raw(bytes, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(raw.data()), static_cast<int>(bytes)) != 1) {
+    return fail("no random bytes");
+  }
+  std::string text;
+  for (const char byte : raw) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  wipe(raw);
+  return text;
+}
+
+// Wipes what the tree holds once it is written.
+Result<SecretBytes> dump(nlohmann::json tree) {
+  std::string text = tree.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  wipe(tree);
+  auto bytes = SecretBytes::copy_of(text);
+  const size_t size = text.size();
+  wipe(text);
+  if (size > kMaxAllSecretBytes) return fail("the secrets together are over {} bytes", kMaxAllSecretBytes);
+  return bytes;
+}
+
 }  // namespace
 
 Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>& sources) {
@@ -117,23 +153,50 @@ Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>
   return secrets;
 }
 
+Result<void> make_placeholders(std::vector<Secret>& secrets, const std::vector<policy::Credential>& credentials) {
+  for (const auto& credential : credentials) {
+    const auto found = std::find_if(secrets.begin(), secrets.end(),
+                                    [&](const Secret& secret) { return secret.name == credential.secret; });
+    if (found == secrets.end()) return fail("secret {}: has no value", credential.secret);
+    if (auto ok = credential.check_value(found->value.view()); !ok) return failed(ok, "secret " + credential.secret);
+    const auto own = random_hex(kPlaceholderRandomBytes);
+    if (!own) return failed(own);
+    found->placeholder = fmt::format("{}gatehouse-placeholder-{}-{}", credential.prefix, credential.secret, *own);
+  }
+  return {};
+}
+
+std::vector<std::pair<std::string, std::string>> placeholder_environment(const std::vector<Secret>& secrets) {
+  std::vector<std::pair<std::string, std::string>> environment;
+  for (const auto& secret : secrets) {
+    if (!secret.placeholder.empty()) environment.emplace_back(secret.name, secret.placeholder);
+  }
+  return environment;
+}
+
+Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& secret : secrets) {
+    if (!secret.placeholder.empty()) list.push_back(entry(secret));
+  }
+  nlohmann::json tree = nlohmann::json::object();
+  tree["secrets"] = std::move(list);
+  return dump(std::move(tree));
+}
+
 Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries) {
-  unsigned char key[kFingerprintKeyBytes];
-  if (RAND_bytes(key, sizeof key) != 1) return fail("no random bytes for the session's key");
-  std::string key_text;
-  for (const unsigned char byte : key) key_text += fmt::format("{:02x}", byte);
+  auto key = random_hex(kFingerprintKeyBytes);
+  if (!key) return failed(key, "the session's key");
   nlohmann::json known = nlohmann::json::array();
-  for (const auto& secret : secrets) known.push_back(entry(secret.name, secret.value.view()));
+  for (const auto& secret : secrets) known.push_back(entry(secret));
   nlohmann::json decoys = nlohmann::json::array();
   for (const auto& canary : canaries) decoys.push_back(entry(canary.name, canary.value));
-  std::string text =
-      nlohmann::json{{"secrets", std::move(known)}, {"canaries", std::move(decoys)}, {"key", key_text}}.dump(
-          -1, ' ', false, nlohmann::json::error_handler_t::replace);
-  auto bytes = SecretBytes::copy_of(text);
-  const size_t size = text.size();
-  wipe(text);
-  if (size > kMaxAllSecretBytes) return fail("the secrets together are over {} bytes", kMaxAllSecretBytes);
-  return bytes;
+  nlohmann::json tree = nlohmann::json::object();
+  tree["secrets"] = std::move(known);
+  tree["canaries"] = std::move(decoys);
+  tree["key"] = *key;
+  wipe(*key);
+  return dump(std::move(tree));
 }
 
 Result<Fd> pipe_of(std::initializer_list<std::string_view> parts) {

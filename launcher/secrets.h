@@ -22,6 +22,7 @@ inline constexpr std::chrono::seconds kSecretCommandLimit{30};
 struct Secret {
   std::string name;
   SecretBytes value;
+  std::string placeholder = {};  // what the guest holds of one that goes to hosts; empty for others
 };
 
 // Reads each value; one trailing line break is cut off. A variable is removed from the environment once read. A command
@@ -29,6 +30,16 @@ struct Secret {
 // kSecretCommandLimit. What is missing, empty or longer than kMaxSecretBytes is an error that names the secret and
 // never holds its value.
 Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>& sources);
+
+// Makes a placeholder for each that the policy sends somewhere: the prefix it says, "gatehouse-placeholder-NAME-" and
+// 32 random hexadecimal digits. A value that cannot stand where it is to is an error in words that do not hold it.
+Result<void> make_placeholders(std::vector<Secret>& secrets, const std::vector<policy::Credential>& credentials);
+
+// The guest's environment: each placeholder under the name of its secret.
+std::vector<std::pair<std::string, std::string>> placeholder_environment(const std::vector<Secret>& secrets);
+
+// What gatehouse-proxy reads with --credentials, as JSON: those that have a placeholder.
+Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets);
 
 // What gatehouse-dlp reads with --secrets, as JSON: the secrets, the canaries, and the session's key for fingerprints,
 // so that a restarted scanner gives the same secret the same one.

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "common/base/uuid.h"
 
@@ -86,6 +87,41 @@ TEST(Canaries, AreNewEachTimeAndLieInTheirFiles) {
     EXPECT_NE(one->values[i].value, other->values[i].value);
     EXPECT_NE(all.find(one->values[i].value), std::string::npos) << one->values[i].name;
   }
+}
+
+TEST(Secrets, ThatGoToHostsHaveAPlaceholderInTheGuest) {
+  ::setenv("GATEHOUSE_TEST_SECRET", "first-value-0123", 1);
+  ::setenv("GATEHOUSE_TEST_OTHER", "other-value-0123", 1);
+  auto secrets = read_secrets({{"TOKEN", From::environment, "GATEHOUSE_TEST_SECRET", {}},
+                               {"OTHER", From::environment, "GATEHOUSE_TEST_OTHER", {}}});
+  ASSERT_TRUE(secrets);
+  const policy::Credential credential{"TOKEN", {}, {{policy::CredentialPlace::Kind::bearer, ""}}, false, "sk-"};
+  ASSERT_TRUE(make_placeholders(*secrets, {credential}));
+  const std::string placeholder = secrets->front().placeholder;
+  EXPECT_TRUE(std::regex_match(placeholder, std::regex("sk-gatehouse-placeholder-TOKEN-[0-9a-f]{32}"))) << placeholder;
+  const auto environment = placeholder_environment(*secrets);
+  ASSERT_EQ(environment.size(), 1U);
+  EXPECT_EQ(environment[0], std::pair(std::string("TOKEN"), placeholder));
+
+  const auto proxy = nlohmann::json::parse(proxy_credentials(*secrets)->view());
+  EXPECT_EQ(proxy,
+            nlohmann::json(
+                {{"secrets", {{{"name", "TOKEN"}, {"value", "first-value-0123"}, {"placeholder", placeholder}}}}}));
+  const auto scanner = nlohmann::json::parse(scanner_secrets(*secrets, {})->view());
+  EXPECT_EQ(scanner["secrets"][0]["placeholder"], placeholder);
+  EXPECT_EQ(scanner["secrets"][1], nlohmann::json({{"name", "OTHER"}, {"value", "other-value-0123"}}));
+
+  const std::string before = placeholder;
+  ASSERT_TRUE(make_placeholders(*secrets, {credential}));
+  EXPECT_NE(secrets->front().placeholder, before) << "of another session";
+}
+
+TEST(Secrets, ThatCannotStandInARequestAreRefusedWithoutTheValue) {
+  ::setenv("GATEHOUSE_TEST_SECRET", "two\nlines-0123", 1);
+  auto secrets = read_secrets({{"TOKEN", From::environment, "GATEHOUSE_TEST_SECRET", {}}});
+  const policy::Credential credential{"TOKEN", {}, {{policy::CredentialPlace::Kind::bearer, ""}}, false, ""};
+  EXPECT_EQ(make_placeholders(*secrets, {credential}).error().message(),
+            "secret TOKEN: the value has characters that cannot be sent as bearer");
 }
 
 }  // namespace

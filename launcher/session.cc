@@ -98,9 +98,8 @@ class Session {
   std::optional<SessionDirectory> directory_;
   std::unique_ptr<SignalWatch> signals_;
   std::unique_ptr<audit::AuditLog> audit_;
-  tls::SessionCa ca_;
   std::vector<ipc::BootFile> decoys_;
-  SecretBytes scanner_secrets_;
+  House::Handed handed_;
   std::unique_ptr<CapturedLog> messages_;
   std::unique_ptr<CapturedLog> console_;
   std::unique_ptr<House> house_;
@@ -159,7 +158,10 @@ Result<void> Session::lay_canaries() {
   decoys_ = std::move(canaries->files);
   auto known = scanner_secrets(secrets_, canaries->values);
   if (!known) return failed(known);
-  scanner_secrets_ = std::move(*known);
+  handed_.scanner_secrets = std::move(*known);
+  auto credentials = proxy_credentials(secrets_);
+  if (!credentials) return failed(credentials);
+  handed_.proxy_credentials = std::move(*credentials);
   return {};
 }
 
@@ -167,7 +169,7 @@ Result<void> Session::start_house() {
   progress_.stage("house", "starting the gates");
   auto ca = tls::create_session_ca(settings_.name);
   if (!ca) return failed(ca);
-  ca_ = std::move(*ca);
+  handed_.ca = std::move(*ca);
   auto messages = CapturedLog::start(loop_, state_directory_ + "/house.log");
   if (!messages) return failed(messages);
   messages_ = std::move(*messages);
@@ -197,7 +199,7 @@ Result<void> Session::start_house() {
   house.vm.initrd = boot_files_.initrd;
   house.vm.root_image = boot_files_.root_image;
   house_ = std::make_unique<House>(
-      loop_, std::move(house), ca_, *messages_, *console_, scanner_secrets_,
+      loop_, std::move(house), handed_, *messages_, *console_,
       Supervisor::Callbacks{[this](audit::ProcessEvent event) { house_event(std::move(event)); },
                             [this](const Error& error) { house_failed(error); }});
   return house_->start();
@@ -208,10 +210,11 @@ Result<void> Session::start_command() {
   GuestCommand::Settings command;
   command.host_socket = house_->host_socket();
   command.boot.hostname = settings_.name;
-  command.boot.ca_certificate = ca_.certificate;
+  command.boot.ca_certificate = handed_.ca.certificate;
   command.boot.files = std::move(decoys_);
   command.exec.argv = settings_.command;
   command.exec.env = settings_.environment;
+  for (auto& variable : placeholder_environment(secrets_)) command.exec.env.push_back(std::move(variable));
   if (is_interactive(STDIN_FILENO, STDOUT_FILENO)) command.exec.terminal = terminal_size(STDIN_FILENO);
   command.boot_limit = settings_.accelerator == Accelerator::kvm ? kBootLimitKvm : kBootLimitTcg;
   command.time_limit = settings_.time_limit;

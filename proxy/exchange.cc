@@ -15,26 +15,35 @@ constexpr int kTimeout = 408;
 constexpr int kUnavailable = 503;
 constexpr int kGatewayTimeout = 504;
 
+std::string joined_words(std::string words, const std::string& more) {
+  if (!words.empty() && !more.empty()) words += "; ";
+  return words + more;
+}
+
 }  // namespace
 
 Exchange::Exchange(Outside& outside, GuestLeg& guest, const policy::Policy& policy, const Origin& origin)
     : outside_(outside), guest_(guest), policy_(policy), origin_(origin), record_(outside, origin) {}
 
-Exchange::~Exchange() { abort("the connection to the guest was closed"); }
+Exchange::~Exchange() {
+  abort("the connection to the guest was closed");
+  credentials_.wipe(head_);
+}
 
 void Exchange::start(const RequestHead& head) {
   head_ = head;
   head_.port = target_port(origin_, head_);
   target_ = Target{head_.scheme, head_.host, head_.port};
   record_.describe(head_);
-  auto verdict = judge_request(policy_, origin_, head);
-  terms_ = std::move(verdict.terms);
-  judged_ = std::move(verdict);
+  judged_ = judge_request(policy_, origin_, head);
   const auto* with = outside_.inspection();
-  if (with != nullptr) record_.set_path(std::string(kPathNotScanned));
-  if (!judged_.allowed()) return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
-  if (head_.framing.kind == Framing::Kind::length && head_.framing.length > request_limit().bytes) {
-    return deny_over_limit();
+  if (with != nullptr) {
+    record_.set_path(std::string(kPathNotScanned));
+    credentials_ = CredentialInjection(with->credentials, target_);
+  }
+  if (!judged_.allowed()) {
+    (void)credentials_.take_out(head_);
+    return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
   }
   if (with != nullptr) return inspect(*with);
   may_go(std::move(judged_));
@@ -49,11 +58,17 @@ void Exchange::inspect(const Inspection& with) {
   phase_ = Phase::holding;
   keep_end_to_end(head_.fields);
   head_.wants_upgrade = false;
+  if (auto foreign = credentials_.take_out(head_)) {
+    judged_ = std::move(*foreign);
+    return deny_by_head(kForbidden);
+  }
+  const uint64_t limit = policy_.limits().request_body_bytes;
+  if (head_.framing.kind == Framing::Kind::length && head_.framing.length > limit) return deny_over_limit(limit);
   const auto room = [this] {
     if (phase_ == Phase::holding) guest_.want_request(true);
   };
   const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
-  request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, request_limit().bytes,
+  request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, limit,
                                                  RequestInspection::Callbacks{room, outcome});
   guest_.set_deadline(kExchangeIdleTimeout);
   // The body is wanted here and now, whatever the upstream would have said to it.
@@ -79,9 +94,9 @@ void Exchange::deny_by_head(int status) {
   request_->complete({});
 }
 
-void Exchange::deny_over_limit() {
+void Exchange::deny_over_limit(uint64_t limit) {
   guest_.want_request(false);
-  const auto outcome = over_body_limit(request_limit());
+  const auto outcome = over_body_limit(limit);
   judged_ = outcome.denial;
   deny_by_head(outcome.status);
 }
@@ -96,10 +111,15 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   if (outcome.scanned) record_.set_path(outcome.path.empty() ? std::string(without_query(head_.path)) : outcome.path);
   if (outcome.in_host) record_.mask_host();
   if (!outcome.allowed || !judged_.allowed()) return deny(outcome);
-  record_.set_detail(outcome.detail);
+  record_.set_detail(joined_words(outcome.detail, credentials_.words()));
   // A path that was redacted is another path.
   auto decision = outcome.detail.empty() ? std::move(judged_) : judge_request(policy_, origin_, head_);
   may_go(std::move(decision), outcome.findings);
+}
+
+// Nobody else is asked yet.
+void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
+  record(std::move(decision), kForbidden, findings);
 }
 
 void Exchange::deny(const ScanOutcome& outcome) {
@@ -144,17 +164,13 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (phase_ == Phase::holding) {
     guest_.set_deadline(kExchangeIdleTimeout);
     if (const auto outcome = request_->take(bytes)) {
-      if (outcome->status == kContentTooLarge) return deny_over_limit();
+      if (outcome->denial.rule_id == kBodyLimitRule) return deny_over_limit(policy_.limits().request_body_bytes);
       return deny(*outcome);
     }
     if (request_->full()) guest_.want_request(false);
     return;
   }
   assert(upstream_ != nullptr);
-  if (const auto limit = request_limit(); forwarded_ + bytes.size() > limit.bytes) {
-    const auto outcome = over_body_limit(limit);
-    return stop(outcome.denial, outcome.status);
-  }
   forward_body(bytes);
   if (upstream_->queued() > kMaxQueuedBytes) guest_.want_request(false);
 }

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/credential_injection.h"
 #include "proxy/denial.h"
 #include "proxy/exchange_record.h"
 #include "proxy/guest_leg.h"
@@ -71,17 +72,11 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   // To the verdict (exchange.cc).
   void inspect(const Inspection& with);
   void deny_by_head(int status);
-  void deny_over_limit();
+  void deny_over_limit(uint64_t limit);
   dlp::StreamInfo scan_stream(dlp::Direction direction) const;
   void on_inspected(const ScanOutcome& outcome);
   void deny(const ScanOutcome& outcome);
-  // What it is bound to (exchange_terms.cc).
-  policy::BodyLimit request_limit() const;
   void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
-  bool response_fits(uint64_t bytes);
-  void stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings = {},
-            dlp::Direction direction = dlp::Direction::out);
-
   void record(Decision decision, int refusal_status, const std::vector<dlp::Finding>& findings = {},
               dlp::Direction direction = dlp::Direction::out);
   void on_recorded(const Result<void>& committed);
@@ -107,6 +102,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void see_head(ResponseHead& head);
   void see_body(std::string_view& bytes);
   void see_end(Fields& trailers);
+  void pass_body(std::string_view bytes);
   bool guest_keeps_up() const;
   void conclude();
   void on_passed(const ResponsePiece& piece, const std::vector<dlp::Finding>& findings) override;
@@ -124,9 +120,10 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   RequestHead head_;
   Target target_;
   ExchangeRecord record_;
-  Decision judged_;          // by the policy, while the scanner is asked
-  policy::HttpTerms terms_;  // of the same verdict
-  int refusal_status_ = 0;   // of the denial, when the verdict is deny
+  Decision judged_;         // by the policy, while the scanner is asked
+  int refusal_status_ = 0;  // of the denial, when the verdict is deny
+  CredentialInjection credentials_;
+  std::unique_ptr<ResponseRestorer> restorer_;
   std::unique_ptr<RequestInspection> request_;
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;

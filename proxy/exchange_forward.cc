@@ -21,8 +21,10 @@ bool is_idempotent(std::string_view method) {
 
 }  // namespace
 
-// Nothing to say yet that the guest has not said.
-void Exchange::prepare_head() {}
+void Exchange::prepare_head() {
+  credentials_.put_in(head_);
+  restorer_ = credentials_.restorer();
+}
 
 void Exchange::open() {
   opening_ = outside_.open(target_, [this, alive = std::weak_ptr(alive_)](Opened opened) {

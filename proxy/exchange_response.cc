@@ -8,20 +8,36 @@ constexpr int kBadGateway = 502;
 constexpr int kUnavailable = 503;
 }  // namespace
 
-void Exchange::see_head(ResponseHead&) {}
-void Exchange::see_body(std::string_view&) {}
-void Exchange::see_end(Fields&) {}
+void Exchange::see_head(ResponseHead& head) {
+  if (restorer_) restorer_->restore_head(head);
+}
 
-void Exchange::on_interim(ResponseHead head) { guest_.send_interim(head); }
+void Exchange::see_body(std::string_view& bytes) {
+  if (restorer_) bytes = restorer_->restore_body(bytes);
+}
+
+void Exchange::see_end(Fields& trailers) {
+  if (!restorer_) return;
+  pass_body(restorer_->finish_body());
+  restorer_->restore(trailers);
+}
+
+void Exchange::on_interim(ResponseHead head) {
+  see_head(head);
+  guest_.send_interim(head);
+}
 
 void Exchange::on_head(ResponseHead head) {
   if (head.status < 200) {
     return fail(kBadGateway, "upstream.upgrade", "the upstream changed the protocol without being asked to");
   }
-  if (!response_fits(head.framing.kind == Framing::Kind::length ? head.framing.length : 0)) return;
   if (forward_complete_) request_.reset();  // it will not be sent again
   responding_ = true;
   record_.result().status = head.status;
+  if (restorer_) {
+    if (const auto why = ResponseRestorer::refuses(head); !why.empty())
+      return fail(kBadGateway, "credential.encoded", why);
+  }
   see_head(head);
   const auto* with = outside_.inspection();
   if (with == nullptr || !is_scanned(head)) {
@@ -35,8 +51,11 @@ void Exchange::on_head(ResponseHead head) {
 
 void Exchange::on_body(std::string_view bytes) {
   record_.result().bytes_in += bytes.size();
-  if (!response_fits(record_.result().bytes_in)) return;
   see_body(bytes);
+  pass_body(bytes);
+}
+
+void Exchange::pass_body(std::string_view bytes) {
   if (bytes.empty()) return;
   if (!response_) return guest_.send_body(bytes);
   response_->show(bytes);
@@ -88,23 +107,17 @@ void Exchange::on_stopped(const ScanOutcome& outcome) {
   const Decision denial = outcome.denial;
   if (outcome.findings.empty()) return fail(kUnavailable, denial.rule_id, denial.reason);
   const auto findings = outcome.findings;
-  stop(denial, outcome.status, findings, dlp::Direction::in);
-}
-
-// What was allowed goes no further: a verdict of its own, on the same trace.
-void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings,
-                    dlp::Direction direction) {
-  guest_.want_request(false);
   upstream_.reset();
   request_.reset();
   response_.reset();
   piece_ = {};
-  if (!head_sent_) record_.result().status = status;
+  if (!head_sent_) record_.result().status = kBadGateway;
   finish(denial.rule_id + ": " + denial.reason);
+  // The request was allowed, its answer is not: a verdict of its own, on the same trace.
   record_.begin_another();
-  if (!head_sent_) return record(denial, status, findings, direction);
+  if (!head_sent_) return record(denial, outcome.status, findings, dlp::Direction::in);
   phase_ = Phase::over;
-  record_.note(denial, findings, direction);
+  record_.note(denial, findings, dlp::Direction::in);
   guest_.cut();
 }
 

@@ -19,7 +19,8 @@ constexpr size_t kOtherDescriptors = 512;
 
 // What the shipped policies say, for everybody who may have secrets.
 bool is_moot_without_secrets(const policy::FindingSelector& selector) {
-  constexpr std::string_view kOfSecrets[] = {"known-secrets", "canaries", "known-secret", "secret-fragment", "canary"};
+  constexpr std::string_view kOfSecrets[] = {"known-secrets",   "canaries",    "known-secret",
+                                             "secret-fragment", "placeholder", "canary"};
   return std::find(std::begin(kOfSecrets), std::end(kOfSecrets), selector.name) != std::end(kOfSecrets);
 }
 
@@ -37,6 +38,9 @@ ProxyOptions parse_options(int argc, char** argv) {
             ->type_name("FILE|fd:N");
         app.add_option("--ca-cert-out", own.ca_cert_out, "where to write the certificate that clients are to trust")
             ->type_name("FILE");
+        app.add_option("--credentials", own.credentials,
+                       "values of the policy's secrets that go to hosts, and their placeholders (JSON)")
+            ->type_name("FILE|fd:N");
         app.add_option("--upstream-ca", own.upstream_ca, "certificates to trust upstream besides the system's (PEM)")
             ->type_name("FILE");
         app.add_option("--workers", own.workers, "event loops, a thread each")

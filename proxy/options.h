@@ -19,6 +19,7 @@ struct ProxyOptions {
   std::string dlp;               // --dlp unix:PATH; empty: nothing is scanned
   std::string ca;                // --ca FILE or fd:N; empty: make one
   std::string ca_cert_out;       // --ca-cert-out FILE
+  std::string credentials;       // --credentials FILE or fd:N; empty: none
   std::string upstream_ca;       // --upstream-ca FILE, besides the system's roots; or empty
   int workers = 1;               // --workers N: event loops, a thread each
   std::optional<int> exit_code;  // end at once with this code

@@ -45,10 +45,14 @@ class Opening {
   virtual ~Opening() = default;
 };
 
-// What has requests and responses scanned.
+class CredentialTable;
+
+// What has requests and responses scanned. Credentials are put into requests that were: nobody else would notice one
+// that goes astray.
 struct Inspection {
   dlp::ScanClient& scanner;
   BodyRoom& room;  // to hold requests in meanwhile
+  const CredentialTable& credentials;
 };
 
 // None of these calls back from within, or after the connection is gone.

@@ -51,6 +51,14 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   if (!options.ca_cert_out.empty()) {
     if (auto ok = write_certificate(server->authority_, options.ca_cert_out); !ok) return failed(ok);
   }
+  if (!options.credentials.empty()) {
+    auto values = CredentialValues::load(options.credentials);
+    if (!values) return failed(values, "--credentials");
+    server->values_ = std::move(*values);
+  }
+  auto credentials = CredentialTable::create(policy, server->values_);
+  if (!credentials) return failed(credentials, "--credentials");
+  server->credentials_ = std::move(*credentials);
   server->shared_.reset(new Shared{.policy = policy,
                                    .audit = audit,
                                    .authority = server->authority_,
@@ -59,6 +67,7 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .upstream_ca = options.upstream_ca,
                                    .dns = *dns,
                                    .dlp = *dlp,
+                                   .credentials = server->credentials_,
                                    .holding_folder = audit_folder(options)});
   for (auto& loop : loops) {
     auto worker = Worker::create(loop, *server->shared_);

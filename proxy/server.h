@@ -34,6 +34,8 @@ class Server {
   CertificateAuthority authority_;
   tls::KeyPtr leaf_key_;
   TicketKeys tickets_;
+  CredentialValues values_;
+  CredentialTable credentials_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

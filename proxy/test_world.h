@@ -5,6 +5,7 @@
 
 #include <deque>
 
+#include "proxy/credential_table.h"
 #include "proxy/guest_http1.h"
 #include "proxy/guest_session.h"
 #include "proxy/scripted_scanner.h"
@@ -89,7 +90,8 @@ class World final : public GuestSocket, public Outside {
   bool with_scanner = false;
   ScriptedScanner scanner;
   BodyRoom room{testing::TempDir()};
-  Inspection with{scanner, room};
+  CredentialTable credentials;
+  Inspection with{scanner, room, credentials};
   std::vector<std::string> order;  // of the rows, "net" or "dlp" or "result"
   std::vector<audit::NetEvent> rows;
   std::vector<audit::DlpFinding> findings;

@@ -22,7 +22,7 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
   if (shared.dns) worker->names_ = std::make_unique<NameLookup>(loop, *shared.dns);
   if (shared.dlp) {
     worker->scanner_ = dlp::ScanClient::create(loop, *shared.dlp, dlp::scan_deadline(shared.policy.limits()));
-    worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_});
+    worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_, shared.credentials});
   }
   worker->gate_.reset(new Gate{.loop = loop,
                                .policy = shared.policy,

@@ -12,6 +12,7 @@
 #include "common/net/loop.h"
 #include "common/policy/policy.h"
 #include "proxy/connection.h"
+#include "proxy/credential_table.h"
 #include "proxy/held_body.h"
 
 namespace gatehouse::proxy {
@@ -29,6 +30,7 @@ struct Shared {
   std::string upstream_ca;
   std::optional<Endpoint> dns;
   std::optional<Endpoint> dlp;
+  const CredentialTable& credentials;
   std::string holding_folder;  // for the bodies of requests that wait for the scanner
 };
 

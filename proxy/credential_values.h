@@ -1,0 +1,45 @@
+// The values that are put into requests, as the launcher hands them over.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/secret_bytes.h"
+
+namespace gatehouse::proxy {
+
+inline constexpr size_t kMinCredentialBytes = 6;  // a shorter one would be replaced all over every answer
+inline constexpr size_t kMaxCredentialBytes = 8 << 10;
+inline constexpr size_t kMinPlaceholderBytes = 32;
+inline constexpr size_t kMaxPlaceholderBytes = 256;
+
+struct CredentialValue {
+  std::string name;         // of the secret
+  std::string placeholder;  // what stands for it in the guest: letters, digits, '-', '_' and '.'
+  SecretBytes bytes;
+};
+
+// Immutable, and shared by all threads.
+class CredentialValues {
+ public:
+  CredentialValues() = default;
+
+  // Reads {"secrets": [{"name": "GITHUB_TOKEN", "value": "...", "placeholder": "..."}]}; those without placeholder are
+  // for the scanner alone and are left out, as are other members of the object. Errors hold no value.
+  static Result<CredentialValues> parse(std::string_view json);
+
+  // parse() of "fd:N", an inherited descriptor that is read to its end and closed, or of a file that nobody but its
+  // owner may read.
+  static Result<CredentialValues> load(const std::string& source);
+
+  // Null when there is none of that name.
+  const CredentialValue* find(std::string_view name) const;
+  bool empty() const { return values_.empty(); }
+
+ private:
+  std::vector<CredentialValue> values_;
+};
+
+}  // namespace gatehouse::proxy
