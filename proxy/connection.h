@@ -21,6 +21,7 @@ struct Gate {
   UpstreamPool& upstreams;
   NameLookup* names;             // null: no DNS gate is configured
   const Inspection* inspection;  // null: no scanner is
+  Telemetry* telemetry;
 };
 
 class Connection final : private GuestSocket, private Outside {
@@ -38,6 +39,7 @@ class Connection final : private GuestSocket, private Outside {
   void close(bool reset) override;
   void set_deadline(std::chrono::milliseconds after) override { deadline_.start(after); }
   const Inspection* inspection() const override { return gate_.inspection; }
+  Telemetry* telemetry() const override { return gate_.telemetry; }
   bool knows_names() const override { return gate_.names != nullptr; }
   void find_name(const IpAddress& address, OnName on_name) override;
   void commit(audit::Event event, OnCommitted on_committed) override;

@@ -251,7 +251,13 @@ void Exchange::answer(const Denial& denial) {
   guest_.over();
 }
 
-void Exchange::finish(std::string_view error) { record_.end(error); }
+void Exchange::finish(std::string_view error) {
+  record_.end(error);
+  if (!call_) return;
+  see_later();
+  for (auto& row : call_->end(response_whole_, ModelCallReader::Moment::clock::now())) outside_.note(std::move(row));
+  call_.reset();
+}
 
 void Exchange::progress() {
   const bool waiting = forward_complete_ && !responding_;

@@ -13,6 +13,7 @@
 //   prepare_head()      the rows are committed; what the request's head says upstream is changed here, unseen by log
 //                       and scanner. Once, also when it is sent twice.
 //   see_head/body/end() every byte of the response, once, before the scanner and the guest get it; changed or copied.
+//   call_               reads what is a call of a model, both ways, once the bytes are on their way (see_later()).
 #pragma once
 
 #include <chrono>
@@ -28,6 +29,7 @@
 #include "proxy/outside.h"
 #include "proxy/request_inspection.h"
 #include "proxy/response_inspection.h"
+#include "proxy/telemetry/model_call.h"
 
 namespace gatehouse::proxy {
 
@@ -103,6 +105,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void see_body(std::string_view& bytes);
   void see_end(Fields& trailers);
   void pass_body(std::string_view bytes);
+  void see_later();
   bool guest_keeps_up() const;
   void conclude();
   void on_passed(const ResponsePiece& piece, const std::vector<dlp::Finding>& findings) override;
@@ -128,7 +131,10 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;
   std::unique_ptr<ResponseInspection> response_;
-  ResponsePiece piece_;     // for the inspection
+  ResponsePiece piece_;  // for the inspection
+  std::unique_ptr<ModelCallReader> call_;
+  std::string unseen_;  // of the response, for call_
+  bool response_whole_ = false;
   uint64_t forwarded_ = 0;  // bytes of the request's body that have gone upstream
   Phase phase_ = Phase::recording;
   bool request_complete_ = false;  // the guest has sent all of it

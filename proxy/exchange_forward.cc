@@ -52,6 +52,14 @@ void Exchange::on_opened(Opened opened) {
 void Exchange::forward() {
   record_.result().upstream_address = upstream_->address();
   upstream_->send_head(head_, *this);
+  if (auto* telemetry = outside_.telemetry()) {
+    call_ = ModelCallReader::begin(*telemetry, {.method = head_.method,
+                                                .path = head_.path,
+                                                .host = record_.stream(dlp::Direction::out).host,
+                                                .content_encoding = joined_values(head_.fields, "Content-Encoding"),
+                                                .event_id = record_.event_id(),
+                                                .trace_id = record_.stream(dlp::Direction::out).trace_id});
+  }
   progress();
   if (request_) return forward_held();
   if (!request_complete_) guest_.want_request(true);
@@ -71,11 +79,13 @@ void Exchange::forward_body(std::string_view bytes) {
   forwarded_ += bytes.size();
   record_.result().bytes_out = forwarded_;
   upstream_->send_body(bytes);
+  if (call_) call_->request_body(bytes);
   progress();
 }
 
 void Exchange::forward_end(const Fields& trailers) {
   upstream_->send_end(trailers);
+  if (call_) call_->request_end(ModelCallReader::Moment::clock::now());
   forward_complete_ = true;
   progress();
 }

@@ -22,6 +22,13 @@ void Exchange::see_end(Fields& trailers) {
   restorer_->restore(trailers);
 }
 
+// Reading takes its time, and nobody waits for it.
+void Exchange::see_later() {
+  if (!call_ || unseen_.empty()) return;
+  call_->response_body(unseen_, ModelCallReader::Moment::clock::now());
+  unseen_.clear();
+}
+
 void Exchange::on_interim(ResponseHead head) {
   see_head(head);
   guest_.send_interim(head);
@@ -39,6 +46,11 @@ void Exchange::on_head(ResponseHead head) {
       return fail(kBadGateway, "credential.encoded", why);
   }
   see_head(head);
+  if (call_) {
+    call_->response_head(
+        {head.status, joined_values(head.fields, "Content-Type"), joined_values(head.fields, "Content-Encoding")},
+        ModelCallReader::Moment::clock::now());
+  }
   const auto* with = outside_.inspection();
   if (with == nullptr || !is_scanned(head)) {
     head_sent_ = true;
@@ -57,6 +69,7 @@ void Exchange::on_body(std::string_view bytes) {
 
 void Exchange::pass_body(std::string_view bytes) {
   if (bytes.empty()) return;
+  if (call_) unseen_ += bytes;
   if (!response_) return guest_.send_body(bytes);
   response_->show(bytes);
   piece_.body += bytes;
@@ -67,6 +80,7 @@ void Exchange::on_response_end(const Fields& trailers) {
   if (auto connection = upstream->release()) outside_.keep(target_, std::move(connection));
   Fields end = trailers;
   see_end(end);
+  response_whole_ = true;
   if (response_) {
     piece_.end = std::move(end);
     return response_->hold(std::exchange(piece_, {}));
@@ -80,12 +94,13 @@ void Exchange::on_pause() {
   guest_.flush();
   if (response_ && !piece_.empty()) response_->hold(std::exchange(piece_, {}));
   if (!guest_keeps_up()) upstream_->read(false);
+  see_later();
 }
 
 void Exchange::conclude() {
   phase_ = Phase::over;
-  finish("");
   guest_.flush();
+  finish("");
   guest_.over();
 }
 

@@ -17,6 +17,7 @@
 #include "common/dlp/client.h"
 #include "proxy/held_body.h"
 #include "proxy/http_message.h"
+#include "proxy/telemetry/telemetry.h"
 #include "proxy/upstream_leg.h"
 
 namespace gatehouse::proxy {
@@ -62,6 +63,9 @@ class Outside {
 
   // Null: no scanner is configured, and nothing is held back for one.
   virtual const Inspection* inspection() const = 0;
+
+  // Null: calls of models are not read.
+  virtual Telemetry* telemetry() const = 0;
 
   using OnName = std::function<void(Result<std::optional<std::string>>)>;
   virtual bool knows_names() const = 0;  // a DNS gate is configured

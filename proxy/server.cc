@@ -11,6 +11,8 @@ namespace gatehouse::proxy {
 
 namespace {
 
+constexpr size_t kMaxPricesBytes = 1 << 20;
+
 Result<void> write_certificate(const CertificateAuthority& authority, const std::string& path) {
   const auto pem = authority.certificate_pem();
   if (!pem) return failed(pem);
@@ -18,6 +20,21 @@ Result<void> write_certificate(const CertificateAuthority& authority, const std:
   if (!file) return fail_errno("--ca-cert-out: cannot write {}", path);
   if (auto ok = write_all(file.get(), *pem); !ok) return failed(ok, "--ca-cert-out " + path);
   return {};
+}
+
+// Without the shipped table nothing has a price; one that cannot be read is a mistake to be told of.
+Result<PriceTable> load_prices() {
+  const auto directory = policy::policies_directory();
+  const std::string path = directory ? *directory + "/prices/models.json" : "";
+  if (path.empty() || ::access(path.c_str(), F_OK) != 0) {
+    log::warn("there is no table of model prices: model calls are logged without their cost");
+    return PriceTable();
+  }
+  const auto text = read_file(path, kMaxPricesBytes);
+  if (!text) return failed(text);
+  auto prices = PriceTable::parse(*text);
+  if (!prices) return failed(prices, path);
+  return prices;
 }
 
 GuestSession::Entry entry_of(const InheritedSocket& socket) {
@@ -59,6 +76,11 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   auto credentials = CredentialTable::create(policy, server->values_);
   if (!credentials) return failed(credentials, "--credentials");
   server->credentials_ = std::move(*credentials);
+  auto prices = load_prices();
+  if (!prices) return failed(prices);
+  auto telemetry = Telemetry::create(std::move(*prices));
+  if (!telemetry) return failed(telemetry);
+  server->telemetry_ = std::move(*telemetry);
   server->shared_.reset(new Shared{.policy = policy,
                                    .audit = audit,
                                    .authority = server->authority_,
@@ -68,6 +90,7 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .dns = *dns,
                                    .dlp = *dlp,
                                    .credentials = server->credentials_,
+                                   .telemetry = server->telemetry_.get(),
                                    .holding_folder = audit_folder(options)});
   for (auto& loop : loops) {
     auto worker = Worker::create(loop, *server->shared_);
@@ -93,6 +116,11 @@ Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
   return {};
 }
 
-int Server::run_until_signal() { return gatehouse::run_until_signal(loops_); }
+int Server::run_until_signal() {
+  const int code = gatehouse::run_until_signal(loops_);
+  const std::string seen = telemetry_->summary();
+  if (!seen.empty()) shared_->audit.append(audit::ProcessEvent{"proxy", ::getpid(), "telemetry", seen});
+  return code;
+}
 
 }  // namespace gatehouse::proxy

@@ -36,6 +36,7 @@ class Server {
   TicketKeys tickets_;
   CredentialValues values_;
   CredentialTable credentials_;
+  std::unique_ptr<Telemetry> telemetry_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

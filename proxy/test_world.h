@@ -49,6 +49,7 @@ class World final : public GuestSocket, public Outside {
   void close(bool reset) override { log.push_back(reset ? "reset" : "close"); }
   void set_deadline(std::chrono::milliseconds after) override { deadline = after; }
   const Inspection* inspection() const override { return with_scanner ? &with : nullptr; }
+  Telemetry* telemetry() const override { return models.get(); }
   bool knows_names() const override { return dns; }
   void find_name(const IpAddress& address, OnName on_name) override {
     log.push_back("name " + address.to_string());
@@ -96,6 +97,8 @@ class World final : public GuestSocket, public Outside {
   std::vector<audit::NetEvent> rows;
   std::vector<audit::DlpFinding> findings;
   std::vector<audit::NetResult> results;
+  std::unique_ptr<Telemetry> models;
+  std::vector<audit::ModelCall> model_calls;
   OnName name;
   std::deque<OnCommitted> committed;
   OnOpened opened;
@@ -114,6 +117,11 @@ class World final : public GuestSocket, public Outside {
     } else if (const auto* finding = std::get_if<audit::DlpFinding>(&event)) {
       order.push_back("dlp");
       findings.push_back(*finding);
+    } else if (const auto* call = std::get_if<audit::ModelCall>(&event)) {
+      order.push_back("model");
+      model_calls.push_back(*call);
+    } else if (std::get_if<audit::ToolCall>(&event) != nullptr) {
+      order.push_back("tool");
     } else {
       order.push_back("net");
       rows.push_back(std::get<audit::NetEvent>(event));

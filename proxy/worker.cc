@@ -30,7 +30,8 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
                                .tls = *worker->server_tls_,
                                .upstreams = *worker->upstreams_,
                                .names = worker->names_.get(),
-                               .inspection = worker->inspection_ ? &*worker->inspection_ : nullptr});
+                               .inspection = worker->inspection_ ? &*worker->inspection_ : nullptr,
+                               .telemetry = shared.telemetry});
   return worker;
 }
 

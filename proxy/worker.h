@@ -31,7 +31,8 @@ struct Shared {
   std::optional<Endpoint> dns;
   std::optional<Endpoint> dlp;
   const CredentialTable& credentials;
-  std::string holding_folder;  // for the bodies of requests that wait for the scanner
+  Telemetry* telemetry = nullptr;  // may be null
+  std::string holding_folder;      // for the bodies of requests that wait for the scanner
 };
 
 class Worker {
