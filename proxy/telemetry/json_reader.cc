@@ -42,6 +42,7 @@ void JsonReader::reset() {
 }
 
 bool JsonReader::feed(std::string_view bytes) {
+  if (failed()) return false;
   // What is wanted whole of a container is handed on as it stands, in one piece for each stretch of input.
   const auto captures = [&] { return muted() && interest_.wish == JsonListener::Wish::whole; };
   size_t captured = captures() ? 0 : std::string_view::npos;
@@ -59,7 +60,9 @@ bool JsonReader::feed(std::string_view bytes) {
       after_value();
     }
   }
-  if (state_ != State::failed && captures()) listener_.bytes(interest_.field, bytes.substr(captured));
+  // Up to the character that is amiss, if there is one, however the input is cut.
+  const size_t end = state_ == State::failed && at > 0 ? at - 1 : at;
+  if (captures() && captured < end) listener_.bytes(interest_.field, bytes.substr(captured, end - captured));
   return state_ != State::failed;
 }
 
