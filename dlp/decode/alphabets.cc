@@ -17,6 +17,11 @@ void AlphabetDecoder::write(std::string_view bytes) {
   position_ += bytes.size();
 }
 
+void AlphabetDecoder::skip(uint64_t bytes) {
+  base64_runs_.boundary();
+  position_ += bytes;
+}
+
 void AlphabetDecoder::boundary() {
   base64_runs_.boundary();
   base64_.boundary();

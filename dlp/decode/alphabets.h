@@ -6,15 +6,17 @@
 #include "dlp/decode/base64.h"
 #include "dlp/decode/hex.h"
 #include "dlp/decode/runs.h"
+#include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
 
 // Into the layers "base64", "base32", "hex".
-class AlphabetDecoder final : public Decoder, private RunSink {
+class AlphabetDecoder final : public TextDecoder, private RunSink {
  public:
   explicit AlphabetDecoder(DecoderHost& host);
 
   void write(std::string_view bytes) override;
+  void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
 

@@ -140,16 +140,21 @@ char CodesDecoder::at(uint64_t position) const {
   return position >= position_ ? bytes_[position - position_] : history_[history_size_ - (position_ - position)];
 }
 
-void CodesDecoder::boundary() {
+void CodesDecoder::skip(uint64_t bytes) {
   if (active_ && digits_ > 0) end_number();
   if (active_) stop();
-  hex_.boundary();
-  decimal_.boundary();
+  position_ += bytes;
   start_ = position_;
   letters_before_ = 0;
   hex_before_ = false;
   history_size_ = 0;
   ends_.fill(0);
+}
+
+void CodesDecoder::boundary() {
+  skip(0);
+  hex_.boundary();
+  decimal_.boundary();
 }
 
 void CodesDecoder::end() {

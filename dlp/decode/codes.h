@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "dlp/decode/decoder.h"
+#include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
 
@@ -14,11 +14,12 @@ inline constexpr size_t kMinCodes = 8;          // fewer are no text
 inline constexpr size_t kMaxCodeGapBytes = 12;  // between two numbers: commas, white space, quotes
 
 // Into the layers "hex#codes" and "decimal".
-class CodesDecoder final : public Decoder {
+class CodesDecoder final : public TextDecoder {
  public:
   explicit CodesDecoder(DecoderHost& host) : hex_(host, "hex#codes"), decimal_(host, "decimal") {}
 
   void write(std::string_view bytes) override;
+  void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
 

@@ -9,15 +9,16 @@
 #include "dlp/decode/percent.h"
 #include "dlp/decode/quoted_printable.h"
 #include "dlp/decode/separated.h"
+#include "dlp/decode/text_decoders.h"
 #include "dlp/decode/unicode.h"
 #include "dlp/decode/wide_text.h"
 
 namespace gatehouse::dlp {
 namespace {
 
-template <class... All>
-std::vector<std::unique_ptr<Decoder>> one_of_each(DecoderHost& host) {
-  std::vector<std::unique_ptr<Decoder>> decoders;
+template <class Each, class... All>
+std::vector<std::unique_ptr<Each>> one_of_each(DecoderHost& host) {
+  std::vector<std::unique_ptr<Each>> decoders;
   (decoders.push_back(std::make_unique<All>(host)), ...);
   return decoders;
 }
@@ -25,9 +26,11 @@ std::vector<std::unique_ptr<Decoder>> one_of_each(DecoderHost& host) {
 }  // namespace
 
 std::vector<std::unique_ptr<Decoder>> make_decoders(DecoderHost& host) {
-  return one_of_each<ContainerSniffer, AlphabetDecoder, PercentDecoder, BackslashDecoder, EntityDecoder,
-                     QuotedPrintable, WideTextDecoder, UnicodeDecoder, JoinedStringsDecoder, SeparatedDecoder,
-                     CodesDecoder>(host);
+  auto decoders = one_of_each<Decoder, ContainerSniffer, WideTextDecoder>(host);
+  decoders.push_back(std::make_unique<TextDecoders>(
+      one_of_each<TextDecoder, AlphabetDecoder, PercentDecoder, BackslashDecoder, EntityDecoder, QuotedPrintable,
+                  UnicodeDecoder, JoinedStringsDecoder, SeparatedDecoder, CodesDecoder>(host)));
+  return decoders;
 }
 
 }  // namespace gatehouse::dlp

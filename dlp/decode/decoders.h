@@ -8,7 +8,8 @@
 
 namespace gatehouse::dlp {
 
-// One of each that finds for itself what there is to decode. The host outlives them.
+// What finds for itself what there is to decode: containers, wide characters, and all of text as one. The host outlives
+// them.
 std::vector<std::unique_ptr<Decoder>> make_decoders(DecoderHost& host);
 
 }  // namespace gatehouse::dlp

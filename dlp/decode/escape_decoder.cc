@@ -58,10 +58,15 @@ size_t EscapeDecoder::scan(std::string_view text, size_t limit, uint64_t positio
   }
 }
 
-void EscapeDecoder::boundary() {
+void EscapeDecoder::skip(uint64_t bytes) {
   scan({cut_, cut_size_}, cut_size_, stretches_.position() - cut_size_, true);
   cut_size_ = 0;
   stretches_.leave(0);
+  stretches_.skip(bytes);
+}
+
+void EscapeDecoder::boundary() {
+  skip(0);
   stretches_.boundary();
 }
 

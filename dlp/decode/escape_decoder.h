@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "dlp/decode/decoder.h"
+#include "dlp/decode/text_decoder.h"
 #include "dlp/decode/stretches.h"
 
 namespace gatehouse::dlp {
@@ -28,9 +28,10 @@ enum class EscapeKind {
   cut,       // it cannot be told without more of the text
 };
 
-class EscapeDecoder : public Decoder {
+class EscapeDecoder : public TextDecoder {
  public:
   void write(std::string_view bytes) final;
+  void skip(uint64_t bytes) final;
   void boundary() final;
   void end() final;
 

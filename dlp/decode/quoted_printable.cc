@@ -159,10 +159,15 @@ void QuotedPrintable::keep(std::string_view bytes) {
 }
 
 void QuotedPrintable::boundary() {
-  literal(std::exchange(pending_, {}));
+  skip(0);
   if (output_ != nullptr) output_->end();
   output_ = nullptr;
   stopped_ = false;
+}
+
+void QuotedPrintable::skip(uint64_t bytes) {
+  literal(std::exchange(pending_, {}));
+  offset_ += bytes;
   before_.clear();
   literals_ = 0;
   left_ = 0;

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "dlp/decode/decoder.h"
+#include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
 
@@ -15,12 +15,13 @@ inline constexpr size_t kQuotedContextBytes = 256;  // handed on before and afte
 // break ("=" at the end of a line), and some context round them: what has none is in the layer in plain, so that text
 // with few of them costs little more than looking for '='. Blanks between a soft break's '=' and the end of the line
 // are transport's and belong to it.
-class QuotedPrintable : public Decoder {
+class QuotedPrintable : public TextDecoder {
  public:
   // The host outlives it.
   explicit QuotedPrintable(DecoderHost& host) : host_(host) {}
 
   void write(std::string_view bytes) override;
+  void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
 

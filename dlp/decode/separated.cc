@@ -250,13 +250,19 @@ size_t SeparatedDecoder::group_bytes(uint64_t position) {
   return bytes;
 }
 
-void SeparatedDecoder::boundary() {
+void SeparatedDecoder::skip(uint64_t bytes) {
   follow_grid(true);
   stretches_.leave(0);
-  stretches_.boundary();
+  stretches_.skip(bytes);
+  end_ += bytes;
   in_word_ = false;
   words_.fill(0);
   free_ = tried_ = end_;
+}
+
+void SeparatedDecoder::boundary() {
+  skip(0);
+  stretches_.boundary();
 }
 
 void SeparatedDecoder::end() {

@@ -8,6 +8,7 @@
 
 #include "dlp/decode/byte_class.h"
 #include "dlp/decode/stretches.h"
+#include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
 
@@ -19,11 +20,12 @@ inline constexpr size_t kMaxEqualGroups = 256;
 
 // Into the layer "separated": the separators are nothing. Stretches of digits alone are passed on only if they are as
 // short as a card's number, hex digits if there are more than a UUID has: tables are full of them.
-class SeparatedDecoder final : public Decoder {
+class SeparatedDecoder final : public TextDecoder {
  public:
   explicit SeparatedDecoder(DecoderHost& host) : stretches_(host, "separated", kContextBytes) {}
 
   void write(std::string_view bytes) override;
+  void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
 

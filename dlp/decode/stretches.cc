@@ -158,13 +158,18 @@ void Stretches::leave(size_t undecided) {
   bytes_ = {};
 }
 
-void Stretches::boundary() {
+void Stretches::skip(uint64_t bytes) {
   if (state_ == State::held && held_size_ >= kMinLastStretchBytes) open_run();
   state_ = State::closed;
+  history_size_ = 0;
+  position_ += bytes;
+  start_ = position_;
+}
+
+void Stretches::boundary() {
+  skip(0);
   if (output_ != nullptr) output_->end();
   output_ = nullptr;
-  history_size_ = 0;
-  start_ = position_;
 }
 
 void Stretches::end() {

@@ -34,6 +34,8 @@ class Stretches {
   void made(uint64_t at, size_t used, std::string_view decoded);
   // Of the current bytes, the last `undecided` may yet be made into something.
   void leave(size_t undecided);
+  // Nothing spans the next bytes, which are not given; positions count on behind them.
+  void skip(uint64_t bytes);
   // Nothing spans it. Positions count on.
   void boundary();
   void end();

@@ -21,6 +21,7 @@
 #include "dlp/decode/percent.h"
 #include "dlp/decode/quoted_printable.h"
 #include "dlp/decode/separated.h"
+#include "dlp/decode/text_decoders.h"
 #include "dlp/decode/unicode.h"
 #include "dlp/decode/wide_text.h"
 #include "dlp/inspection.h"
@@ -189,6 +190,14 @@ void decoder(benchmark::State& state, const std::string& what) {
 }
 constexpr const char* kBodies[] = {"chat", "text", "random"};
 
+// What it costs to tell text from noise.
+struct NoDecoder {
+  explicit NoDecoder(DecoderHost&) {}
+  void write(std::string_view bytes) { decoders.write(bytes); }
+  void end() { decoders.end(); }
+  TextDecoders decoders{{}};
+};
+
 template <class D>
 void register_decoder(const char* name) {
   for (const char* what : kBodies) {
@@ -215,6 +224,7 @@ int main(int argc, char** argv) {
   register_decoder<JoinedStringsDecoder>("joined strings");
   register_decoder<SeparatedDecoder>("separated");
   register_decoder<CodesDecoder>("codes");
+  register_decoder<NoDecoder>("search for text");
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

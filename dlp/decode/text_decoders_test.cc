@@ -1,0 +1,124 @@
+#include "dlp/decode/text_decoders.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "dlp/decode/simd.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+// Writes down what it is given: "text", and "[5]" for what it is not.
+class Recorder final : public TextDecoder {
+ public:
+  explicit Recorder(std::string& story) : story_(story) {}
+  void write(std::string_view bytes) override {
+    flush();
+    story_ += bytes;
+  }
+  void skip(uint64_t bytes) override { skipped_ += bytes; }
+  void boundary() override {
+    flush();
+    story_ += "|";
+  }
+  void end() override {}
+
+ private:
+  void flush() {
+    if (skipped_ > 0) story_ += "[" + std::to_string(skipped_) + "]";
+    skipped_ = 0;
+  }
+
+  std::string& story_;
+  uint64_t skipped_ = 0;
+};
+
+std::string given(const std::vector<std::string>& pieces, size_t cut) {
+  std::string story;
+  std::vector<std::unique_ptr<TextDecoder>> decoders;
+  decoders.push_back(std::make_unique<Recorder>(story));
+  TextDecoders all(std::move(decoders));
+  for (const std::string& piece : pieces) {
+    for (size_t at = 0; at < piece.size(); at += cut) all.write(std::string_view(piece).substr(at, cut));
+    all.boundary();
+  }
+  return story;
+}
+
+const std::string kNoise(200, '\x01');
+
+TEST(TextDecoders, SeeARunOfTextInNoiseFromItsShortestLengthOn) {
+  const struct {
+    std::string text;
+    bool seen;
+  } rows[] = {
+      {"abcdefghijklmn", true},     // fourteen
+      {"abcdefghijklm", false},     // thirteen
+      {"abc\ndef\tghi\rjk", true},  // white space
+      {std::string("a\0c\0e\0g\0i\0k\0m\0", 14), true},
+      {"abcdefg\x7fhijklmn", false},  // a control character between
+      {"\xd0\xb3һр_ааааа", true},     // look-alikes, in UTF-8
+      {"a\xd0"
+       "bcdefghijklmn",
+       false},  // half a character
+      {"\xf0\x9d\x90\xa0\xf0\x9d\x90\xa1"
+       "abcdef",
+       true},
+      {"\xe2"
+       "abcdefghijklm",
+       false},             // its other bytes are missing
+      {"abcde\\n", true},  // seven, one being an escape's
+      {"abcd\\n", false},  // six
+      {"ab%63de", true},
+      {"abcdefghij=", true},
+      {"&#97;bc", true},
+      {"abc\"\"de", true},
+      {"abc\" + \"", true},
+      {"abcdef\"", false},  // one quote joins nothing
+  };
+  for (const auto& row : rows) {
+    const std::string story = given({kNoise + row.text + kNoise}, 1000);
+    EXPECT_EQ(story.find(row.text) != std::string::npos, row.seen) << row.text;
+  }
+}
+
+TEST(TextDecoders, SeeWhatIsShortAtBothEndsOfAPiece) {
+  const std::string begins = "\\x67hp_" + kNoise;
+  const std::string ends = kNoise + "\\x67hp_";
+  EXPECT_EQ(given({begins}, 1000).substr(0, 7), "\\x67hp_");
+  EXPECT_TRUE(given({ends, begins}, 1000).find("]" + kNoise.substr(0, 7) + "\\x67hp_|\\x67hp_\x01") !=
+              std::string::npos);
+}
+
+TEST(TextDecoders, GoOnForAWhileBehindText) {
+  const std::string text =
+      "Gr\xfc\xdf"
+      "e aus M\xfcnchen, M\xe4rz und Stra\xdf"
+      "e";  // in ISO 8859-1
+  EXPECT_EQ(given({text}, 1000), text + "|");
+}
+
+TEST(TextDecoders, SeeTheSameHoweverItIsCutAndWithPlainInstructions) {
+  std::mt19937 random(1);
+  std::string bytes;
+  while (bytes.size() < 20'000) {
+    // Runs of what makes a difference, of all lengths.
+    static const std::string kSigns[] = {
+        "a", "a", "a", "\x01", "\\", "\"", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9d\x90\xa0", "\xe2", "\x80", "\xff", "="};
+    const std::string& sign = kSigns[random() % std::size(kSigns)];
+    for (size_t n = random() % 12; n > 0; --n) bytes += sign;
+  }
+  const std::string whole = given({bytes, bytes}, bytes.size());
+  EXPECT_NE(whole.find('['), std::string::npos);
+  for (size_t cut = 1; cut < 150; ++cut) ASSERT_EQ(given({bytes, bytes}, cut), whole) << cut;
+  use_vectors = false;
+  EXPECT_EQ(given({bytes, bytes}, 1000), whole);
+  use_vectors = true;
+}
+
+}  // namespace
+}  // namespace gatehouse::dlp

@@ -1,0 +1,188 @@
+#include "dlp/decode/text_runs.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "dlp/decode/simd.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+constexpr char kNoText = '\x01';
+
+// Of 64 bytes, as bits.
+struct Kinds {
+  uint64_t ascii = 0;  // text by itself
+  uint64_t lead2 = 0;  // first bytes of characters of two, three and four
+  uint64_t lead3 = 0;
+  uint64_t lead4 = 0;
+  uint64_t next = 0;   // further bytes
+  uint64_t signs = 0;  // escapes begin with one
+  uint64_t quotes = 0;
+};
+
+// What the next 64 bytes need of those before.
+struct Before {
+  Kinds kinds;
+  uint64_t second = 0;  // bytes of a character
+  uint64_t third = 0;
+  uint64_t text = 0;
+  uint64_t two = 0;  // ends of so many bytes of text
+  uint64_t four = 0;
+  uint64_t seven = 0;
+  uint64_t escape = 0;       // a sign of one
+  uint64_t escapes_two = 0;  // among the last two, the last four
+  uint64_t escapes_four = 0;
+};
+
+// `n` bytes on.
+inline uint64_t later(uint64_t bits, uint64_t before, int n) { return bits << n | before >> (64 - n); }
+
+[[gnu::always_inline]] inline uint64_t ends_of_runs(const Kinds& kinds, Before& before) {
+  const uint64_t lead = kinds.lead2 | kinds.lead3 | kinds.lead4;
+  const uint64_t lead_before = before.kinds.lead2 | before.kinds.lead3 | before.kinds.lead4;
+  Before now;
+  now.kinds = kinds;
+  // Text by what is known up to it, each byte one later; a lead is text when a byte follows that continues it.
+  now.text = later(kinds.ascii, before.kinds.ascii, 1);
+  if ((lead | lead_before | before.third) != 0) {
+    const uint64_t long_lead = later(kinds.lead3 | kinds.lead4, before.kinds.lead3 | before.kinds.lead4, 2);
+    now.second = kinds.next & later(lead, lead_before, 1);
+    now.third = kinds.next & later(now.second, before.second, 1) & long_lead;
+    const uint64_t fourth = kinds.next & later(now.third, before.third, 1) & later(kinds.lead4, before.kinds.lead4, 3);
+    const uint64_t fourth_before = before.kinds.next & (before.third << 1) & (before.kinds.lead4 << 3);
+    now.text |= now.second | later(now.second | now.third | fourth, before.second | before.third | fourth_before, 1);
+  }
+  static_assert(kMinEscapedRunBytes == 7 && kMinTextRunBytes == 14);
+  now.two = now.text & later(now.text, before.text, 1);
+  now.four = now.two & later(now.two, before.two, 2);
+  now.seven = now.four & later(now.four, before.four, 3);
+  const auto quotes = [&](int n) { return later(kinds.quotes, before.kinds.quotes, n); };
+  const uint64_t pairs = kinds.quotes & (quotes(1) | quotes(2) | quotes(3) | quotes(4) | quotes(5));
+  now.escape = kinds.signs | pairs;
+  now.escapes_two = now.escape | later(now.escape, before.escape, 1);
+  now.escapes_four = now.escapes_two | later(now.escapes_two, before.escapes_two, 2);
+  // Of the seven bytes before.
+  const uint64_t escaped =
+      later(now.escapes_four, before.escapes_four, 1) | later(now.escapes_four, before.escapes_four, 4);
+  const uint64_t ends = now.seven & (later(now.seven, before.seven, 7) | escaped);
+  before = now;
+  return ends;
+}
+
+Kinds kinds_of(const char* bytes) {
+  Kinds kinds;
+  for (unsigned i = 0; i < 64; ++i) {
+    const auto c = static_cast<uint8_t>(bytes[i]);
+    const uint64_t bit = uint64_t{1} << i;
+    if ((c >= 0x20 && c < 0x7f) || c == 0 || c == '\t' || c == '\n' || c == '\r') kinds.ascii |= bit;
+    if (c >= 0x80 && c < 0xc0) kinds.next |= bit;
+    if (c >= 0xc2 && c < 0xe0) kinds.lead2 |= bit;
+    if (c >= 0xe0 && c < 0xf0) kinds.lead3 |= bit;
+    if (c >= 0xf0 && c < 0xf5) kinds.lead4 |= bit;
+    if (c == '\\' || c == '%' || c == '&' || c == '=') kinds.signs |= bit;
+    if (c == '"' || c == '\'' || c == '`') kinds.quotes |= bit;
+  }
+  return kinds;
+}
+
+void find_ends(const char* bytes, size_t words, Before& before, uint64_t* ends) {
+  for (size_t i = 0; i < words; ++i) ends[i] = ends_of_runs(kinds_of(bytes + i * 64), before);
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET inline uint64_t bits_of(__m256i low, __m256i high) {
+  return static_cast<uint32_t>(_mm256_movemask_epi8(low)) |
+         static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(high))) << 32;
+}
+
+// The bytes from `first` on, as signed numbers.
+GATEHOUSE_AVX2_TARGET inline uint64_t bits_from(int first, __m256i low, __m256i high) {
+  const __m256i below = _mm256_set1_epi8(static_cast<char>(first - 1));
+  return bits_of(_mm256_cmpgt_epi8(low, below), _mm256_cmpgt_epi8(high, below));
+}
+
+GATEHOUSE_AVX2_TARGET inline __m256i ascii_text(__m256i c) {
+  const __m256i spaces = _mm256_setr_epi8(0, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, -1, -1, 13, -1, -1, 0, -1, -1, -1,
+                                          -1, -1, -1, -1, -1, 9, 10, -1, -1, 13, -1, -1);
+  const __m256i space = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(spaces, c), c);
+  const __m256i printable =
+      _mm256_andnot_si256(_mm256_cmpeq_epi8(c, _mm256_set1_epi8(0x7f)), _mm256_cmpgt_epi8(c, _mm256_set1_epi8(0x1f)));
+  return _mm256_or_si256(space, printable);
+}
+
+GATEHOUSE_AVX2_TARGET inline __m256i is(__m256i bytes, char c) { return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c)); }
+
+GATEHOUSE_AVX2_TARGET inline __m256i signs(__m256i c) {
+  return _mm256_or_si256(_mm256_or_si256(is(c, '\\'), is(c, '%')), _mm256_or_si256(is(c, '&'), is(c, '=')));
+}
+
+GATEHOUSE_AVX2_TARGET inline __m256i quotes(__m256i c) {
+  return _mm256_or_si256(is(c, '"'), _mm256_or_si256(is(c, '\''), is(c, '`')));
+}
+
+GATEHOUSE_AVX2_TARGET void find_ends_avx2(const char* bytes, size_t words, Before& before, uint64_t* ends) {
+  for (size_t i = 0; i < words; ++i) {
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i * 64));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i * 64 + 32));
+    Kinds kinds;
+    kinds.ascii = bits_of(ascii_text(low), ascii_text(high));
+    kinds.signs = bits_of(signs(low), signs(high));
+    kinds.quotes = bits_of(quotes(low), quotes(high));
+    if (const uint64_t above = bits_of(low, high); above != 0) {
+      const uint64_t from_c0 = above & bits_from(0xc0 - 256, low, high);
+      const uint64_t from_c2 = above & bits_from(0xc2 - 256, low, high);
+      const uint64_t from_e0 = above & bits_from(0xe0 - 256, low, high);
+      const uint64_t from_f0 = above & bits_from(0xf0 - 256, low, high);
+      const uint64_t from_f5 = above & bits_from(0xf5 - 256, low, high);
+      kinds.next = above & ~from_c0;
+      kinds.lead2 = from_c2 & ~from_e0;
+      kinds.lead3 = from_e0 & ~from_f0;
+      kinds.lead4 = from_f0 & ~from_f5;
+    }
+    ends[i] = ends_of_runs(kinds, before);
+  }
+}
+#endif
+
+}  // namespace
+
+void TextRunFinder::find(std::string_view bytes, Mask& ends) {
+  assert(bytes.size() <= kMaskedBytes);
+  auto* find_all = find_ends;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) find_all = find_ends_avx2;
+#endif
+  ends.size = bytes.size();
+  Before before;
+  uint64_t unused = 0;
+  find_all(before_.data(), 1, before, &unused);
+  const size_t whole = bytes.size() / 64;
+  const size_t rest = bytes.size() % 64;
+  find_all(bytes.data(), whole, before, ends.words.data());
+  if (rest == 0) {
+    if (whole > 0) std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
+    return;
+  }
+  std::array<char, 64> last = filling();
+  std::memcpy(last.data(), bytes.data() + whole * 64, rest);
+  find_all(last.data(), 1, before, ends.words.data() + whole);
+  ends.words[whole] &= (uint64_t{1} << rest) - 1;
+  if (bytes.size() >= kBeforeBytes) {
+    std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
+  } else {
+    std::memmove(before_.data(), before_.data() + rest, kBeforeBytes - rest);
+    std::memcpy(before_.data() + kBeforeBytes - rest, bytes.data(), rest);
+  }
+}
+
+void TextRunFinder::restart() { before_ = filling(); }
+
+std::array<char, TextRunFinder::kBeforeBytes> TextRunFinder::filling() {
+  std::array<char, kBeforeBytes> bytes;
+  bytes.fill(kNoText);
+  return bytes;
+}
+
+}  // namespace gatehouse::dlp
