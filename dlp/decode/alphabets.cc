@@ -3,14 +3,7 @@
 namespace gatehouse::dlp {
 
 AlphabetDecoder::AlphabetDecoder(DecoderHost& host)
-    : base64_(host),
-      upper_base32_(host, "base32"),
-      lower_base32_(host, "base32#lower"),
-      hex_(host, "hex"),
-      base64_runs_(kBase64Class, *this),
-      upper_base32_runs_(kUpperBase32Class, upper_base32_),
-      lower_base32_runs_(kLowerBase32Class, lower_base32_),
-      hex_runs_(kHexClass, hex_) {}
+    : base64_(host), smaller_(host), base64_runs_(kBase64Class, *this) {}
 
 void AlphabetDecoder::write(std::string_view bytes) {
   base64_runs_.write(bytes, position_);
@@ -25,9 +18,7 @@ void AlphabetDecoder::skip(uint64_t bytes) {
 void AlphabetDecoder::boundary() {
   base64_runs_.boundary();
   base64_.boundary();
-  upper_base32_.boundary();
-  lower_base32_.boundary();
-  hex_.boundary();
+  smaller_.boundary();
 }
 
 void AlphabetDecoder::end() {
@@ -35,20 +26,19 @@ void AlphabetDecoder::end() {
   position_ = 0;
 }
 
-void AlphabetDecoder::begin(uint64_t origin) { base64_.begin(origin); }
+void AlphabetDecoder::begin(uint64_t origin) {
+  base64_.begin(origin);
+  smaller_.begin(origin);
+}
 
 void AlphabetDecoder::chars(std::string_view chars, uint64_t origin) {
   base64_.chars(chars, origin);
-  upper_base32_runs_.write(chars, origin);
-  lower_base32_runs_.write(chars, origin);
-  hex_runs_.write(chars, origin);
+  smaller_.chars(chars, origin);
 }
 
 void AlphabetDecoder::over() {
   base64_.over();
-  upper_base32_runs_.boundary();
-  lower_base32_runs_.boundary();
-  hex_runs_.boundary();
+  smaller_.over();
 }
 
 }  // namespace gatehouse::dlp

@@ -2,10 +2,9 @@
 // so it is enough to look into that one's runs for them.
 #pragma once
 
-#include "dlp/decode/base32.h"
 #include "dlp/decode/base64.h"
-#include "dlp/decode/hex.h"
 #include "dlp/decode/runs.h"
+#include "dlp/decode/smaller_alphabets.h"
 #include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
@@ -26,13 +25,8 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
   void over() override;
 
   Base64 base64_;
-  Base32 upper_base32_;
-  Base32 lower_base32_;
-  Hex hex_;
+  SmallerAlphabets smaller_;
   RunFinder base64_runs_;
-  RunFinder upper_base32_runs_;
-  RunFinder lower_base32_runs_;
-  RunFinder hex_runs_;
   uint64_t position_ = 0;
 };
 

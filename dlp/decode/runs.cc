@@ -23,9 +23,17 @@ uint64_t starts_of_16(uint64_t bits) {
 size_t find_run(const Mask& mask, size_t from) {
   size_t before = 0;  // members right before the current word
   uint64_t clip = ~uint64_t{0} << (from % 64);
+  uint64_t last = 0;
   for (size_t word = from / 64; word < mask.word_count(); ++word) {
     const uint64_t bits = mask.words[word] & clip;
     clip = ~uint64_t{0};
+    // Most words have none, nor the seam before them; their last members matter only in front of the next seam.
+    const uint64_t seam = last >> (65 - kMinRunBytes) | (bits & ((1u << (kMinRunBytes - 1)) - 1)) << (kMinRunBytes - 1);
+    last = bits;
+    if ((starts_of_16(bits) | starts_of_16(seam)) == 0 && word + 1 < mask.word_count()) {
+      before = static_cast<size_t>(std::countl_one(bits));
+      continue;
+    }
     const auto leading = static_cast<size_t>(std::countr_one(bits));
     if (before != 0 && before + leading >= kMinRunBytes) return word * 64 - before;
     const uint64_t starts = starts_of_16(bits);

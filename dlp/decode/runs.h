@@ -30,6 +30,8 @@ class RunFinder {
   void write(std::string_view bytes, uint64_t origin);
   // Nothing spans it.
   void boundary();
+  // Whether no run goes on that the sink was told of.
+  bool outside() const { return state_ == State::outside; }
 
  private:
   enum class State {

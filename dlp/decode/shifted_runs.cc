@@ -16,8 +16,9 @@ constexpr size_t kBlocksAtOnce = 64;
 // gzip (RFC 1952), zip, zstd (RFC 8878).
 constexpr std::array<std::string_view, 3> kMagics{"\x1f\x8b\x08", "PK\x03\x04", "\x28\xb5\x2f\xfd"};
 constexpr size_t kLongestMagic = 4;
-// In front of each text that is looked at there are readable bytes.
+// In front of each text that is looked at there are readable bytes, and behind it.
 constexpr size_t kFront = kTextBlockBytes;
+constexpr size_t kBehind = 32;
 
 struct Look {
   uint64_t text = 0;  // bit i: block i looks like text
@@ -32,7 +33,7 @@ bool is_continuation(uint8_t c) { return (c & 0xc0) == 0x80; }
 // cannot be in UTF-8 takes one off. A block is text from kTextScore on. Random bytes get there once in 130 blocks.
 constexpr int kTextScore = 8;
 
-// `blocks` may be read from one byte before.
+// `blocks` may be read from one byte before to kBehind after.
 Look look(const char* blocks, size_t count) {
   Look found;
   for (size_t block = 0; block < count; ++block) {
@@ -56,6 +57,7 @@ Look look(const char* blocks, size_t count) {
   return found;
 }
 
+// Of `bytes`, kBehind more than they are may be read, and of `out` written.
 void shift_bytes(const char* bytes, size_t size, int bits, char* out) {
   for (size_t i = 0; i < size; ++i) {
     const unsigned pair =
@@ -75,9 +77,9 @@ GATEHOUSE_AVX2_TARGET Look look_avx2(const char* blocks, size_t count) {
   const __m256i first_lead = _mm256_set1_epi8(static_cast<char>(0xc2));
   const __m256i leads = _mm256_set1_epi8(0xf4 - 0xc2);
   const __m256i ascii = _mm256_set1_epi8(-64);
+  const __m256i lanes = _mm256_setr_epi64x(0, 1, 2, 3);
   __m256i files = _mm256_setzero_si256();
-  size_t block = 0;
-  for (; block + 4 <= count; block += 4) {
+  for (size_t block = 0; block < count; block += 4) {
     const char* at = blocks + block * kTextBlockBytes;
     const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
     const __m256i before = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at - 1));
@@ -106,14 +108,13 @@ GATEHOUSE_AVX2_TARGET Look look_avx2(const char* blocks, size_t count) {
                                          _mm256_cmpeq_epi8(c, _mm256_set1_epi8('\x04')));
     const __m256i zstd = _mm256_and_si256(_mm256_cmpeq_epi8(before, _mm256_set1_epi8('\x2f')),
                                           _mm256_cmpeq_epi8(c, _mm256_set1_epi8('\xfd')));
-    files = _mm256_or_si256(_mm256_or_si256(files, gzip), _mm256_or_si256(zip, zstd));
+    // Of the last four, some may be behind the end.
+    const __m256i within = _mm256_cmpgt_epi64(_mm256_set1_epi64x(static_cast<long long>(count - block)), lanes);
+    const __m256i file = _mm256_or_si256(_mm256_or_si256(gzip, zip), zstd);
+    files = _mm256_or_si256(files, _mm256_and_si256(file, within));
   }
   found.file = !_mm256_testz_si256(files, files);
-  if (block < count) {
-    const Look rest = look(blocks + block * kTextBlockBytes, count - block);
-    found.text |= rest.text << block;
-    found.file |= rest.file;
-  }
+  found.text &= ~uint64_t{0} >> (64 - count);
   return found;
 }
 
@@ -121,15 +122,13 @@ GATEHOUSE_AVX2_TARGET void shift_bytes_avx2(const char* bytes, size_t size, int 
   const __m128i left = _mm_cvtsi32_si128(bits);
   const __m128i right = _mm_cvtsi32_si128(8 - bits);
   const __m256i high = _mm256_set1_epi8(static_cast<char>(0xff << bits));
-  size_t i = 0;
-  for (; i + 32 <= size; i += 32) {
+  for (size_t i = 0; i < size; i += 32) {
     const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i));
     const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i + 1));
     const __m256i shifted = _mm256_or_si256(_mm256_and_si256(_mm256_sll_epi16(first, left), high),
                                             _mm256_andnot_si256(high, _mm256_srl_epi16(second, right)));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), shifted);
   }
-  if (i < size) shift_bytes(bytes + i, size - i, bits, out + i);
 }
 #endif
 
@@ -165,16 +164,19 @@ void ShiftedRuns::open(uint64_t origin) {
 // Blocks are whole whatever the pieces, and each byte of them needs the one behind it.
 void ShiftedRuns::write(std::string_view bytes) {
   while (!bytes.empty()) {
-    char work[kTextBlockBytes + kWorkBytes];
+    if (held_size_ + bytes.size() <= kHeldBytes) {
+      std::memcpy(held_ + held_size_, bytes.data(), bytes.size());
+      held_size_ += bytes.size();
+      return;
+    }
+    char work[kHeldBytes + kWorkBytes + 1 + kBehind];
     const size_t now = std::min(bytes.size(), kWorkBytes);
     std::memcpy(work, held_, held_size_);
     std::memcpy(work + held_size_, bytes.data(), now);
     const size_t size = held_size_ + now;
     const size_t used = (size - 1) / kTextBlockBytes * kTextBlockBytes;
-    if (used > 0) {
-      for (Shift& each : shifts_) shift(each, work, used);
-      first_ = false;
-    }
+    for (Shift& each : shifts_) shift(each, work, used);
+    first_ = false;
     held_size_ = size - used;
     std::memcpy(held_, work + used, held_size_);
     bytes.remove_prefix(now);
@@ -182,7 +184,7 @@ void ShiftedRuns::write(std::string_view bytes) {
 }
 
 void ShiftedRuns::close(uint8_t rest, int rest_bits) {
-  char work[kTextBlockBytes + 1];
+  char work[kHeldBytes + 1 + kBehind];
   std::memcpy(work, held_, held_size_);
   work[held_size_] = static_cast<char>(rest_bits > 0 ? rest << (8 - rest_bits) : 0);
   for (Shift& each : shifts_) {
@@ -201,7 +203,7 @@ void ShiftedRuns::boundary() {
 }
 
 void ShiftedRuns::shift(Shift& shift, const char* bytes, size_t size) {
-  char out[kFront + kTextBlockBytes + kWorkBytes];
+  char out[kFront + kHeldBytes + kWorkBytes + kBehind];
   auto* shift_all = shift_bytes;
 #if GATEHOUSE_AVX2
   if (has_avx2()) shift_all = shift_bytes_avx2;
@@ -227,7 +229,7 @@ void ShiftedRuns::read(Shift& shift, const char* bytes, size_t size) {
   if (has_avx2()) look_all = look_avx2;
 #endif
   const size_t blocks = size / kTextBlockBytes;
-  const Look found = look_all(bytes, blocks);
+  const Look found = blocks > 0 ? look_all(bytes, blocks) : Look{};
   // A file's first bytes may have been in the block before; where they end decides.
   const std::string_view all(bytes - (kLongestMagic - 1), kLongestMagic - 1 + size);
   const size_t file = found.file ? find_file(all) : all.npos;

@@ -60,7 +60,9 @@ class ShiftedRuns {
   std::vector<OutputLayer> layers_;  // one for each shift, the first ones are used first
   uint64_t origin_ = 0;
   bool first_ = true;  // nothing of the run has been read
-  char held_[kTextBlockBytes];
+  // Runs are looked at when there is so much of them, or all.
+  static constexpr size_t kHeldBytes = 256;
+  char held_[kHeldBytes];
   size_t held_size_ = 0;
 };
 
