@@ -85,14 +85,30 @@ void Layer::begin(const Piece& piece) {
   if (!fresh_) boundary(labelled);
   fresh_ = false;
   label_ = piece.label;
-  mark(piece.origin, false);
+  mark(position_, piece.origin, false);
   if (piece.content_type.empty() && piece.content_encoding.empty()) return;
   for (auto& decoder : decoders_) decoder->declare(piece);
 }
 
-bool Layer::write(std::string_view bytes) {
+bool Layer::write(std::string_view bytes) { return admit(bytes.size()) && take(bytes); }
+
+bool Layer::write_stretches(std::string_view bytes, std::span<const DecoderOutput::Stretch> stretches) {
+  using From = DecoderOutput::Stretch::From;
+  if (!admit(bytes.size())) return false;
+  uint64_t position = position_;
+  for (const auto& stretch : stretches) {
+    if (stretch.from != From::before) mark(position, stretch.origin, stretch.from == From::copied);
+    position += stretch.size;
+  }
+  return take(bytes);
+}
+
+bool Layer::admit(size_t bytes) {
   if (context_->budget.spent()) return false;
-  if (parent_ == nullptr ? !context_->budget.read(bytes.size()) : !context_->budget.decoded(bytes.size())) return false;
+  return parent_ == nullptr ? context_->budget.read(bytes) : context_->budget.decoded(bytes);
+}
+
+bool Layer::take(std::string_view bytes) {
   position_ += bytes.size();
   if (staged_.size() + bytes.size() <= kStagedBytes) {
     staged_ += bytes;
@@ -109,7 +125,7 @@ void Layer::separate(uint64_t origin) {
     staged_ += kRunSeparator;
     position_ += kRunSeparator.size();
   }
-  mark(origin, false);
+  mark(position_, origin, false);
 }
 
 // Whatever is delivered is flushed in the layers above as well, so only the lowest one has to be looked at.
@@ -255,6 +271,13 @@ void Layer::Child::from(uint64_t origin, bool copied) {
   if (layer_ != nullptr) layer_->from(origin, copied);
 }
 
+bool Layer::Child::write_stretches(std::string_view bytes, std::span<const Stretch> stretches) {
+  if (layer_ == nullptr) begin({origin_, label_, {}, {}});
+  if (layer_ == nullptr) return false;
+  used_ = below_.delivered_;
+  return layer_->write_stretches(bytes, stretches);
+}
+
 void Layer::Child::end() {
   if (layer_ != nullptr) layer_->flush();
 }
@@ -276,9 +299,9 @@ std::string Layer::location() const {
   return below.size() < kMaxLocationBytes ? joined(below, "/", label_) : below;
 }
 
-void Layer::mark(uint64_t origin, bool copied) {
+void Layer::mark(uint64_t position, uint64_t origin, bool copied) {
   if (parent_ == nullptr) return;
-  marks_.add({position_, origin, parent_->place(origin, origin).offset, copied});
+  marks_.add({position, origin, parent_->place(origin, origin).offset, copied});
 }
 
 Layer::Place Layer::place(uint64_t begin, uint64_t end) const {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -69,7 +70,8 @@ class Layer final : public DecoderHost {
   void begin(const Piece& piece);
   bool write(std::string_view bytes);
   void separate(uint64_t origin);
-  void from(uint64_t origin, bool copied) { mark(origin, copied); }
+  void from(uint64_t origin, bool copied) { mark(position_, origin, copied); }
+  bool write_stretches(std::string_view bytes, std::span<const DecoderOutput::Stretch> stretches);
 
   DecoderOutput* output(std::string_view kind) override;
   void fault(std::string_view kind, std::string_view reason) override;
@@ -94,6 +96,7 @@ class Layer final : public DecoderHost {
     bool write(std::string_view bytes) override;
     void separate(uint64_t origin) override;
     void from(uint64_t origin, bool copied) override;
+    bool write_stretches(std::string_view bytes, std::span<const Stretch> stretches) override;
     void end() override;
 
     const std::string& kind() const { return kind_; }
@@ -121,6 +124,8 @@ class Layer final : public DecoderHost {
   // A layer belongs to one stream at a time.
   void attach(LayerContext& context, Layer* parent, std::string_view kind);
   void detach();
+  bool admit(size_t bytes);
+  bool take(std::string_view bytes);
   void deliver(std::string_view bytes);
   void flush_above();
   void look_for_text(std::string_view bytes);
@@ -128,7 +133,7 @@ class Layer final : public DecoderHost {
   // Gives back the layers above that are idle, and all above these.
   void drop_idle();
   size_t count() const;
-  void mark(uint64_t origin, bool copied);
+  void mark(uint64_t position, uint64_t origin, bool copied);
   Place place(uint64_t begin, uint64_t end) const;
   std::string location() const;
 

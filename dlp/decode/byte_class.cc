@@ -20,7 +20,25 @@ void members_of(const ByteClass& members, const char* bytes, size_t words, uint6
   for (size_t i = 0; i < words; ++i) out[i] = members_of_64(members, bytes + i * 64);
 }
 
+void equal_to(char byte, const char* bytes, size_t words, uint64_t* out) {
+  for (size_t i = 0; i < words; ++i) {
+    out[i] = 0;
+    for (unsigned bit = 0; bit < 64; ++bit) out[i] |= static_cast<uint64_t>(bytes[i * 64 + bit] == byte) << bit;
+  }
+}
+
 #if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET void equal_to_avx2(char byte, const char* bytes, size_t words, uint64_t* out) {
+  const __m256i all = _mm256_set1_epi8(byte);
+  for (size_t i = 0; i < words; ++i) {
+    const auto half = [&](size_t at) __attribute__((target("avx2"))) {
+      const __m256i in = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i * 64 + at));
+      return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(in, all)));
+    };
+    out[i] = half(0) | static_cast<uint64_t>(half(32)) << 32;
+  }
+}
+
 // A byte is a member when the row of its low half has the bit of its high half; a table look-up gives 0 for bytes
 // above ASCII.
 GATEHOUSE_AVX2_TARGET void members_of_avx2(const ByteClass& members, const char* bytes, size_t words, uint64_t* out) {
@@ -45,6 +63,20 @@ GATEHOUSE_AVX2_TARGET void members_of_avx2(const ByteClass& members, const char*
   }
 }
 #endif
+
+template <class Find>
+void find_all(std::string_view bytes, Mask& mask, Find find) {
+  assert(bytes.size() <= kMaskedBytes);
+  mask.size = bytes.size();
+  const size_t whole = bytes.size() / 64;
+  const size_t rest = bytes.size() % 64;
+  find(bytes.data(), whole, mask.words.data());
+  if (rest == 0) return;
+  char last[64] = {};
+  std::memcpy(last, bytes.data() + whole * 64, rest);
+  find(last, 1, mask.words.data() + whole);
+  mask.words[whole] &= (uint64_t{1} << rest) - 1;
+}
 
 }  // namespace
 
@@ -71,20 +103,19 @@ size_t Mask::find_not(size_t from) const {
 }
 
 void find_members(const ByteClass& members, std::string_view bytes, Mask& mask) {
-  assert(bytes.size() <= kMaskedBytes);
   auto* find = members_of;
 #if GATEHOUSE_AVX2
   if (has_avx2()) find = members_of_avx2;
 #endif
-  mask.size = bytes.size();
-  const size_t whole = bytes.size() / 64;
-  const size_t rest = bytes.size() % 64;
-  find(members, bytes.data(), whole, mask.words.data());
-  if (rest == 0) return;
-  char last[64] = {};
-  std::memcpy(last, bytes.data() + whole * 64, rest);
-  find(members, last, 1, mask.words.data() + whole);
-  mask.words[whole] &= (uint64_t{1} << rest) - 1;
+  find_all(bytes, mask, [&](const char* at, size_t words, uint64_t* out) { find(members, at, words, out); });
+}
+
+void find_byte(char byte, std::string_view bytes, Mask& mask) {
+  auto* find = equal_to;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) find = equal_to_avx2;
+#endif
+  find_all(bytes, mask, [&](const char* at, size_t words, uint64_t* out) { find(byte, at, words, out); });
 }
 
 }  // namespace gatehouse::dlp

@@ -52,5 +52,6 @@ struct Mask {
   size_t find_not(size_t from) const;
 };
 void find_members(const ByteClass& members, std::string_view bytes, Mask& mask);
+void find_byte(char byte, std::string_view bytes, Mask& mask);
 
 }  // namespace gatehouse::dlp

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,23 @@ class DecoderOutput {
   // write, is the input from `origin` on as it was (`copied`), or was made of the input there. A secret that was merely
   // copied is reported where it was read first.
   virtual void from(uint64_t /*origin*/, bool /*copied*/) {}
+
+  // Bytes of which consecutive stretches have come about in different ways: what from() and write() do in turn, for
+  // many at a time.
+  struct Stretch {
+    size_t size = 0;
+    uint64_t origin = 0;
+    enum class From { made, copied, before } from = From::made;  // `before`: it belongs to the one before
+  };
+  virtual bool write_stretches(std::string_view bytes, std::span<const Stretch> stretches) {
+    bool more = true;
+    for (const Stretch& stretch : stretches) {
+      if (stretch.from != Stretch::From::before) from(stretch.origin, stretch.from == Stretch::From::copied);
+      if (stretch.size > 0) more = write(bytes.substr(0, stretch.size));
+      bytes.remove_prefix(stretch.size);
+    }
+    return more;
+  }
 };
 
 // The layer a decoder reads.

@@ -1,9 +1,11 @@
 #include "dlp/decode/escape_decoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 
+#include "dlp/decode/byte_class.h"
 #include "dlp/decode/utf8.h"
 
 namespace gatehouse::dlp {
@@ -40,6 +42,7 @@ void EscapeDecoder::write(std::string_view bytes) {
 // Decodes the escapes that begin in front of `limit`. Gives back where to go on: behind the last one, at least `limit`,
 // or where one begins that is cut.
 size_t EscapeDecoder::scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at) {
+  if (first_ != 0) return scan_signs(text, limit, position, nothing_more, at);
   while (true) {
     at = std::min(find(text, at), text.size());
     if (at >= limit) return std::max(at, limit);
@@ -56,6 +59,35 @@ size_t EscapeDecoder::scan(std::string_view text, size_t limit, uint64_t positio
         return at;
     }
   }
+}
+
+// The same for escapes that begin with `first_`.
+size_t EscapeDecoder::scan_signs(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at) {
+  while (at < limit) {
+    const size_t begin = at;
+    const std::string_view now = text.substr(begin, std::min(limit - begin, kMaskedBytes));
+    Mask signs;
+    find_byte(first_, now, signs);
+    for (size_t i = 0; i < signs.word_count(); ++i) {
+      for (uint64_t bits = signs.words[i]; bits != 0; bits &= bits - 1) {
+        const size_t sign = begin + i * 64 + static_cast<size_t>(std::countr_zero(bits));
+        if (sign < at) continue;  // in the one before
+        Escape escape;
+        switch (read(text.substr(sign, kMaxEscapeBytes), position + sign, nothing_more, escape)) {
+          case EscapeKind::none:
+            break;
+          case EscapeKind::complete:
+            stretches_.made(position + sign, escape.used, {escape.bytes, escape.size});
+            at = sign + escape.used;
+            break;
+          case EscapeKind::cut:
+            return sign;
+        }
+      }
+    }
+    at = std::max(at, begin + now.size());
+  }
+  return at;
 }
 
 void EscapeDecoder::skip(uint64_t bytes) {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "dlp/decode/text_decoder.h"
 #include "dlp/decode/stretches.h"
+#include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
 
@@ -39,8 +39,8 @@ class EscapeDecoder : public TextDecoder {
   EscapeDecoder(DecoderHost& host, std::string kind, char first = 0)
       : stretches_(host, std::move(kind)), first_(first) {}
 
-  // Where the next escape may begin in `text`, at `at` or behind; text.size() or more: nowhere. A plain search for
-  // `first`. What depends on the characters behind must be found although they are not there yet.
+  // Where the next escape may begin in `text`, at `at` or behind; text.size() or more: nowhere. Not asked when all
+  // begin with `first`. What depends on the characters behind must be found although they are not there yet.
   virtual size_t find(std::string_view text, size_t at) const;
   // Reads the escape that `text` begins with, which is at `position` of the input. With kMaxEscapeBytes, or with
   // nothing more to come, it is never cut.
@@ -50,6 +50,7 @@ class EscapeDecoder : public TextDecoder {
 
  private:
   size_t scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at = 0);
+  size_t scan_signs(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at);
 
   Stretches stretches_;
   const char first_;

@@ -1,5 +1,7 @@
 #include "dlp/decode/escapes.h"
 
+#include <array>
+
 #include "dlp/decode/hex.h"
 
 namespace gatehouse::dlp {
@@ -48,9 +50,19 @@ class Reader {
   size_t at_ = 1;  // behind the backslash
 };
 
-bool is_punctuation(char c) {
+constexpr bool is_punctuation(char c) {
   return (c > ' ' && c < '0') || (c > '9' && c < 'A') || (c > 'Z' && c < 'a') || (c > 'z' && c < '\x7f');
 }
+
+// What stands for itself behind a backslash, or for a control character; 0: something else.
+constexpr std::array<char, 256> kShort = [] {
+  std::array<char, 256> meanings{};
+  for (int c = ' '; c < 0x7f; ++c) {
+    if (is_punctuation(static_cast<char>(c))) meanings[static_cast<size_t>(c)] = static_cast<char>(c);
+  }
+  for (size_t i = 0; i < kLetters.size(); ++i) meanings[static_cast<uint8_t>(kLetters[i])] = kMeanings[i];
+  return meanings;
+}();
 
 EscapeKind complete(Reader& reader, Escape& escape) {
   escape.used = reader.at();
@@ -86,6 +98,14 @@ EscapeKind read_unicode(Reader& reader, Escape& escape) {
 
 EscapeKind BackslashDecoder::read(std::string_view text, uint64_t /*position*/, bool nothing_more,
                                   Escape& escape) const {
+  if (text.size() > 1) {
+    // Those of two characters.
+    if (const char meaning = kShort[static_cast<uint8_t>(text[1])]; meaning != 0) {
+      escape.used = 2;
+      escape.add(meaning);
+      return EscapeKind::complete;
+    }
+  }
   Reader reader(text, nothing_more);
   if (!reader.more()) return reader.failure();
   const char kind = text[1];
@@ -97,14 +117,6 @@ EscapeKind BackslashDecoder::read(std::string_view text, uint64_t /*position*/, 
     return complete(reader, escape);
   }
   reader.skip(kind);
-  if (is_punctuation(kind)) {
-    escape.add(kind);
-    return complete(reader, escape);
-  }
-  if (const size_t letter = kLetters.find(kind); letter != kLetters.npos) {
-    escape.add(kMeanings[letter]);
-    return complete(reader, escape);
-  }
   switch (kind) {
     case 'x':
       if (reader.hex(2, value) < 2) return reader.failure();

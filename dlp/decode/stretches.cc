@@ -12,6 +12,8 @@ namespace {
 
 // A shorter copy between two escapes is no place for a secret.
 constexpr size_t kMinCopyBytes = 8;
+constexpr size_t kMaxMadeBytes = kMinStretchBytes;
+constexpr size_t kAtOnce = 64;
 
 bool is_noise(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -52,16 +54,45 @@ size_t find_noise(std::string_view text) {
 
 }  // namespace
 
-void Stretches::made(uint64_t at, size_t used, std::string_view decoded) {
+// The common case, in few steps: an escape close behind the last one, in clean bytes.
+bool Stretches::made_next(uint64_t at, size_t used, std::string_view decoded) {
+  if (state_ != State::open || output_ == nullptr || done_ < position_ || at > made_end_ + context_ || !clean()) {
+    return false;
+  }
+  const size_t text = at - done_;
+  if (out_size_ + text + kMaxMadeBytes > out_.size() || stretch_count_ + 2 > stretches_.size()) return false;
+  if (host_.redundant(kind_, at, at + used)) return true;
+  using From = DecoderOutput::Stretch::From;
+  char* out = out_.data() + out_size_;
+  if (text > 0) {
+    const char* from = bytes_.data() + (done_ - position_);
+    // In one go, if there are as many bytes to read and to write.
+    if (text <= kAtOnce && done_ - position_ + kAtOnce <= bytes_.size() && out_size_ + kAtOnce <= out_.size()) {
+      std::memcpy(out, from, kAtOnce);
+    } else {
+      std::memcpy(out, from, text);
+    }
+    stretches_[stretch_count_++] = {text, done_, text >= kMinCopyBytes ? From::copied : From::before};
+  }
+  std::copy(decoded.begin(), decoded.end(), out + text);
+  stretches_[stretch_count_++] = {decoded.size(), at, From::made};
+  out_size_ += text + decoded.size();
+  done_ = made_end_ = at + used;
+  return true;
+}
+
+bool Stretches::clean() {
+  if (clean_ == Clean::unknown) clean_ = find_noise(bytes_) == bytes_.size() ? Clean::yes : Clean::no;
+  return clean_ == Clean::yes;
+}
+
+void Stretches::made_anywhere(uint64_t at, size_t used, std::string_view decoded) {
   if (host_.redundant(kind_, at, at + used)) return;
   assert(state_ == State::closed || at >= done_);
   if (state_ != State::closed) follow(at);
   if (state_ == State::closed || done_ != at) copy_context(at);
   decoded = hold(decoded);
-  if (state_ == State::open && output_ != nullptr) {
-    output_->from(at, false);
-    output_->write(decoded);
-  }
+  if (state_ == State::open) put(decoded, {decoded.size(), at, DecoderOutput::Stretch::From::made});
   done_ = made_end_ = at + used;
 }
 
@@ -112,9 +143,27 @@ void Stretches::copy_part(std::string_view part, uint64_t origin) {
   if (part.empty()) return;
   if (state_ == State::held && held_size_ == 0 && part.size() >= kMinStretchBytes) open_run();
   const std::string_view rest = hold(part);
-  if (rest.empty() || output_ == nullptr) return;
-  if (rest.size() >= kMinCopyBytes) output_->from(origin + (part.size() - rest.size()), true);
-  output_->write(rest);
+  if (rest.empty()) return;
+  using From = DecoderOutput::Stretch::From;
+  const From from = rest.size() >= kMinCopyBytes ? From::copied : From::before;
+  put(rest, {rest.size(), origin + (part.size() - rest.size()), from});
+}
+
+void Stretches::put(std::string_view bytes, DecoderOutput::Stretch stretch) {
+  if (output_ == nullptr) return;
+  if (out_size_ + bytes.size() > out_.size() || stretch_count_ == stretches_.size()) put_out();
+  if (bytes.size() > out_.size()) {
+    output_->write_stretches(bytes, {&stretch, 1});
+    return;
+  }
+  std::copy(bytes.begin(), bytes.end(), out_.begin() + static_cast<ptrdiff_t>(out_size_));
+  out_size_ += bytes.size();
+  stretches_[stretch_count_++] = stretch;
+}
+
+void Stretches::put_out() {
+  if (stretch_count_ > 0) output_->write_stretches({out_.data(), out_size_}, {stretches_.data(), stretch_count_});
+  out_size_ = stretch_count_ = 0;
 }
 
 // Takes what is needed to tell text from noise; gives back what there is more.
@@ -128,6 +177,7 @@ std::string_view Stretches::hold(std::string_view bytes) {
 }
 
 void Stretches::open_run() {
+  put_out();
   state_ = State::open;
   if (output_ != nullptr) {
     output_->separate(run_origin_);
@@ -145,6 +195,7 @@ char Stretches::at(uint64_t position) const {
 void Stretches::leave(size_t undecided) {
   const uint64_t end = position_ + bytes_.size();
   if (state_ != State::closed) follow(end - std::min<uint64_t>(undecided, end));
+  put_out();
   if (bytes_.size() >= sizeof history_) {
     history_size_ = sizeof history_;
     std::memcpy(history_, bytes_.data() + bytes_.size() - sizeof history_, sizeof history_);
@@ -160,6 +211,7 @@ void Stretches::leave(size_t undecided) {
 
 void Stretches::skip(uint64_t bytes) {
   if (state_ == State::held && held_size_ >= kMinLastStretchBytes) open_run();
+  put_out();
   state_ = State::closed;
   history_size_ = 0;
   position_ += bytes;

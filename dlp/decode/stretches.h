@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,10 +29,15 @@ class Stretches {
       : host_(host), kind_(std::move(kind)), context_(context) {}
 
   // The input's next bytes, valid until leave().
-  void enter(std::string_view bytes) { bytes_ = bytes; }
+  void enter(std::string_view bytes) {
+    bytes_ = bytes;
+    clean_ = Clean::unknown;
+  }
   // The `used` bytes of input from `at` on stand for `decoded`, at most kMinStretchBytes. In order; they may have begun
   // up to kMaxBehindBytes before the current bytes. What is redundant stays as it is.
-  void made(uint64_t at, size_t used, std::string_view decoded);
+  void made(uint64_t at, size_t used, std::string_view decoded) {
+    if (!made_next(at, used, decoded)) made_anywhere(at, used, decoded);
+  }
   // Of the current bytes, the last `undecided` may yet be made into something.
   void leave(size_t undecided);
   // Nothing spans the next bytes, which are not given; positions count on behind them.
@@ -53,12 +59,17 @@ class Stretches {
     open,
   };
 
+  bool made_next(uint64_t at, size_t used, std::string_view decoded);
+  void made_anywhere(uint64_t at, size_t used, std::string_view decoded);
+  bool clean();
   void copy_context(uint64_t at);
   void follow(uint64_t limit);
   void copy(uint64_t from, uint64_t to);
   template <class Part>
   void for_parts(uint64_t from, uint64_t to, Part part);
   void copy_part(std::string_view part, uint64_t origin);
+  void put(std::string_view bytes, DecoderOutput::Stretch stretch);
+  void put_out();
   std::string_view hold(std::string_view bytes);
   void open_run();
 
@@ -68,13 +79,19 @@ class Stretches {
   DecoderOutput* output_ = nullptr;  // while a piece is open
   State state_ = State::closed;
   std::string_view bytes_;
-  uint64_t position_ = 0;    // of bytes_
-  uint64_t start_ = 0;       // of the input, or behind its last boundary
+  enum class Clean : uint8_t { unknown, yes, no } clean_ = Clean::unknown;  // bytes_ hold no noise
+  uint64_t position_ = 0;                                                   // of bytes_
+  uint64_t start_ = 0;                                                      // of the input, or behind its last boundary
   uint64_t done_ = 0;        // unless closed: input before this was passed on
   uint64_t made_end_ = 0;    // behind the last escape
   uint64_t run_origin_ = 0;  // of what is held or open
   size_t held_size_ = 0;
   size_t history_size_ = 0;
+  // On its way to the output, so that it goes there many stretches at a time.
+  size_t out_size_ = 0;
+  size_t stretch_count_ = 0;
+  std::array<DecoderOutput::Stretch, 64> stretches_;
+  std::array<char, 2048> out_;
   char held_[kMinStretchBytes];
   char history_[kStretchBytes + kMaxBehindBytes];  // the input's last bytes before bytes_
 };
