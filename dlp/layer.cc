@@ -57,6 +57,7 @@ void Layer::attach(LayerContext& context, Layer* parent, std::string_view kind) 
   parent_ = parent;
   depth_ = parent == nullptr ? 0 : parent->depth_ + 1;
   kind_ = kind;
+  order_ = order(kind);
   too_deep_ = depth_ > context.budget.max_depth();
   text_bytes_ = 0;
   path_ = parent == nullptr ? std::string() : joined(parent->path_, ">", shown(kind));
@@ -287,8 +288,7 @@ void Layer::fault(std::string_view kind, std::string_view reason) {
 }
 
 bool Layer::redundant(std::string_view kind, uint64_t begin, uint64_t end) const {
-  const ptrdiff_t own = order(kind_);
-  if (own < 0 || order(kind) > own) return false;
+  if (order_ < 0 || order(kind) > order_) return false;
   const Marks::Found run = marks_.at(begin);
   return run.mark.copied && end <= run.end;
 }

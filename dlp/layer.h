@@ -141,6 +141,7 @@ class Layer final : public DecoderHost {
   Layer* parent_ = nullptr;
   int depth_ = 0;
   std::string kind_;
+  ptrdiff_t order_ = 0;  // of kind_
   std::string path_;
   std::string label_;  // of the current piece
   std::vector<std::unique_ptr<LayerReader>> readers_;

@@ -7,7 +7,7 @@ namespace gatehouse::dlp {
 
 void Marks::add(const Mark& mark) {
   if (!ring_.empty()) {
-    Mark& last = ring_[(first_ + ring_.size() - 1) % ring_.size()];
+    Mark& last = ring_[(first_ + ring_.size() - 1) % kMaxMarks];
     assert(last.position <= mark.position);
     if (last.position == mark.position) {
       last = mark;
@@ -32,11 +32,12 @@ Marks::Found Marks::at(uint64_t position) const {
   if (ring_.empty()) return {Mark{}, kNoEnd};
   // The last one that does not begin behind it; the runs looked for are near the end as a rule.
   size_t low = 0;
-  size_t high = ring_.size();
-  while (high - low > 1) {
-    const size_t middle = low + (high - low) / 2;
-    (nth(middle).position <= position ? low : high) = middle;
+  for (size_t left = ring_.size(); left > 1;) {
+    const size_t half = left / 2;
+    low += nth(low + half).position <= position ? half : 0;
+    left -= half;
   }
+  const size_t high = low + 1;
   Mark mark = nth(low);
   // Of what came before the oldest one, not even its being copied is known.
   if (mark.position > position) mark.copied = false;

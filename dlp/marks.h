@@ -31,7 +31,8 @@ class Marks {
   Found at(uint64_t position) const;
 
  private:
-  const Mark& nth(size_t index) const { return ring_[(first_ + index) % ring_.size()]; }
+  // Before the ring is full, the first is at 0.
+  const Mark& nth(size_t index) const { return ring_[(first_ + index) % kMaxMarks]; }
 
   std::vector<Mark> ring_;  // grows up to kMaxMarks
   size_t first_ = 0;        // the oldest one, once it is full

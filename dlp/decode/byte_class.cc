@@ -27,7 +27,33 @@ void equal_to(char byte, const char* bytes, size_t words, uint64_t* out) {
   }
 }
 
+size_t list_bits(const uint64_t* words, size_t count, uint16_t* positions) {
+  size_t size = 0;
+  for (size_t i = 0; i < count; ++i) {
+    for (uint64_t bits = words[i]; bits != 0; bits &= bits - 1) {
+      positions[size++] = static_cast<uint16_t>(i * 64 + static_cast<size_t>(std::countr_zero(bits)));
+    }
+  }
+  return size;
+}
+
 #if GATEHOUSE_AVX2
+// Always a multiple of eight, so that there is nothing to guess for the processor.
+GATEHOUSE_AVX2_TARGET size_t list_bits_avx2(const uint64_t* words, size_t count, uint16_t* positions) {
+  size_t size = 0;
+  for (size_t i = 0; i < count; ++i) {
+    uint64_t bits = words[i];
+    const auto set = static_cast<size_t>(_mm_popcnt_u64(bits));
+    for (size_t at = size; at < size + set; at += 8) {
+      for (size_t j = 0; j < 8; ++j, bits = _blsr_u64(bits)) {
+        positions[at + j] = static_cast<uint16_t>(i * 64 + _tzcnt_u64(bits));
+      }
+    }
+    size += set;
+  }
+  return size;
+}
+
 GATEHOUSE_AVX2_TARGET void equal_to_avx2(char byte, const char* bytes, size_t words, uint64_t* out) {
   const __m256i all = _mm256_set1_epi8(byte);
   for (size_t i = 0; i < words; ++i) {
@@ -79,6 +105,14 @@ void find_all(std::string_view bytes, Mask& mask, Find find) {
 }
 
 }  // namespace
+
+size_t list_positions(const uint64_t* words, size_t count, uint16_t* positions) {
+  auto* list = list_bits;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) list = list_bits_avx2;
+#endif
+  return list(words, count, positions);
+}
 
 size_t Mask::find(size_t from) const {
   if (from >= size) return size;

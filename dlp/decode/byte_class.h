@@ -54,4 +54,9 @@ struct Mask {
 void find_members(const ByteClass& members, std::string_view bytes, Mask& mask);
 void find_byte(char byte, std::string_view bytes, Mask& mask);
 
+// The positions of the bits that are set in up to kMaskWords words; how many they are. Behind them, `positions` may be
+// written over.
+inline constexpr size_t kMaxPositions = kMaskedBytes + 8;
+size_t list_positions(const uint64_t* words, size_t count, uint16_t* positions);
+
 }  // namespace gatehouse::dlp

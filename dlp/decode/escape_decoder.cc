@@ -66,6 +66,10 @@ size_t EscapeDecoder::scan_signs(std::string_view text, size_t limit, uint64_t p
   while (at < limit) {
     const size_t begin = at;
     const std::string_view now = text.substr(begin, std::min(limit - begin, kMaskedBytes));
+    if (now.find(first_) == now.npos) {
+      at = begin + now.size();
+      continue;
+    }
     Mask signs;
     find_byte(first_, now, signs);
     for (size_t i = 0; i < signs.word_count(); ++i) {

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "dlp/decode/hex.h"
+#include "dlp/decode/simd.h"
 #include "dlp/decode/utf8.h"
 
 namespace gatehouse::dlp {
@@ -37,6 +38,48 @@ static_assert(kUndecidedBytes >= kMinSingleHexDigits * (1 + kMaxSeparatorBytes) 
 static_assert(kUndecidedBytes >= (kMinWords + 2) * kMaxPeriod);
 static_assert(kUndecidedBytes >= (kMaxKeptGroups + 2) * kMaxPeriod);
 
+// At which of so many gaps there have been three alike, or two long ones; bit i for the i-th from `gaps` on. Two before
+// them can be read.
+constexpr size_t kGapsAtOnce = 16;
+constexpr uint16_t kLongGap = 9;
+
+uint32_t even_gaps_plain(const uint16_t* gaps) {
+  uint32_t even = 0;
+  for (size_t i = 0; i < kGapsAtOnce; ++i) {
+    const uint16_t* const gap = gaps + i;
+    const bool alike = gap[0] == gap[-1] && gap[0] > 1 && gap[0] <= kMaxPeriod;
+    even |= static_cast<uint32_t>(alike && (gap[-2] == gap[0] || gap[0] >= kLongGap)) << i;
+  }
+  return even;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET uint32_t even_gaps_avx2(const uint16_t* gaps) {
+  const __m256i last = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(gaps));
+  const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(gaps - 1));
+  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(gaps - 2));
+  const auto in = [&](int least, int most) __attribute__((target("avx2"))) {
+    // From `least` on they are the greater, up to `most` the smaller.
+    const __m256i above =
+        _mm256_cmpeq_epi16(_mm256_max_epu16(last, _mm256_set1_epi16(static_cast<short>(least))), last);
+    const __m256i below = _mm256_cmpeq_epi16(_mm256_min_epu16(last, _mm256_set1_epi16(static_cast<short>(most))), last);
+    return _mm256_and_si256(above, below);
+  };
+  const int most = kMaxPeriod;
+  const __m256i three = _mm256_and_si256(_mm256_cmpeq_epi16(first, last), in(2, most));
+  const __m256i even = _mm256_and_si256(_mm256_cmpeq_epi16(second, last), _mm256_or_si256(three, in(kLongGap, most)));
+  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
+  return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+}
+#endif
+
+uint32_t even_gaps(const uint16_t* gaps) {
+#if GATEHOUSE_AVX2
+  if (has_avx2()) return even_gaps_avx2(gaps);
+#endif
+  return even_gaps_plain(gaps);
+}
+
 bool is_group_character(char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '`'; }
 
 // What people put between: signs, white space, zeros, characters of UTF-8.
@@ -67,37 +110,39 @@ void SeparatedDecoder::write(std::string_view bytes) {
 void SeparatedDecoder::scan(std::string_view bytes) {
   const uint64_t begin = end_ - bytes.size();
   if (grid_.period != 0) follow_grid(false);
-  Mask letters;
-  find_members(kWordClass, bytes, letters);
-  // Where words begin, from the last three before on.
-  std::array<uint64_t, kWordsBefore + kMaskedBytes / 2 + 1> words;
-  std::copy(words_.begin(), words_.end(), words.begin());
-  size_t count = kWordsBefore;
+  Mask words;
+  find_members(kWordClass, bytes, words);
+  const bool ends_in_word = words.at(bytes.size() - 1);
   uint64_t before = in_word_ ? 1 : 0;
-  for (size_t i = 0; i < letters.word_count(); ++i) {
-    const uint64_t here = letters.words[i];
-    uint64_t starts = here & ~(here << 1 | before);
+  for (size_t i = 0; i < words.word_count(); ++i) {
+    const uint64_t here = words.words[i];
+    words.words[i] = here & ~(here << 1 | before);
     before = here >> 63;
-    for (; starts != 0; starts &= starts - 1) {
-      words[count++] = begin + i * 64 + static_cast<size_t>(std::countr_zero(starts));
+  }
+  in_word_ = ends_in_word;
+  // Where words begin, and how far from the one before; the last three before come first.
+  std::array<uint16_t, kMaxPositions> positions;
+  const size_t count = kWordsBefore + list_positions(words.words.data(), words.word_count(), positions.data());
+  const auto word = [&](size_t i) { return i < kWordsBefore ? words_[i] : begin + positions[i - kWordsBefore]; };
+  std::array<uint16_t, kWordsBefore + kMaskedBytes / 2 + 1 + kGapsAtOnce> gaps;
+  gaps[0] = 0;
+  for (size_t i = 1; i < std::min(count, kWordsBefore + 1); ++i) {
+    gaps[i] = static_cast<uint16_t>(std::min<uint64_t>(word(i) - word(i - 1), 0xffff));
+  }
+  for (size_t i = kWordsBefore + 1; i < count; ++i) {
+    gaps[i] = static_cast<uint16_t>(positions[i - kWordsBefore] - positions[i - kWordsBefore - 1]);
+  }
+  for (size_t i = kWordsBefore; i < count; i += kGapsAtOnce) {
+    for (uint32_t even = even_gaps(gaps.data() + i); even != 0; even &= even - 1) {
+      const size_t last = i + static_cast<size_t>(std::countr_zero(even));
+      if (last >= count) break;
+      const bool three = gaps[last - 2] == gaps[last];
+      if (lay_grid(word(last - (three ? 3 : 2)), gaps[last])) follow_grid(false);
     }
   }
-  in_word_ = letters.at(bytes.size() - 1);
-  // Three gaps alike between four words, or two long ones.
-  uint64_t gap = words[1] - words[0];
-  uint64_t next = words[2] - words[1];
-  for (size_t i = 3; i < count; ++i) {
-    const uint64_t last = words[i] - words[i - 1];
-    if (gap == next && next == last && gap > 1 && gap <= kMaxPeriod) {
-      if (lay_grid(words[i - 3], gap)) follow_grid(false);
-    } else if (next == last && last > 8 && last <= kMaxPeriod) {
-      if (lay_grid(words[i - 2], last)) follow_grid(false);
-    }
-    gap = next;
-    next = last;
-  }
-  std::copy(words.begin() + static_cast<ptrdiff_t>(count - kWordsBefore), words.begin() + static_cast<ptrdiff_t>(count),
-            words_.begin());
+  std::array<uint64_t, kWordsBefore> latest;
+  for (size_t i = 0; i < kWordsBefore; ++i) latest[i] = word(count - kWordsBefore + i);
+  words_ = latest;
 }
 
 // On which a word begins, and the next ones after each `period`; true if there is a separator.

@@ -4,7 +4,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define GATEHOUSE_AVX2 1
-#define GATEHOUSE_AVX2_TARGET __attribute__((target("avx2,bmi,bmi2")))
+#define GATEHOUSE_AVX2_TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #else
 #define GATEHOUSE_AVX2 0
 #endif
