@@ -80,7 +80,7 @@ uint32_t even_gaps(const uint16_t* gaps) {
   return even_gaps_plain(gaps);
 }
 
-bool is_group_character(char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '`'; }
+constexpr bool is_group_character(char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '`'; }
 
 // What people put between: signs, white space, zeros, characters of UTF-8.
 bool is_separator_text(std::string_view bytes) {
@@ -273,23 +273,31 @@ bool SeparatedDecoder::is_separator(uint64_t position) const {
   return true;
 }
 
+constexpr std::array<uint8_t, 256> SeparatedDecoder::kKindsOf = [] {
+  std::array<uint8_t, 256> kinds{};
+  for (unsigned i = 0; i < 256; ++i) {
+    const char c = static_cast<char>(i);
+    const bool capital = c >= 'A' && c <= 'Z';
+    if (!is_group_character(c)) {
+      kinds[i] = kNoGroup;
+    } else if (c >= '0' && c <= '9') {
+      kinds[i] = kDigits;
+    } else if (kWordClass.holds(c)) {
+      kinds[i] = static_cast<uint8_t>((kHexClass.holds(c) ? kHexLetters : kLetters) | (capital ? kCapitals : 0u));
+    } else {
+      kinds[i] = kPunctuation.holds(c) ? uint8_t{0} : uint8_t{kSigns};
+    }
+  }
+  return kinds;
+}();
+
 size_t SeparatedDecoder::group_bytes(uint64_t position) {
   size_t bytes = 0;
   while (bytes < grid_.group() && position + bytes < end_) {
     const char c = stretches_.at(position + bytes);
-    if (!is_group_character(c)) break;
-    const bool first = bytes == 0;
-    if (c >= '0' && c <= '9') {
-      grid_.kinds |= kDigits;
-    } else if (kHexClass.holds(c)) {
-      grid_.kinds |= kHexLetters | (c < 'a' && !first ? kCapitals : 0u);
-    } else if (c >= 'a' && c <= 'z') {
-      grid_.kinds |= kLetters;
-    } else if (c >= 'A' && c <= 'Z') {
-      grid_.kinds |= kLetters | (first ? 0u : kCapitals);
-    } else if (!kPunctuation.holds(c)) {
-      grid_.kinds |= kSigns;
-    }
+    const unsigned kind = kKindsOf[static_cast<uint8_t>(c)];
+    if (kind == kNoGroup) break;
+    grid_.kinds |= bytes == 0 ? kind & ~kCapitals : kind;
     ++bytes;
   }
   return bytes;

@@ -41,7 +41,9 @@ class SeparatedDecoder final : public TextDecoder {
     kLetters = 4,   // others
     kCapitals = 8,  // but a group's first
     kSigns = 16,    // that prose does not have
+    kNoGroup = 32,  // no character of a group
   };
+  static const std::array<uint8_t, 256> kKindsOf;  // a character that is not a group's first
 
   // Where the separators stand: `size` bytes every `period`.
   struct Grid {

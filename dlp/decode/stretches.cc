@@ -188,10 +188,6 @@ void Stretches::open_run() {
   if (output_ != nullptr && held_size_ > 0) output_->write({held_, held_size_});
 }
 
-char Stretches::at(uint64_t position) const {
-  return position >= position_ ? bytes_[position - position_] : history_[history_size_ - (position_ - position)];
-}
-
 void Stretches::leave(size_t undecided) {
   const uint64_t end = position_ + bytes_.size();
   if (state_ != State::closed) follow(end - std::min<uint64_t>(undecided, end));

@@ -50,7 +50,9 @@ class Stretches {
   uint64_t position() const { return position_; }
   // What can still be looked at: from here, at least kMaxBehindBytes before the current bytes, to their end.
   uint64_t known() const { return std::max(start_, position_ - history_size_); }
-  char at(uint64_t position) const;
+  char at(uint64_t position) const {
+    return position >= position_ ? bytes_[position - position_] : history_[history_size_ - (position_ - position)];
+  }
 
  private:
   enum class State {
