@@ -6,6 +6,7 @@
 
 #include "dlp/decode/byte_class.h"
 #include "dlp/decode/hex.h"
+#include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -16,6 +17,33 @@ constexpr ByteClass kGapClass(" \t\r\n,;:.|/(){}[]<>\"'`$+_-");
 constexpr size_t kMaxWordBytes = 4;  // 0x67
 // kMinCodes numbers fit into this, or their gaps are longer than kMaxCodeGapBytes on the average.
 constexpr size_t kMaxCodesBytes = (kMinCodes - 1) * 11;
+
+// At which of kEndsAtOnce positions the one `back` before is close; bit i for the i-th from `ends` on.
+uint32_t close_ends_plain(const uint16_t* ends, size_t back) {
+  uint32_t close = 0;
+  for (size_t i = 0; i < CodesDecoder::kEndsAtOnce; ++i) {
+    close |= static_cast<uint32_t>(static_cast<uint16_t>(ends[i] - *(ends + i - back)) <= kMaxCodesBytes) << i;
+  }
+  return close;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET uint32_t close_ends_avx2(const uint16_t* ends, size_t back) {
+  const __m256i last = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ends));
+  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ends - back));
+  const __m256i bytes = _mm256_sub_epi16(last, first);
+  const __m256i close = _mm256_cmpeq_epi16(_mm256_min_epu16(bytes, _mm256_set1_epi16(kMaxCodesBytes)), bytes);
+  const __m128i packed = _mm_packs_epi16(_mm256_castsi256_si128(close), _mm256_extracti128_si256(close, 1));
+  return static_cast<uint32_t>(_mm_movemask_epi8(packed));
+}
+#endif
+
+uint32_t close_ends(const uint16_t* ends, size_t back) {
+#if GATEHOUSE_AVX2
+  if (has_avx2()) return close_ends_avx2(ends, back);
+#endif
+  return close_ends_plain(ends, back);
+}
 
 }  // namespace
 
@@ -43,30 +71,63 @@ void CodesDecoder::scan(std::string_view bytes) {
   Mask digits;
   find_members(kWordClass, bytes, letters);
   find_members(kHexClass, bytes, digits);
+  Mask ends;
   uint64_t digits_before = hex_before_ ? 1 : 0;
   for (size_t i = 0; i < letters.word_count(); ++i) {
     const uint64_t here = letters.words[i];
     const auto back = [&](int n) { return here << n | letters_before_ >> (64 - n); };
-    const uint64_t within = i * 64 + 64 <= bytes.size() ? ~uint64_t{0} : (uint64_t{1} << (bytes.size() % 64)) - 1;
+    const size_t used = std::min<size_t>(64, bytes.size() - i * 64);
+    const uint64_t within = ~uint64_t{0} >> (64 - used);
     const uint64_t long_words = back(1) & back(2) & back(3) & back(4) & back(5);
-    uint64_t ends = ~here & within & (digits.words[i] << 1 | digits_before) & ~long_words;
-    for (; ends != 0; ends &= ends - 1) {
-      const uint64_t end = position_ + i * 64 + static_cast<size_t>(std::countr_zero(ends));
-      std::copy(ends_.begin() + 1, ends_.end(), ends_.begin());
-      ends_.back() = end;
-      if (active_) follow(end);
-      if (!active_ && ends_.front() > start_ && end - ends_.front() <= kMaxCodesBytes) start(ends_.front());
-    }
-    if (within != ~uint64_t{0}) {
-      const auto used = static_cast<int>(bytes.size() % 64);
-      letters_before_ = here << (64 - used) | letters_before_ >> used;
-      digits_before = digits.words[i] >> (used - 1) & 1;
-    } else {
-      letters_before_ = here;
-      digits_before = digits.words[i] >> 63;
-    }
+    ends.words[i] = ~here & within & (digits.words[i] << 1 | digits_before) & ~long_words;
+    letters_before_ = used == 64 ? here : here << (64 - used) | letters_before_ >> used;
+    digits_before = digits.words[i] >> (used - 1) & 1;
   }
   hex_before_ = digits_before != 0;
+  std::array<uint16_t, kMaxPositions + kEndsAtOnce> positions;
+  const size_t count = list_positions(ends.words.data(), letters.word_count(), positions.data());
+  for (size_t next = active_ ? follow_to_next(positions, 0, count) : 0; next < count;) {
+    next = find_close(positions, next, count);
+    if (next == count) break;
+    start(end_before(positions, next));
+    ++next;
+    if (active_) next = follow_to_next(positions, next, count);
+  }
+  const size_t kept = std::min(count, ends_.size());
+  std::copy(ends_.begin() + static_cast<ptrdiff_t>(kept), ends_.end(), ends_.begin());
+  for (size_t i = 0; i < kept; ++i) ends_[ends_.size() - kept + i] = position_ + positions[count - kept + i];
+}
+
+// Follows the numbers as far as the bytes go; the first of the ends, from `next` on, that is behind where they stop.
+size_t CodesDecoder::follow_to_next(const Ends& ends, size_t next, size_t count) {
+  follow(position_ + bytes_.size());
+  if (active_) return count;
+  while (next < count && position_ + ends[next] <= done_) ++next;
+  return next;
+}
+
+// The first of the ends, from `next` on, that has as many as are needed close before it.
+size_t CodesDecoder::find_close(const Ends& ends, size_t next, size_t count) const {
+  for (; next < count; ++next) {
+    if (next >= kMinCodes - 1) {
+      const uint32_t close = close_ends(ends.data() + next, kMinCodes - 1);
+      if (close == 0) {
+        next += kEndsAtOnce - 1;
+        continue;
+      }
+      next += static_cast<size_t>(std::countr_zero(close));
+      if (next >= count) break;
+    }
+    const uint64_t first = end_before(ends, next);
+    if (first > start_ && position_ + ends[next] - first <= kMaxCodesBytes) return next;
+  }
+  return count;
+}
+
+// Of the first number, if the last one ends there.
+uint64_t CodesDecoder::end_before(const Ends& ends, size_t last) const {
+  constexpr size_t kBack = kMinCodes - 1;
+  return last >= kBack ? position_ + ends[last - kBack] : ends_[ends_.size() - kBack + last];
 }
 
 // The first number ends at `position`.

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "dlp/decode/byte_class.h"
 #include "dlp/decode/text_decoder.h"
 
 namespace gatehouse::dlp {
@@ -16,6 +17,8 @@ inline constexpr size_t kMaxCodeGapBytes = 12;  // between two numbers: commas, 
 // Into the layers "hex#codes" and "decimal".
 class CodesDecoder final : public TextDecoder {
  public:
+  static constexpr size_t kEndsAtOnce = 16;  // of words, looked at together
+
   explicit CodesDecoder(DecoderHost& host) : hex_(host, "hex#codes"), decimal_(host, "decimal") {}
 
   void write(std::string_view bytes) override;
@@ -52,7 +55,12 @@ class CodesDecoder final : public TextDecoder {
   // A character that may begin or end a number is looked for this far back.
   static constexpr size_t kHistoryBytes = 128;
 
+  using Ends = std::array<uint16_t, kMaxPositions + kEndsAtOnce>;
+
   void scan(std::string_view bytes);
+  size_t follow_to_next(const Ends& ends, size_t next, size_t count);
+  size_t find_close(const Ends& ends, size_t next, size_t count) const;
+  uint64_t end_before(const Ends& ends, size_t last) const;
   void start(uint64_t position);
   void follow(uint64_t end);
   bool read(char c);

@@ -1,14 +1,44 @@
 #include "dlp/decode/wide_text.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
+#include "dlp/decode/simd.h"
 #include "dlp/decode/utf8.h"
 
 namespace gatehouse::dlp {
 namespace {
 
 bool is_text(char c) { return (c >= ' ' && c < '\x7f') || c == '\n' || c == '\r' || c == '\t'; }
+
+// A zero and another one two bytes on, which every form of such text has; at the end, one zero.
+size_t find_zeros_from(std::string_view text, size_t at) {
+  for (; at < text.size(); ++at) {
+    if (text[at] == 0 && (at + 2 >= text.size() || text[at + 2] == 0)) return at;
+  }
+  return at;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET size_t find_zeros_avx2(std::string_view text, size_t at) {
+  for (; at + 34 <= text.size(); at += 32) {
+    const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at));
+    const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at + 2));
+    const __m256i zeros = _mm256_cmpeq_epi8(_mm256_or_si256(first, second), _mm256_setzero_si256());
+    const auto found = static_cast<uint32_t>(_mm256_movemask_epi8(zeros));
+    if (found != 0) return at + static_cast<size_t>(std::countr_zero(found));
+  }
+  return find_zeros_from(text, at);
+}
+#endif
+
+size_t find_zeros(std::string_view text, size_t at) {
+#if GATEHOUSE_AVX2
+  if (has_avx2()) return find_zeros_avx2(text, at);
+#endif
+  return find_zeros_from(text, at);
+}
 
 // Behind `at`; of many zeros only the last ones can begin a text.
 size_t skip_zeros(std::string_view text, size_t at) {
@@ -69,7 +99,7 @@ size_t WideTextDecoder::search(std::string_view text, size_t limit) {
   while (at < limit) {
     if (!at_start_) {
       // The first zero is the second byte of little-endian text and the first of big-endian text.
-      const size_t zero = std::min(text.find('\0', at), text.size());
+      const size_t zero = find_zeros(text, at);
       // A character at the end may have its zero in what follows.
       if (zero == text.size() && !is_text(text.back())) return text.size();
       const size_t begin = zero > at && is_text(text[zero - 1]) ? zero - 1 : zero;
