@@ -34,10 +34,12 @@ bool starts_with_token(std::string_view name, std::string_view prefix) {
 
 // What concerns this connection only, whether or not Connection names it (RFC 9110 section 7.6.1), and what the
 // serializer writes itself.
-// Hop-by-hop fields, and those that only this proxy may say: in a response they would pass for one of its denials.
+// Hop-by-hop fields; those that only this proxy may say: in a response they would pass for one of its denials; and what
+// sends clients elsewhere than where requests are judged (RFC 7838).
 bool stays_here(std::string_view name) {
   static constexpr std::string_view kOwn[] = {"Connection", "Expect",  "Keep-Alive",        "TE",
-                                              "Trailer",    "Upgrade", "Transfer-Encoding", "Content-Length"};
+                                              "Trailer",    "Upgrade", "Transfer-Encoding", "Content-Length",
+                                              "Alt-Svc",    "Alt-Used"};
   return starts_with_token(name, "Proxy-") || starts_with_token(name, "Gatehouse-") ||
          std::any_of(std::begin(kOwn), std::end(kOwn), [&](std::string_view own) { return same_token(own, name); });
 }

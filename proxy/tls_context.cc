@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "proxy/certificate_check.h"
 #include "proxy/tls_session.h"
 
 namespace gatehouse::proxy {
@@ -87,7 +88,9 @@ Result<std::unique_ptr<TlsClientContext>> TlsClientContext::create(const std::st
   if (!ca_file.empty() && SSL_CTX_load_verify_file(raw, ca_file.c_str()) != 1) {
     return tl::unexpected(tls::openssl_error("--upstream-ca " + ca_file));
   }
-  SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nullptr);
+  if (auto ok = set_certificate_checks(*raw); !ok) return failed(ok);
+  SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, &TlsSession::on_verify);
+  SSL_CTX_set_tlsext_status_cb(raw, &TlsSession::on_status);
   if (SSL_CTX_set_alpn_protos(raw, kHttp1, sizeof kHttp1 - 1) != 0) {
     return tl::unexpected(tls::openssl_error("cannot set ALPN"));
   }
@@ -97,7 +100,7 @@ Result<std::unique_ptr<TlsClientContext>> TlsClientContext::create(const std::st
 }
 
 void TlsClientContext::remember(const std::string& peer, tls::SslSessionPtr session) {
-  recall(peer);
+  sessions_.remove_if([&](const Remembered& known) { return known.peer == peer; });
   sessions_.push_front({peer, std::move(session)});
   if (sessions_.size() > kMaxRememberedSessions) sessions_.pop_back();
 }
@@ -105,9 +108,16 @@ void TlsClientContext::remember(const std::string& peer, tls::SslSessionPtr sess
 tls::SslSessionPtr TlsClientContext::recall(const std::string& peer) {
   const auto found = std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& r) { return r.peer == peer; });
   if (found == sessions_.end()) return nullptr;
+  if (std::time(nullptr) - SSL_SESSION_get_time(found->session.get()) > kResumptionSeconds) {
+    sessions_.erase(found);
+    return nullptr;
+  }
+  if (SSL_SESSION_get_protocol_version(found->session.get()) < TLS1_3_VERSION) {
+    SSL_SESSION_up_ref(found->session.get());
+    return tls::SslSessionPtr(found->session.get());
+  }
   tls::SslSessionPtr session = std::move(found->session);
   sessions_.erase(found);
-  if (std::time(nullptr) - SSL_SESSION_get_time(session.get()) > kResumptionSeconds) return nullptr;
   return session;
 }
 

@@ -7,6 +7,7 @@
 #include <cassert>
 
 #include "common/base/ip_address.h"
+#include "proxy/certificate_check.h"
 
 namespace gatehouse::proxy {
 
@@ -58,11 +59,18 @@ Result<std::unique_ptr<TlsSession>> TlsSession::connect(TlsClientContext& contex
   std::unique_ptr<TlsSession> session(new TlsSession);
   session->client_ = &context;
   session->peer_ = fmt::format("{}:{}", host, port);
+  session->host_ = host;
   if (auto ok = session->attach(context.context()); !ok) return failed(ok);
   SSL_set_connect_state(session->ssl_.get());
   if (auto ok = session->expect_host(host); !ok) return failed(ok);
   if (const auto earlier = context.recall(session->peer_)) SSL_set_session(session->ssl_.get(), earlier.get());
   return session;
+}
+
+// A connection that is dropped once its last answer is there had a good session: without close_notify both ways OpenSSL
+// would take it for a bad one and never resume it. Where an answer ends is said by HTTP.
+TlsSession::~TlsSession() {
+  if (ssl_ && established() && !broken_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
 Result<void> TlsSession::attach(SSL_CTX* context) {
@@ -111,7 +119,10 @@ Result<void> TlsSession::receive(std::string_view bytes, std::string& plain, std
     }
     const int why = SSL_get_error(ssl_.get(), got);
     if (why == SSL_ERROR_ZERO_RETURN) peer_closed_ = true;
-    if (why != SSL_ERROR_ZERO_RETURN && why != SSL_ERROR_WANT_READ) outcome = tl::unexpected(failure());
+    if (why != SSL_ERROR_ZERO_RETURN && why != SSL_ERROR_WANT_READ) {
+      broken_ = true;
+      outcome = tl::unexpected(failure());
+    }
     break;
   }
   take_output(wire);
@@ -149,11 +160,6 @@ Error TlsSession::failure() const {
   if (!refusal_.empty()) {
     ERR_clear_error();
     return Error(refusal_);
-  }
-  const long verified = SSL_get_verify_result(ssl_.get());
-  if (client_ != nullptr && verified != X509_V_OK) {
-    ERR_clear_error();
-    return Error(fmt::format("certificate verification failed: {}", X509_verify_cert_error_string(verified)));
   }
   return tls::openssl_error("TLS");
 }
@@ -193,6 +199,24 @@ int TlsSession::on_new_session(SSL* ssl, SSL_SESSION* session) {
   auto* owner = static_cast<TlsSession*>(SSL_get_app_data(ssl));
   owner->client_->remember(owner->peer_, tls::SslSessionPtr(session));
   return 1;  // the reference is ours now
+}
+
+int TlsSession::on_verify(int ok, X509_STORE_CTX* store) {
+  if (!is_refused(ok, *store)) return 1;
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* owner = static_cast<TlsSession*>(SSL_get_app_data(ssl));
+  owner->certificate_refused_ = true;
+  owner->refusal_ = "certificate verification failed: " + why_refused(*store, owner->host_);
+  return 0;
+}
+
+int TlsSession::on_status(SSL* ssl, void*) {
+  const auto why = why_revoked(*ssl);
+  if (why.empty()) return 1;
+  auto* owner = static_cast<TlsSession*>(SSL_get_app_data(ssl));
+  owner->certificate_refused_ = true;
+  owner->refusal_ = "certificate verification failed: " + why;
+  return 0;
 }
 
 }  // namespace gatehouse::proxy

@@ -25,6 +25,7 @@ class TlsSession {
   // same host and port is resumed. The first bytes to send come from the first receive(), with no input.
   static Result<std::unique_ptr<TlsSession>> connect(TlsClientContext& context, const std::string& host, uint16_t port);
 
+  ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 
@@ -40,6 +41,8 @@ class TlsSession {
   void close(std::string& wire);
 
   bool established() const { return SSL_is_init_finished(ssl_.get()) == 1; }
+  // Client side: what failed was the peer's certificate.
+  bool certificate_refused() const { return certificate_refused_; }
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
   // The peer has said close_notify: the end of its bytes is no truncation.
   bool peer_closed() const { return peer_closed_; }
@@ -49,6 +52,8 @@ class TlsSession {
   // Callbacks for the contexts' settings.
   static int on_client_hello(SSL* ssl, int* alert, void*);
   static int on_new_session(SSL* ssl, SSL_SESSION* session);
+  static int on_verify(int ok, X509_STORE_CTX* store);
+  static int on_status(SSL* ssl, void*);
 
  private:
   TlsSession() = default;
@@ -65,8 +70,11 @@ class TlsSession {
   std::string fallback_name_;           // server side
   TlsClientContext* client_ = nullptr;  // client side
   std::string peer_;                    // client side: "host:port"
+  std::string host_;                    // client side
   std::string sni_;
   std::string refusal_;  // our own reason, where OpenSSL knows only that a callback said no
+  bool certificate_refused_ = false;
+  bool broken_ = false;  // by an error, after which nothing of it is resumed
   bool peer_closed_ = false;
 };
 

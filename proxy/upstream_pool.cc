@@ -113,6 +113,7 @@ class UpstreamPool::Dialling final : public Opening {
     if (!tls) return next(failed(tls));
     upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_);
     upstream_->handshake([this](const Result<void>& shaken) {
+      if (!shaken && upstream_->certificate_refused()) last_rule_ = "upstream.certificate";
       if (!shaken) return next(failed(shaken, "TLS with " + target_.host));
       done(std::make_unique<Http1Upstream>(std::move(upstream_)));
     });

@@ -26,6 +26,9 @@ class UpstreamStream final : public Upstream {
   const std::string& address() const override { return address_; }
   bool reused() const override { return reused_; }
 
+  // After a handshake that failed: it was for the peer's certificate.
+  bool certificate_refused() const { return tls_ != nullptr && tls_->certificate_refused(); }
+
   void mark_reused() { reused_ = true; }
 
  private:

@@ -21,12 +21,14 @@ default_md = {digest}
 policy = any
 unique_subject = no
 email_in_dn = no
+default_crl_days = 1
 [any]
 commonName = supplied
 [leaf]
 basicConstraints = CA:FALSE
 subjectAltName = {names}
 extendedKeyUsage = {usage}
+{more}
 """
 
 
@@ -44,20 +46,40 @@ class Authority:
                 "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, file: str, *names: str, key: str = "ec:P-256", days: tuple[float, float] = (-1, 1), digest: str = "sha256",
-              usage: str = "serverAuth") -> tuple[str, str]:
+              usage: str = "serverAuth", more: str = "") -> tuple[str, str]:
         """Certificate and key for `names`, valid between `days` from now; `key` is ec:CURVE or rsa:BITS."""
         at = self.directory
         kind, _, size = key.partition(":")
         options = ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{size}"] if kind == "ec" else ["-newkey", f"rsa:{size}"]
         pem, private, request, config = (str(at / f"{file}.{end}") for end in ("pem", "key", "csr", "cnf"))
         pathlib.Path(config).write_text(CA_CONFIG.format(dir=at, digest=digest, usage=usage,
-                                                         names=",".join(f"DNS:{name}" for name in names)))
+                                                         names=",".join(f"DNS:{name}" for name in names), more=more))
         openssl("req", *options, "-nodes", "-subj", "/CN=upstream", "-keyout", private, "-out", request)
         now = datetime.datetime.now(datetime.timezone.utc)
         begin, end = ((now + datetime.timedelta(days=day)).strftime("%Y%m%d%H%M%SZ") for day in days)
         openssl("ca", "-batch", "-notext", "-config", config, "-extensions", "leaf", "-in", request, "-out", pem,
                 "-cert", str(self.certificate), "-keyfile", str(at / "ca.key"), "-startdate", begin, "-enddate", end)
         return pem, private
+
+
+    def revoke(self, file: str) -> None:
+        openssl("ca", "-config", str(self.directory / f"{file}.cnf"), "-cert", str(self.certificate), "-keyfile",
+                str(self.directory / "ca.key"), "-revoke", str(self.directory / f"{file}.pem"))
+
+    def revocation_list(self, config_of: str) -> str:
+        path = self.directory / "crl.pem"
+        openssl("ca", "-gencrl", "-config", str(self.directory / f"{config_of}.cnf"), "-cert", str(self.certificate),
+                "-keyfile", str(self.directory / "ca.key"), "-out", str(path))
+        return path.read_text()
+
+    def status_of(self, file: str) -> str:
+        """An OCSP response about a certificate, as a file."""
+        at = self.directory
+        request, response = str(at / f"{file}.req"), str(at / f"{file}.ocsp")
+        openssl("ocsp", "-issuer", str(self.certificate), "-cert", str(at / f"{file}.pem"), "-reqout", request, "-no_nonce")
+        openssl("ocsp", "-index", str(at / "index.txt"), "-CA", str(self.certificate), "-rsigner", str(self.certificate),
+                "-rkey", str(at / "ca.key"), "-reqin", request, "-respout", response, "-ndays", "1", "-no_nonce")
+        return response
 
 
 @dataclasses.dataclass
@@ -74,14 +96,18 @@ class TlsServer(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, certificate: tuple[str, str], client_ca: str = ""):
+    def __init__(self, certificate: tuple[str, str], client_ca: str = "", version: ssl.TLSVersion | None = None):
         self.asked: list[Asked] = []
         self.connections = 0
         self.answer = lambda asked: None
-        self.peers: list[dict] = []
+        self.peers: list[dict] = []         # the certificate of each client, if it showed one
+        self.resumed: list[bool] = []
+        self.versions: list[str] = []
         super().__init__(("127.0.0.1", 0), _Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        context.set_ciphers("DEFAULT@SECLEVEL=0")  # it is not this side that is to refuse
+        context.minimum_version = version or ssl.TLSVersion.TLSv1
+        context.maximum_version = version or ssl.TLSVersion.MAXIMUM_SUPPORTED
         context.load_cert_chain(*certificate)
         if client_ca:
             context.verify_mode = ssl.CERT_REQUIRED
@@ -104,6 +130,8 @@ class TlsServer(http.server.ThreadingHTTPServer):
         except (ssl.SSLError, OSError):
             return
         self.peers.append(stream.getpeercert() or {})
+        self.resumed.append(stream.session_reused)
+        self.versions.append(stream.version())
         super().finish_request(stream, client_address)
         try:
             stream.unwrap()
