@@ -106,8 +106,8 @@ class TlsServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_ciphers("DEFAULT@SECLEVEL=0")  # it is not this side that is to refuse
-        context.minimum_version = version or ssl.TLSVersion.TLSv1
-        context.maximum_version = version or ssl.TLSVersion.MAXIMUM_SUPPORTED
+        if version:
+            context.minimum_version = context.maximum_version = version
         context.load_cert_chain(*certificate)
         if client_ca:
             context.verify_mode = ssl.CERT_REQUIRED
