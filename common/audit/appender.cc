@@ -113,7 +113,19 @@ Result<void> Appender::prepare() {
     if (!file) return failed(file);
     files_.push_back(std::move(*file));
   }
+  database_.watch_log();
+  auto checkpointer = Checkpointer::open(path_);
+  if (!checkpointer) return failed(checkpointer);
+  checkpointer_ = std::move(*checkpointer);
   return {};
+}
+
+void Appender::tidy() {
+  if (database_.log_pages() >= kMaxLogPages) {
+    (void)database_.checkpoint();  // whatever is wrong with the disk, the next rows will say
+  } else if (database_.log_pages() >= kCheckpointPages) {
+    checkpointer_->wake();
+  }
 }
 
 // Read anew in every transaction: whether a failed COMMIT reached the file is for the file to say.

@@ -3,10 +3,12 @@
 
 #include <sys/stat.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/audit/chain.h"
+#include "common/audit/checkpointer.h"
 #include "common/audit/database.h"
 #include "common/audit/log.h"
 #include "common/base/fd.h"
@@ -21,6 +23,9 @@ class Appender {
   // Commits `rows` in order, filling in position, session, writer and seq. One result for each: a row the table refuses
   // fails alone, anything else fails the whole batch. A failed row leaves no trace: the chain goes on where it was.
   std::vector<Result<void>> append(std::vector<Row>& rows);
+
+  // To be called after append(), when nobody waits for it any more: has a checkpoint made if one is due.
+  void tidy();
 
  private:
   // A file that must still be the one that was opened: SQLite would go on writing into an unlinked one.
@@ -54,6 +59,7 @@ class Appender {
   std::vector<OpenedFile> files_;
   std::vector<Statement> inserts_;  // in the order of tables()
   std::vector<Statement> head_statements_;
+  std::unique_ptr<Checkpointer> checkpointer_;
 };
 
 }  // namespace gatehouse::audit

@@ -130,6 +130,22 @@ Result<int64_t> Database::query_integer(const std::string& sql) {
   return statement->integer(0);
 }
 
+void Database::watch_log() {
+  sqlite3_wal_hook(
+      connection_.get(),
+      [](void* log_pages, sqlite3*, const char*, int pages) {
+        *static_cast<int*>(log_pages) = pages;
+        return SQLITE_OK;
+      },
+      log_pages_.get());
+}
+
+Result<void> Database::checkpoint() {
+  const int code = sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK) return fail_sqlite(connection_.get());
+  return {};
+}
+
 bool Database::in_transaction() const { return sqlite3_get_autocommit(connection_.get()) == 0; }
 
 bool Database::failed_on_row() const {

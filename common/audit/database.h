@@ -53,6 +53,14 @@ class Database {
   // The first column of the first row.
   Result<int64_t> query_integer(const std::string& sql);
 
+  // Pages in the write-ahead log after this connection's last COMMIT. Once asked to watch, a connection makes no
+  // checkpoints by itself any more.
+  void watch_log();
+  int log_pages() const { return *log_pages_; }
+  // As much of the log as no reader needs goes into the file. In the way of nobody, and an error if somebody else is at
+  // it.
+  Result<void> checkpoint();
+
   bool in_transaction() const;
   // Whether the last failure concerned its row alone (a constraint, a value too big): the transaction can go on.
   bool failed_on_row() const;
@@ -70,6 +78,7 @@ class Database {
   static int wait_for_lock(void* lock_wait, int attempts);
 
   std::unique_ptr<LockWait> lock_wait_;
+  std::unique_ptr<int> log_pages_ = std::make_unique<int>(0);
   std::unique_ptr<sqlite3, Close> connection_;
 };
 

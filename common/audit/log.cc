@@ -152,6 +152,7 @@ class AuditLog::Writer {
       completions.add(batch[i], std::move(results[i]));
     }
     completions.post();
+    appender_.tidy();
   }
 
   // One line when writing begins to fail and one when it works again, not one a row.

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "common/audit/checkpointer.h"
 #include "common/audit/reader.h"
 #include "common/audit/test_log.h"
 
@@ -272,6 +273,25 @@ TEST_F(AuditLogTest, TakesRowsFromManyThreads) {
   for (auto& thread : threads) thread.join();
   executor.run_until([&] { return done == kThreads * kRowsEach; });
   EXPECT_EQ(query_text(path_, "SELECT max(seq) FROM net_events"), std::to_string(kThreads * kRowsEach));
+}
+
+TEST_F(AuditLogTest, MovesRowsIntoTheFileWhileItGoesOnWriting) {
+  auto log = open_log(path_);
+  const auto empty = std::filesystem::file_size(path_);
+  // One by one, so that each is a transaction of several pages.
+  for (int i = 0; std::filesystem::file_size(path_) == empty; ++i) {
+    ASSERT_LT(i, 10 * kMaxLogPages);
+    ASSERT_TRUE(log->append_and_wait(net_event("h")));
+  }
+  log.reset();
+  EXPECT_TRUE(verify(path_)->faults.empty());
+}
+
+TEST_F(AuditLogTest, BoundsTheLogThatIsNotYetInTheFile) {
+  auto log = open_log(path_);
+  for (int i = 0; i < kMaxLogPages; ++i)
+    ASSERT_TRUE(log->append_and_wait(net_event("h")));  // three pages each and more
+  EXPECT_LE(std::filesystem::file_size(path_ + "-wal"), (kMaxLogPages + 1000) * 4200U);
 }
 
 }  // namespace

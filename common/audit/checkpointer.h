@@ -1,0 +1,42 @@
+// Moves committed rows from SQLite's write-ahead log into the database file, beside the thread that commits: a
+// checkpoint takes an fsync of each, some milliseconds, and whoever waits for a row would wait for that as well.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "common/audit/database.h"
+
+namespace gatehouse::audit {
+
+// A checkpoint is due from this on; one page is 4 KiB.
+inline constexpr int kCheckpointPages = 1000;
+// While rows keep coming the log can only be begun anew when a checkpoint has caught up with all of them. From this on
+// the committing thread stops for one of its own.
+inline constexpr int kMaxLogPages = 8 * 1024;
+
+class Checkpointer {
+ public:
+  // Opens a connection of its own and every file it will need, so that the process may confine itself afterwards.
+  static Result<std::unique_ptr<Checkpointer>> open(const std::string& path);
+  ~Checkpointer();
+
+  // Has a checkpoint made soon, on a thread that starts with the first call: from a thread that blocks signals.
+  void wake();
+
+ private:
+  explicit Checkpointer(Database database) : database_(std::move(database)) {}
+  void run();
+
+  Database database_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool due_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace gatehouse::audit
