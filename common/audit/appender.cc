@@ -122,7 +122,7 @@ Result<void> Appender::prepare() {
 
 void Appender::tidy() {
   if (database_.log_pages() >= kMaxLogPages) {
-    (void)database_.checkpoint();  // whatever is wrong with the disk, the next rows will say
+    checkpointer_->checkpoint();
   } else if (database_.log_pages() >= kCheckpointPages) {
     checkpointer_->wake();
   }

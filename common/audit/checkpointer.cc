@@ -46,10 +46,15 @@ void Checkpointer::run() {
     if (stopping_) return;
     due_ = false;
     lock.unlock();
-    // Another process's may be under way, which is as good. A disk that is full will be reported by the rows.
-    (void)database_.checkpoint();
+    checkpoint();
     lock.lock();
   }
+}
+
+void Checkpointer::checkpoint() {
+  const std::lock_guard lock(database_mutex_);
+  // Another process's may be under way, which is as good. A disk that is full will be reported by the rows.
+  (void)database_.checkpoint();
 }
 
 }  // namespace gatehouse::audit

@@ -27,12 +27,16 @@ class Checkpointer {
   // Has a checkpoint made soon, on a thread that starts with the first call: from a thread that blocks signals.
   void wake();
 
+  // Makes one on the caller's thread, after the one that may be under way.
+  void checkpoint();
+
  private:
   explicit Checkpointer(Database database) : database_(std::move(database)) {}
   void run();
 
+  std::mutex database_mutex_;
   Database database_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what follows
   std::condition_variable wake_;
   bool due_ = false;
   bool stopping_ = false;
