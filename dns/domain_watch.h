@@ -48,6 +48,8 @@ class DomainWatch {
  public:
   using Rows = std::vector<audit::DnsEvent>;
 
+  explicit DomainWatch(KeyedHash hash = KeyedHash()) : hash_(hash) {}  // tests count alike with a known one
+
   // Takes note of a question that is neither a repeat nor malformed. `name` as in Name::text(). Null when it is to have
   // its own row: it is allowed, or nothing was noticed before it. Else the id of the row that stands for it, good until
   // the next call. Rows that fall due go to `rows`.

@@ -35,7 +35,7 @@ class Watch {
     watch.sum_up(now_, rows);
   }
 
-  DomainWatch watch;
+  DomainWatch watch{KeyedHash({1, 2})};
   DomainWatch::Rows rows;
   std::string last_id;
 

@@ -39,7 +39,7 @@ TEST(DistinctCount, CountsFewExactlyAndManyNearly) {
 
 TEST(NameStatistics, EstimatesWhatDifferentNamesCanCarry) {
   std::mt19937_64 random(2);
-  const KeyedHash hash;
+  const KeyedHash hash({1, 2});
   struct Case {
     std::string_view alphabet;
     double bits;  // a character
@@ -55,7 +55,7 @@ TEST(NameStatistics, EstimatesWhatDifferentNamesCanCarry) {
 }
 
 TEST(NameStatistics, CountsRepeatsAndWhatStandsStillForNothing) {
-  const KeyedHash hash;
+  const KeyedHash hash({1, 2});
   NameStatistics repeated;
   for (int i = 0; i < 10'000; ++i) repeated.add("telemetry.eu-west-1", kA, hash, kStart);
   EXPECT_EQ(repeated.names(), 1U);
@@ -72,7 +72,7 @@ TEST(NameStatistics, CountsRepeatsAndWhatStandsStillForNothing) {
 }
 
 TEST(NameStatistics, TellsTypesRatesAndLabels) {
-  const KeyedHash hash;
+  const KeyedHash hash({1, 2});
   NameStatistics statistics;
   for (int i = 0; i < 30; ++i) statistics.add("a" + std::to_string(i) + ".bb", i % 3 == 0 ? kTxt : kA, hash, kStart);
   for (int i = 0; i < 10; ++i) statistics.add("c", kA, hash, kStart + 5s + i * 100ms);
@@ -85,7 +85,7 @@ TEST(NameStatistics, TellsTypesRatesAndLabels) {
 
 TEST(NameStatistics, StaysSaneOverAnyNames) {
   std::mt19937_64 random(4);
-  const KeyedHash hash;
+  const KeyedHash hash({1, 2});
   NameStatistics statistics;
   std::string any;
   for (int i = 0; i < 256; ++i) any += static_cast<char>(i);
