@@ -21,6 +21,7 @@ using policy::TestOutcome;
 struct PolicyOptions {
   std::vector<std::string> files;
   std::string question;
+  std::vector<std::string> headers;
 };
 
 // Each file is a session's policy of its own, over the machine-wide ones. No file means those alone.
@@ -105,7 +106,7 @@ int explain(const PolicyOptions& options) {
     fmt::print("{}", loaded->policy.describe());
     return kExitOk;
   }
-  const auto text = loaded->policy.explain(options.question, loaded->rules);
+  const auto text = loaded->policy.explain(options.question, loaded->rules, options.headers);
   if (!text) return refuse(text.error());
   fmt::print("{}", *text);
   return kExitOk;
@@ -133,6 +134,9 @@ void add_policy_command(CLI::App& app, Run& run) {
       ->allow_extra_args(false);
   explain_command->add_option("QUESTION", options->question,
                               "\"GET https://host/path\", \"dns A name\" or \"dlp rule host\"");
+  explain_command->add_option("--header", options->headers, "header field of the request; repeatable")
+      ->type_name("NAME:VALUE")
+      ->allow_extra_args(false);
   explain_command->callback([options, &run] { run = [options] { return explain(*options); }; });
 }
 

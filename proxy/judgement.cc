@@ -74,16 +74,25 @@ std::optional<Decision> judge_names(const Origin& origin, const RequestHead& hea
 
 }  // namespace
 
-Decision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head) {
-  if (origin.fault) return *origin.fault;
-  if (auto refused = judge_form(origin, head)) return *refused;
-  if (auto refused = judge_names(origin, head)) return *refused;
-  if (auto refused = judge_overrides(head)) return *refused;
+policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head) {
+  if (origin.fault) return {*origin.fault, {}};
+  if (auto refused = judge_form(origin, head)) return {*refused, {}};
+  if (auto refused = judge_names(origin, head)) return {*refused, {}};
+  if (auto refused = judge_overrides(head)) return {*refused, {}};
+  // What goes no further than this proxy meets no condition.
+  Fields forwarded;
+  std::vector<policy::HeaderField> fields;
+  if (policy.asks_for_fields()) {
+    forwarded = head.fields;
+    keep_end_to_end(forwarded);
+    for (const auto& [name, value] : forwarded) fields.push_back({name, value});
+  }
   auto decision = policy.judge(policy::HttpRequest{.scheme = to_string(head.scheme),
                                                    .host = head.host,
                                                    .port = target_port(origin, head),
                                                    .method = head.method,
-                                                   .path = head.path});
+                                                   .path = head.path,
+                                                   .fields = fields});
   if (decision.verdict == Verdict::ask) {
     decision.verdict = Verdict::deny;
     decision.reason = "needs a person's approval, which is not available yet: " + decision.reason;

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kPolicy = R"({"version": 1, "name": "test", "http": [
   {"id": "read", "action": "allow", "hosts": ["api.test.example"], "methods": ["GET", "POST"], "paths": ["/v1/**"]}]})";
 
-Decision judge(const std::string& fields) {
+Decision judge(const std::string& fields, std::string_view rules = kPolicy) {
   RequestReader reader(Scheme::https);
   const auto read = reader.feed("POST /v1/a?b=c HTTP/1.1\r\nHost: api.test.example\r\n" + fields + "\r\n");
   EXPECT_TRUE(read && read->kind == ReadEvent::Kind::head);
@@ -18,7 +18,7 @@ Decision judge(const std::string& fields) {
   origin.port = 443;
   origin.name = origin.sni = "api.test.example";
   origin.tls = true;
-  const auto policy = policy::Policy::parse({{"p.json", std::string(kPolicy), false}});
+  const auto policy = policy::Policy::parse({{"p.json", std::string(rules), false}});
   return judge_request(*policy, origin, reader.head());
 }
 
@@ -42,6 +42,15 @@ TEST(Judgement, LetsAFieldPassThatSaysWhatTheRequestLineSays) {
        {"X-HTTP-Method-Override: post\r\n", "X-Original-URL: /v1/a?b=c\r\n", "X-Method: DELETE\r\n"}) {
     EXPECT_EQ(judge(fields).rule_id, "read") << fields;
   }
+}
+
+TEST(Judgement, JudgesTheHeaderFieldsThatWouldBeForwarded) {
+  constexpr std::string_view kRules = R"({"version": 1, "name": "test", "http": [
+      {"id": "json", "action": "allow", "hosts": ["api.test.example"], "headers": {"X-Mode": "safe"}}]})";
+  EXPECT_EQ(judge("X-Mode: safe\r\n", kRules).rule_id, "json");
+  EXPECT_EQ(judge("X-Mode: other\r\n", kRules).rule_id, "default-deny");
+  EXPECT_EQ(judge("X-Mode: safe\r\nX-Mode: safe\r\n", kRules).rule_id, "default-deny");
+  EXPECT_EQ(judge("X-Mode: safe\r\nConnection: X-Mode\r\n", kRules).rule_id, "default-deny");
 }
 
 }  // namespace

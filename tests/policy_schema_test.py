@@ -61,6 +61,10 @@ class PolicySchema(unittest.TestCase):
             {"version": 1, "http": [{**rule, "hosts": ["@nmp"]}]},
             {"version": 1, "http": [{**rule, "ports": [0]}]},
             {"version": 1, "http": [{**rule, "host": "x"}]},
+            {"version": 1, "http": [{**rule, "query": ["q"]}]},
+            {"version": 1, "http": [{**rule, "query": {"q": 1}}]},
+            {"version": 1, "http": [{**rule, "headers": {"X Y": True}}]},
+            {"version": 1, "http": [{**rule, "request_body": "1TB"}]},
             {"version": 1, "tests": [{"expect": "deny"}]},
         ]
         for case in cases:

@@ -98,6 +98,10 @@ class LayerCompiler {
     HttpMatcher matcher;
     matcher.rule = &rule;
     matcher.decision = decision_of(out_->layer, rule.id, rule.action, rule.reason);
+    matcher.unsure = {Verdict::deny, rule.id,
+                      fmt::format("{} may or may not match: its query or header fields are given twice, or so that "
+                                  "servers read them in different ways",
+                                  describe_rule(out_->layer, rule.id))};
     matcher.lookup = {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"};
     // What a rule leaves out narrows an allowance and widens a denial: a forgotten key never opens anything.
     const bool denies = rule.action == Verdict::deny;
@@ -193,6 +197,7 @@ class LayerCompiler {
       auto questions = parse_http_question(test.question, [this](const std::string& s) { return origins_of(s); });
       if (!questions) return tl::unexpected(test.place.error(questions.error().message()));
       compiled.questions = std::move(*questions);
+      for (auto& question : compiled.questions) question.headers = test.headers;
     }
     out_->tests.push_back(std::move(compiled));
     return {};
@@ -204,34 +209,57 @@ class LayerCompiler {
 
 }  // namespace
 
+static void narrow(BodyLimit& limit, const std::optional<uint64_t>& bytes, const std::string& rule) {
+  if (bytes && *bytes < limit.bytes) limit = {*bytes, rule};
+}
+
 uint16_t HttpMatcher::default_port(bool https) const {
   return registry_port != 0 ? registry_port : https ? kDefaultHttpsPort : kDefaultHttpPort;
 }
 
-Miss HttpMatcher::compare(const HttpRequest& request, std::string_view reading) const {
+Comparison HttpMatcher::compare(const HttpFacts& facts, std::string_view reading) const {
+  const HttpRequest& request = facts.request;
   const bool https = request.scheme == "https";
-  if ((schemes & (https ? kHttps : kHttp)) == 0) return Miss::scheme;
+  if ((schemes & (https ? kHttps : kHttp)) == 0) return {Miss::scheme};
   if (rule->ports) {
-    if (!contains(*rule->ports, request.port)) return Miss::port;
+    if (!contains(*rule->ports, request.port)) return {Miss::port};
   } else if (decision.verdict != Verdict::deny && request.port != default_port(https)) {
-    return Miss::port;
+    return {Miss::port};
   }
-  if (rule->methods && !contains(*rule->methods, request.method)) return Miss::method;
-  if (!rule->paths) return Miss::none;
-  const auto letters = decision.verdict == Verdict::deny ? PathGlob::Case::ignored : PathGlob::Case::told_apart;
+  if (rule->methods && !contains(*rule->methods, request.method)) return {Miss::method};
+  const auto letters = decision.verdict == Verdict::deny ? Case::ignored : Case::told_apart;
   const auto matches = [reading, letters](const PathGlob& glob) { return glob.matches(reading, letters); };
-  return std::any_of(rule->paths->begin(), rule->paths->end(), matches) ? Miss::none : Miss::path;
+  if (rule->paths && std::none_of(rule->paths->begin(), rule->paths->end(), matches)) return {Miss::path};
+
+  const FieldCondition* missed = nullptr;
+  const Met query = rule->query.empty() ? Met::yes : meets(rule->query, facts.query(), missed);
+  if (query == Met::no) return {Miss::query, false, missed};
+  const FieldCondition* missed_header = nullptr;
+  const Met headers = rule->headers.empty() ? Met::yes : meets(rule->headers, request.fields, missed_header);
+  if (headers != Met::yes) return {Miss::headers, headers == Met::unsure, missed_header};
+  if (query != Met::yes) return {Miss::query, true, missed};
+  return {};
+}
+
+const Decision* HttpMatcher::decide(const Comparison& comparison) const {
+  if (comparison.miss == Miss::none) return &decision;
+  if (!comparison.unsure || decision.verdict == Verdict::allow) return nullptr;
+  return &unsure;
 }
 
 bool DnsMatcher::matches_type(std::string_view type) const {
   return !rule->types || contains(*rule->types, canonical_dns_type(type));
 }
 
-const Decision* CompiledLayer::judge(const HttpRequest& request, std::string_view reading) const {
+const Decision* CompiledLayer::judge(const HttpFacts& facts, std::string_view reading, HttpTerms& terms) const {
   const Decision* strictest = nullptr;
-  for_each_http(request.host, [&](const HttpMatcher& matcher) {
-    if (strictest != nullptr && strictest->verdict >= matcher.decision.verdict) return;
-    if (matcher.compare(request, reading) == Miss::none) strictest = &matcher.decision;
+  for_each_http(facts.request.host, [&](const HttpMatcher& matcher) {
+    if (strictest != nullptr && strictest->verdict == Verdict::deny) return;
+    const Decision* found = matcher.decide(matcher.compare(facts, reading));
+    if (found == nullptr) return;
+    if (strictest == nullptr || found->verdict > strictest->verdict) strictest = found;
+    narrow(terms.request_body, matcher.rule->request_body_bytes, matcher.rule->id);
+    narrow(terms.response_body, matcher.rule->response_body_bytes, matcher.rule->id);
   });
   return strictest;
 }

@@ -11,23 +11,48 @@
 #include "common/policy/layer.h"
 #include "common/policy/question.h"
 #include "common/policy/request_path.h"
+#include "common/policy/request_query.h"
 #include "common/policy/rule_index.h"
 
 namespace gatehouse::policy {
 
-// Why a rule that speaks of the host does not match the request.
-enum class Miss { none, scheme, port, method, path };
+// Why a rule that speaks of the host does not match the request; the later, the nearer it came.
+enum class Miss { none, scheme, port, method, path, query, headers };
+
+// How a rule compares with a request. `unsure`: servers may differ on whether it matches (then `miss` is why).
+struct Comparison {
+  Miss miss = Miss::none;
+  bool unsure = false;
+  const FieldCondition* condition = nullptr;  // the first that is not surely met, of Miss::query and Miss::headers
+};
+
+// A request, and its query once a rule has asked for it.
+class HttpFacts {
+ public:
+  explicit HttpFacts(const HttpRequest& asked) : request(asked) {}
+  const RequestQuery& query() const {
+    if (!query_) query_ = RequestQuery::parse(request.path);
+    return *query_;
+  }
+  const HttpRequest& request;
+
+ private:
+  mutable std::optional<RequestQuery> query_;
+};
 
 // One http rule for hosts that share scheme and port. A rule has several when a registry's configuration says its own.
 struct HttpMatcher {
   const HttpRule* rule = nullptr;
   Decision decision;  // what a match says
+  Decision unsure;    // what it says, unless it allows, where servers may differ on whether it matches: a denial
   Decision lookup;    // what it says of the host's name: resolvable, unless the rule denies
   Schemes schemes = kHttps;
   uint16_t registry_port = 0;  // of a registry whose rule names no port; 0: the rule's, or the scheme's own
 
   // `reading` is one reading of the request's path.
-  Miss compare(const HttpRequest& request, std::string_view reading) const;
+  Comparison compare(const HttpFacts& facts, std::string_view reading) const;
+  // What comes of that; null where the rule has no say.
+  const Decision* decide(const Comparison& comparison) const;
   uint16_t default_port(bool https) const;
 };
 
@@ -70,7 +95,8 @@ struct CompiledLayer {
   }
 
   // What this layer says of a request in one reading of its path, or of a question; null where no rule matches.
-  const Decision* judge(const HttpRequest& request, std::string_view reading) const;
+  // Narrows `terms` to those of the rules that match.
+  const Decision* judge(const HttpFacts& facts, std::string_view reading, HttpTerms& terms) const;
   const Decision* judge(const DnsQuestion& question) const;
   // What its own words say of a finding; nothing where it has none.
   std::optional<FindingDecision> judge(const FindingQuestion& question) const;
@@ -85,6 +111,7 @@ struct Policy::Compiled {
   Limits limits;
   std::vector<SecretSource> secrets;
   std::vector<Credential> credentials;
+  bool asks_for_fields = false;
   std::string files;
   std::string sha256;
 };

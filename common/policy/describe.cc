@@ -9,6 +9,14 @@ namespace {
 
 std::string join_words(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, " ")); }
 
+std::string size_words(uint64_t bytes) {
+  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}};
+  for (const auto& [factor, unit] : kUnits) {
+    if (bytes % factor == 0) return fmt::format("{} {}", bytes / factor, unit);
+  }
+  return fmt::format("{} bytes", bytes);
+}
+
 std::string describe_terms(const CompiledLayer& layer, const std::vector<HostTerm>& terms) {
   std::vector<std::string> words;
   for (const auto& term : terms) {
@@ -42,6 +50,10 @@ std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
     for (const auto& glob : *rule.paths) globs.push_back(glob.text());
     text += fmt::format("; path {}", globs.empty() ? "none" : join_words(globs));
   }
+  for (const auto& condition : rule.query) text += "; query " + condition.to_string();
+  for (const auto& condition : rule.headers) text += "; header " + condition.to_string();
+  if (rule.request_body_bytes) text += "; request body up to " + size_words(*rule.request_body_bytes);
+  if (rule.response_body_bytes) text += "; response body up to " + size_words(*rule.response_body_bytes);
   return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
 }
 
@@ -97,14 +109,6 @@ std::string describe_credential(const Credential& credential) {
 std::string describe_secret(const SecretSource& source, const std::optional<Credential>& credential) {
   return fmt::format("  the value of {} from {} is stopped{}\n", source.name, whence(source),
                      credential ? describe_credential(*credential) : "");
-}
-
-std::string size_words(uint64_t bytes) {
-  constexpr std::pair<uint64_t, std::string_view> kUnits[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}};
-  for (const auto& [factor, unit] : kUnits) {
-    if (bytes % factor == 0) return fmt::format("{} {}", bytes / factor, unit);
-  }
-  return fmt::format("{} bytes", bytes);
 }
 
 std::string describe_limits(const Limits& limits) {

@@ -8,8 +8,13 @@ namespace gatehouse::policy {
 
 namespace {
 
-std::string miss_words(Miss miss) {
-  switch (miss) {
+std::string condition_words(std::string_view what, const Comparison& comparison) {
+  return fmt::format(fmt::runtime(comparison.unsure ? "servers may differ on this {} ({})" : "not this {} ({})"), what,
+                     comparison.condition->to_string());
+}
+
+std::string words_of(const Comparison& comparison) {
+  switch (comparison.miss) {
     case Miss::none:
       return "matches";
     case Miss::scheme:
@@ -20,6 +25,10 @@ std::string miss_words(Miss miss) {
       return "not this method";
     case Miss::path:
       return "not this path";
+    case Miss::query:
+      return condition_words("query", comparison);
+    case Miss::headers:
+      return condition_words("header", comparison);
   }
   return {};
 }
@@ -32,14 +41,18 @@ std::string rule_line(const Rule& rule, std::string_view verdict, std::string_vi
 std::string explain_http(const CompiledLayer& layer, const Question& question) {
   std::string text = describe_layer(layer.layer);
   const size_t before = text.size();
-  const HttpRequest request = question.request();
+  std::vector<HeaderField> fields;
+  const HttpRequest request = question.request(fields);
+  const HttpFacts facts(request);
   const auto path = RequestPath::parse(question.path);
   if (!path) return text;
   path->for_each_reading([&](std::string_view reading) {
     if (reading != path->raw()) text += fmt::format("  read as {}\n", reading);
     layer.for_each_http(request.host, [&](const HttpMatcher& matcher) {
-      text +=
-          rule_line(*matcher.rule, to_string(matcher.decision.verdict), miss_words(matcher.compare(request, reading)));
+      const Comparison comparison = matcher.compare(facts, reading);
+      const Decision* decision = matcher.decide(comparison);
+      text += rule_line(*matcher.rule, to_string((decision != nullptr ? decision : &matcher.decision)->verdict),
+                        words_of(comparison));
     });
   });
   return text.size() == before ? text + "  no rule names this host\n" : text;
@@ -109,14 +122,25 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
     return fmt::format("{}{}: {}\n", to_string(decision.action),
                        decision.exemption.empty() ? "" : " by " + decision.exemption, decision.cause);
   }
-  const Decision decision =
-      question.kind == QuestionKind::dns ? policy.judge(question.dns_question()) : policy.judge(question.request());
-  return fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
+  std::vector<HeaderField> fields;
+  const HttpDecision decision = question.kind == QuestionKind::dns
+                                    ? HttpDecision{policy.judge(question.dns_question()), {}}
+                                    : policy.judge(question.request(fields));
+  std::string text = fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
+  if (decision.verdict == Verdict::deny) return text;
+  const auto bound = [&text](std::string_view what, const BodyLimit& limit) {
+    if (!limit.rule.empty())
+      text += fmt::format("  at most {} bytes of {}, says '{}'\n", limit.bytes, what, limit.rule);
+  };
+  bound("request body", decision.terms.request_body);
+  bound("response body", decision.terms.response_body);
+  return text;
 }
 
 }  // namespace
 
-Result<std::string> Policy::explain(std::string_view question_text, const std::vector<FindingRule>& rules) const {
+Result<std::string> Policy::explain(std::string_view question_text, const std::vector<FindingRule>& rules,
+                                    const std::vector<std::string>& fields) const {
   std::vector<Question> questions;
   const bool dns = question_text.starts_with("dns ");
   if (dns || question_text.starts_with("dlp ")) {
@@ -136,13 +160,19 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
     auto parsed = parse_http_question(question_text, resolve);
     if (!parsed) return failed(parsed);
     questions = std::move(*parsed);
+    for (const auto& field : fields) {
+      const auto header = parse_header_field(field);
+      if (!header) return failed(header);
+      for (auto& question : questions) question.headers.push_back(*header);
+    }
   }
 
   std::string text;
   for (const auto& question : questions) {
     const FindingRule facts = facts_of(question.rule, rules);
     text += question.to_string() + "\n" + answer_line(*this, question, facts);
-    if (question.kind == QuestionKind::http) text += explain_credentials(*this, question.request());
+    std::vector<HeaderField> none;
+    if (question.kind == QuestionKind::http) text += explain_credentials(*this, question.request(none));
     for (const auto& layer : compiled_->layers) text += explain_in_layer(*layer, question, facts);
   }
   return text;

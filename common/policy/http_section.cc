@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "common/policy/http_words.h"
 #include "common/policy/sections.h"
 
 namespace gatehouse::policy {
@@ -9,14 +10,6 @@ namespace {
 
 constexpr size_t kMaxMethodBytes = 32;
 constexpr std::string_view kSchemes[] = {"http", "https"};
-
-// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
 
 Result<Schemes> read_schemes(const FieldReader& reader, const JsonNode& node) {
   const auto words = reader.list_of_items<std::string>(node, "schemes", "a list of strings", [&](const JsonNode& item) {
@@ -55,6 +48,33 @@ Result<void> read_narrowing(const FieldReader& reader, const JsonNode& node, Htt
     if (!paths) return failed(paths);
     rule.paths = std::move(*paths);
   }
+  if (const JsonNode* query_node = node.find("query")) {
+    auto query = read_query_conditions(reader, *query_node);
+    if (!query) return failed(query);
+    rule.query = std::move(*query);
+  }
+  if (const JsonNode* headers_node = node.find("headers")) {
+    auto headers = read_header_conditions(reader, *headers_node);
+    if (!headers) return failed(headers);
+    rule.headers = std::move(*headers);
+  }
+  return {};
+}
+
+// What bounds the requests that a rule lets through.
+Result<void> read_bounds(const FieldReader& reader, const JsonNode& node, HttpRule& rule) {
+  for (const auto& [key, bytes] : {std::pair{std::string_view("request_body"), &rule.request_body_bytes},
+                                   std::pair{std::string_view("response_body"), &rule.response_body_bytes}}) {
+    const JsonNode* size_node = node.find(key);
+    if (size_node == nullptr) continue;
+    if (rule.action == Verdict::deny) {
+      return reader.refuse(size_node->offset,
+                           fmt::format("'{}' bounds what a rule lets through; this one denies", key));
+    }
+    const auto size = read_size(reader, *size_node, key, kRuleBodyRange);
+    if (!size) return failed(size);
+    *bytes = *size;
+  }
   return {};
 }
 
@@ -69,10 +89,12 @@ Result<HttpRule> read_rule(const FieldReader& reader, const JsonNode& node) {
   const auto action = reader.action_of(node, "action");
   if (!action) return failed(action);
   rule.action = *action;
-  auto hosts = reader.hosts_of(node, "hosts");
+  auto hosts = reader.hosts_of(
+      node, "hosts", rule.action == Verdict::deny ? HostPattern::Suffixes::taken : HostPattern::Suffixes::refused);
   if (!hosts) return failed(hosts);
   rule.hosts = std::move(*hosts);
   if (auto ok = read_narrowing(reader, node, rule); !ok) return failed(ok);
+  if (auto ok = read_bounds(reader, node, rule); !ok) return failed(ok);
   auto reason = reader.reason_of(node);
   if (!reason) return failed(reason);
   rule.reason = std::move(*reason);

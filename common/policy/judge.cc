@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kMaxShownBytes = 100;
 constexpr size_t kMaxShownValues = 4;
+constexpr std::string_view kOnceAndPlainly = ", said once and in a way that every server reads alike";
 
 // What all layers together come to. A denial by a rule says more than one by default, so it is kept before that.
 struct Strictest {
@@ -46,25 +47,25 @@ std::string allowed_ports(const HttpMatcher& matcher, bool https) {
 }
 
 // "; rule 'x' names this host, but only for ...", after the rule that came nearest.
-std::string nearest_rule(const CompiledLayer& layer, const HttpRequest& request, std::string_view path) {
+std::string nearest_rule(const CompiledLayer& layer, const HttpFacts& facts, std::string_view path) {
   const HttpMatcher* nearest = nullptr;
-  Miss why = Miss::none;
-  layer.for_each_http(request.host, [&](const HttpMatcher& matcher) {
-    const Miss miss = matcher.compare(request, path);
-    if (matcher.decision.verdict == Verdict::deny || miss == Miss::none || miss <= why) return;
+  Comparison why;
+  layer.for_each_http(facts.request.host, [&](const HttpMatcher& matcher) {
+    const Comparison comparison = matcher.compare(facts, path);
+    if (matcher.decision.verdict == Verdict::deny || comparison.miss <= why.miss) return;
     nearest = &matcher;
-    why = miss;
+    why = comparison;
   });
   if (nearest == nullptr) return "; no rule names this host";
   std::string only;
-  switch (why) {
+  switch (why.miss) {
     case Miss::none:
       return {};
     case Miss::scheme:
       only = nearest->schemes == kHttps ? "https" : nearest->schemes == kHttp ? "http" : "no scheme";
       break;
     case Miss::port:
-      only = "port " + allowed_ports(*nearest, request.scheme == "https");
+      only = "port " + allowed_ports(*nearest, facts.request.scheme == "https");
       break;
     case Miss::method:
       only = "method " + first_few(*nearest->rule->methods);
@@ -75,6 +76,12 @@ std::string nearest_rule(const CompiledLayer& layer, const HttpRequest& request,
       only = "path " + first_few(globs);
       break;
     }
+    case Miss::query:
+      only = fmt::format("query {}{}", why.condition->to_string(), why.unsure ? kOnceAndPlainly : "");
+      break;
+    case Miss::headers:
+      only = fmt::format("header {}{}", why.condition->to_string(), why.unsure ? kOnceAndPlainly : "");
+      break;
   }
   return fmt::format("; rule '{}' names this host, but only for {}", nearest->rule->id, only);
 }
@@ -85,11 +92,12 @@ std::string shown(const HttpRequest& request, std::string_view path) {
                      request.host, usual ? "" : fmt::format(":{}", request.port), log::printable(path, kMaxShownBytes));
 }
 
-Decision default_denial(const CompiledLayer* layer, const HttpRequest& request, std::string_view path) {
+Decision default_denial(const CompiledLayer* layer, const HttpFacts& facts, std::string_view path) {
+  const HttpRequest& request = facts.request;
   if (layer == nullptr) return {Verdict::deny, Decision{}.rule_id, "no policy has a rule for " + shown(request, path)};
   return {Verdict::deny, Decision{}.rule_id,
           fmt::format("no rule of policy '{}' allows {}{}", layer->layer.name, shown(request, path),
-                      nearest_rule(*layer, request, path))};
+                      nearest_rule(*layer, facts, path))};
 }
 
 // What needs no rule: a host that is an address in some notation, or no name at all.
@@ -123,26 +131,29 @@ bool is_never_dialled(std::string_view kind) {
 
 }  // namespace
 
-Decision Policy::judge(const HttpRequest& request) const {
-  if (auto refused = refuse_host(request.host)) return std::move(*refused);
+HttpDecision Policy::judge(const HttpRequest& request) const {
+  if (auto refused = refuse_host(request.host)) return {std::move(*refused), {}};
   const auto path = RequestPath::parse(request.path);
   if (!path) {
-    return {Verdict::deny, "path.ambiguous",
-            fmt::format("the path {}, so servers may read it in different ways", path.error().message())};
+    return {{Verdict::deny, "path.ambiguous",
+             fmt::format("the path {}, so servers may read it in different ways", path.error().message())},
+            {}};
   }
+  const HttpFacts facts(request);
+  HttpTerms terms;
   Strictest strictest;
   std::string_view unmatched_reading = path->raw();
   if (request.scheme == "https" || request.scheme == "http") {
     path->for_each_reading([&](std::string_view reading) {
       for (const auto& layer : compiled_->layers) {
         const bool was_matched = strictest.unmatched == nullptr;
-        strictest.take(*layer, layer->judge(request, reading));
+        strictest.take(*layer, layer->judge(facts, reading, terms));
         if (was_matched && strictest.unmatched != nullptr) unmatched_reading = reading;
       }
     });
   }
-  if (strictest.decided()) return *strictest.decision;
-  return default_denial(strictest.unmatched, request, unmatched_reading);
+  if (strictest.decided()) return {*strictest.decision, std::move(terms)};
+  return {default_denial(strictest.unmatched, facts, unmatched_reading), {}};
 }
 
 Decision Policy::judge(const DnsQuestion& question) const {
@@ -161,6 +172,8 @@ Decision Policy::judge(const DnsQuestion& question) const {
   return {Verdict::deny, Decision{}.rule_id,
           fmt::format("{} names {}", name, log::printable(question.name, kMaxShownBytes))};
 }
+
+bool Policy::asks_for_fields() const { return compiled_->asks_for_fields; }
 
 std::optional<ResolveOverride> Policy::resolve_override(std::string_view host) const {
   const auto found = compiled_->resolve.find(host);

@@ -11,6 +11,7 @@
 
 #include "common/base/verdict.h"
 #include "common/policy/credential.h"
+#include "common/policy/field_condition.h"
 #include "common/policy/host_pattern.h"
 #include "common/policy/path_glob.h"
 #include "common/policy/policy.h"
@@ -41,6 +42,10 @@ struct HttpRule {
   std::optional<std::vector<uint16_t>> ports;  // not said: the scheme's own; any for a denial
   std::optional<std::vector<std::string>> methods;
   std::optional<std::vector<PathGlob>> paths;
+  FieldConditions query;    // of the query's parameters
+  FieldConditions headers;  // of the header fields
+  std::optional<uint64_t> request_body_bytes;
+  std::optional<uint64_t> response_body_bytes;
   std::string reason;
   Place place;
 };
@@ -105,10 +110,11 @@ struct SecretEntry {
 
 struct TestEntry {
   QuestionKind kind = QuestionKind::http;
-  std::string question;                                // "GET https://host/path", "A name" or "rule host"
-  Verdict expect = Verdict::deny;                      // of http and dns
-  FindingAction expect_finding = FindingAction::deny;  // of dlp
-  std::string rule;                                    // "" for any; of dlp the exemption
+  std::string question;                                      // "GET https://host/path", "A name" or "rule host"
+  std::vector<std::pair<std::string, std::string>> headers;  // of http
+  Verdict expect = Verdict::deny;                            // of http and dns
+  FindingAction expect_finding = FindingAction::deny;        // of dlp
+  std::string rule;                                          // "" for any; of dlp the exemption
   Place place;
 };
 

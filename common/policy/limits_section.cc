@@ -22,13 +22,8 @@ struct Unit {
 constexpr Unit kSizeUnits[] = {{"KiB", kKiB}, {"MiB", kMiB}, {"GiB", kGiB}};
 constexpr Unit kTimeUnits[] = {{"ms", 1}, {"s", 1000}};
 
-struct Range {
-  uint64_t least;
-  uint64_t most;
-  std::string_view words;
-
-  bool holds(uint64_t value) const { return least <= value && value <= most; }
-};
+using Range = SizeRange;
+constexpr std::string_view kSize = "a number of bytes, or a size such as \"512KiB\", \"32MiB\" or \"1GiB\"";
 constexpr Range kRequestBody{kKiB, 4 * kGiB, "1KiB to 4GiB"};
 constexpr Range kDecodedBytes{64 * kKiB, 16 * kGiB, "64KiB to 16GiB"};
 constexpr Range kDecodeDepth{1, 32, "1 to 32"};
@@ -52,23 +47,34 @@ std::optional<uint64_t> parse_quantity(std::string_view text, std::span<const Un
   return std::nullopt;
 }
 
-// The value of `key`, if it is there: an integer, or a text with one of `units`.
+// The value of `key`: an integer, or a text with one of `units`.
+Result<uint64_t> quantity_of(const FieldReader& reader, const JsonNode& node, std::string_view key, bool takes_integer,
+                             std::span<const Unit> units, const Range& range, std::string_view form) {
+  std::optional<uint64_t> value;
+  if (takes_integer && node.kind == JsonNode::Kind::integer && node.integer >= 0) {
+    value = static_cast<uint64_t>(node.integer);
+  } else if (node.kind == JsonNode::Kind::string) {
+    value = parse_quantity(node.text, units);
+  }
+  const bool negative = node.kind == JsonNode::Kind::integer && node.integer < 0;
+  if (!value && !(takes_integer && negative)) {
+    return reader.refuse(node.offset, fmt::format("'{}' must be {}", key, form));
+  }
+  if (!value || *value < range.least || *value > range.most) {
+    return reader.refuse(node.offset, fmt::format("'{}' is out of its range of {}", key, range.words));
+  }
+  return *value;
+}
+
+// The same if it is there.
 Result<std::optional<uint64_t>> read_quantity(const FieldReader& reader, const JsonNode& section, std::string_view key,
                                               bool takes_integer, std::span<const Unit> units, const Range& range,
                                               std::string_view form) {
   const JsonNode* node = section.find(key);
   if (node == nullptr) return std::optional<uint64_t>();
-  std::optional<uint64_t> value;
-  if (takes_integer && node->kind == JsonNode::Kind::integer) {
-    value = node->integer < 0 ? 0 : static_cast<uint64_t>(node->integer);
-  } else if (node->kind == JsonNode::Kind::string) {
-    value = parse_quantity(node->text, units);
-  }
-  if (!value) return reader.refuse(node->offset, fmt::format("'{}' must be {}", key, form));
-  if (!range.holds(*value)) {
-    return reader.refuse(node->offset, fmt::format("'{}' is out of its range of {}", key, range.words));
-  }
-  return value;
+  const auto value = quantity_of(reader, *node, key, takes_integer, units, range, form);
+  if (!value) return failed(value);
+  return std::optional(*value);
 }
 
 template <class T>
@@ -77,6 +83,11 @@ void narrow_one(std::optional<T>& value, const std::optional<T>& other) {
 }
 
 }  // namespace
+
+Result<uint64_t> read_size(const FieldReader& reader, const JsonNode& node, std::string_view key,
+                           const SizeRange& range) {
+  return quantity_of(reader, node, key, true, kSizeUnits, range, kSize);
+}
 
 void SaidLimits::narrow(const SaidLimits& other) {
   narrow_one(request_body_bytes, other.request_body_bytes);
@@ -93,7 +104,6 @@ Limits SaidLimits::over(Limits defaults) const {
 Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section) {
   if (auto ok = reader.expect_kind(section, JsonNode::Kind::object, "limits", "an object"); !ok) return failed(ok);
   if (auto ok = reader.check_keys(section, kLimitKeys); !ok) return failed(ok);
-  constexpr std::string_view kSize = "a number of bytes, or a size such as \"512KiB\", \"32MiB\" or \"1GiB\"";
   SaidLimits limits;
   const auto body = read_quantity(reader, section, "request_body", true, kSizeUnits, kRequestBody, kSize);
   if (!body) return failed(body);

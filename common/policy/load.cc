@@ -205,6 +205,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     }
     limits_.narrow((*compiled)->layer.limits);
     note_exact_names(**compiled);
+    for (const auto& rule : (*compiled)->layer.http) out_->asks_for_fields |= !rule.headers.empty();
     out_->layers.push_back(std::move(*compiled));
   }
   out_->limits = limits_.over(Limits{});

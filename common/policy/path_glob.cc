@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/policy/request_path.h"
+#include "common/policy/text_glob.h"
 
 namespace gatehouse::policy {
 
@@ -11,39 +12,12 @@ namespace {
 
 constexpr std::string_view kAnySegments = "**";
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same(char a, char b, PathGlob::Case letters) {
-  return a == b || (letters == PathGlob::Case::ignored && lower(a) == lower(b));
+bool starts_with(std::string_view text, std::string_view prefix, Case letters) {
+  return text.size() >= prefix.size() && glob_matches(prefix, text.substr(0, prefix.size()), letters);
 }
 
-bool starts_with(std::string_view text, std::string_view prefix, PathGlob::Case letters) {
-  return text.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), text.begin(),
-                                                    [letters](char a, char b) { return same(a, b, letters); });
-}
-
-// '*' for any characters. Stepping back to the last '*' alone is enough: an earlier one could not do better.
-bool segment_matches(std::string_view glob, std::string_view text, PathGlob::Case letters) {
-  if (text.empty()) return glob.empty();
-  size_t g = 0;
-  size_t t = 0;
-  size_t star = std::string_view::npos;
-  size_t resume = 0;
-  while (t < text.size()) {
-    if (g < glob.size() && glob[g] == '*') {
-      star = g++;
-      resume = t;
-    } else if (g < glob.size() && same(glob[g], text[t], letters)) {
-      ++g;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      g = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return glob.find_first_not_of('*', g) == std::string_view::npos;
+bool segment_matches(std::string_view glob, std::string_view text, Case letters) {
+  return text.empty() ? glob.empty() : glob_matches(glob, text, letters);
 }
 
 // Walks the segments of a path without copying them.

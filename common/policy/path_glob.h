@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/policy/text_glob.h"
 
 namespace gatehouse::policy {
 
@@ -16,9 +17,6 @@ class PathGlob {
   // Refuses what does not begin with '/', '**' inside a segment, dot segments, empty segments but the last, a query or
   // fragment, bad percent escapes, '\', '[', ']', '{', '}', and anything but printable ASCII.
   static Result<PathGlob> parse(std::string_view text);
-
-  // Whether 'a' and 'A' are the same: some servers take them so, which a denial must not be got round by.
-  enum class Case { told_apart, ignored };
 
   // Takes time proportional to the path times the glob at worst; allocates nothing.
   bool matches(std::string_view path, Case letters) const;

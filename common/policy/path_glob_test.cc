@@ -30,8 +30,8 @@ TEST(PathGlob, MatchesSegmentBySegment) {
   };
   for (const auto& [text, matched, missed] : cases) {
     const PathGlob glob = PathGlob::parse(text).value();
-    for (const auto* path : matched) EXPECT_TRUE(glob.matches(path, PathGlob::Case::told_apart)) << text << " " << path;
-    for (const auto* path : missed) EXPECT_FALSE(glob.matches(path, PathGlob::Case::told_apart)) << text << " " << path;
+    for (const auto* path : matched) EXPECT_TRUE(glob.matches(path, policy::Case::told_apart)) << text << " " << path;
+    for (const auto* path : missed) EXPECT_FALSE(glob.matches(path, policy::Case::told_apart)) << text << " " << path;
   }
 }
 
@@ -39,7 +39,7 @@ TEST(PathGlob, TakesTimeLinearInAHostilePath) {
   const PathGlob glob = PathGlob::parse("/**/a*a*a*a*b/**/a*a*a*b/c").value();
   std::string path;
   for (int i = 0; i < 40; ++i) path += "/" + std::string(200, 'a');
-  EXPECT_FALSE(glob.matches(path, PathGlob::Case::told_apart));  // exponential matching would not come back
+  EXPECT_FALSE(glob.matches(path, policy::Case::told_apart));  // exponential matching would not come back
 }
 
 TEST(PathGlob, RefusesWhatCouldNotMatchOrMeansSomethingElse) {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,14 +26,36 @@ namespace gatehouse::policy {
 inline constexpr size_t kMaxPolicyBytes = 4 << 20;
 inline constexpr int kMaxPolicyDepth = 32;
 
+// A header field; the value without surrounding whitespace.
+struct HeaderField {
+  std::string_view name;
+  std::string_view value;
+};
+
 // One request as the proxy understands it. `host` is a lower-case name without final dot; `path` is the request target
-// in origin form, with or without query.
+// in origin form, with or without query; `fields` are those that would be forwarded.
 struct HttpRequest {
   std::string_view scheme;  // "http" or "https"
   std::string_view host;
   uint16_t port = 0;
   std::string_view method;
   std::string_view path;
+  std::span<const HeaderField> fields = {};
+};
+
+// What a rule bounds: no limit is the largest number. `rule` is who says so.
+struct BodyLimit {
+  uint64_t bytes = std::numeric_limits<uint64_t>::max();
+  std::string rule;
+};
+
+// What a request that is not denied is bound to: of all rules of all layers that match it, the narrowest.
+struct HttpTerms {
+  BodyLimit request_body;
+  BodyLimit response_body;
+};
+struct HttpDecision : Decision {
+  HttpTerms terms;  // of no meaning for a denial
 };
 
 struct DnsQuestion {
@@ -136,7 +159,9 @@ class Policy {
 
   // The strictest verdict on this request. Built-in denials have dotted ids: "default-deny", "path.ambiguous",
   // "host.invalid", "host.address".
-  Decision judge(const HttpRequest& request) const;
+  HttpDecision judge(const HttpRequest& request) const;
+  // Whether any rule asks for header fields: otherwise HttpRequest::fields need not be filled in.
+  bool asks_for_fields() const;
 
   // Whether this name may be looked up: an explicit dns rule says so, or some http rule that does not deny covers the
   // name. Names that are never resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like,
@@ -174,8 +199,9 @@ class Policy {
   std::string describe() const;
   // Every rule that matches, layer by layer, and which decided: `policy explain "GET https://..."`. An unreadable
   // question is an error that shows the form, and so is one about a rule that is not among `rules`, unless these are
-  // none.
-  Result<std::string> explain(std::string_view question, const std::vector<FindingRule>& rules = {}) const;
+  // none. `fields` are the header fields ("Name: value") of an http question.
+  Result<std::string> explain(std::string_view question, const std::vector<FindingRule>& rules = {},
+                              const std::vector<std::string>& fields = {}) const;
 
   // "file1\nfile2", and lower-case hex SHA-256 over all sources: for the audit row.
   const std::string& files() const;

@@ -6,6 +6,8 @@
 
 #include "common/base/log.h"
 #include "common/policy/finding_words.h"
+#include "common/policy/http_words.h"
+#include "common/policy/text_glob.h"
 
 namespace gatehouse::policy {
 
@@ -13,14 +15,6 @@ namespace {
 
 constexpr uint16_t kHttpPort = 80;
 constexpr uint16_t kHttpsPort = 443;
-
-std::string folded(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 tl::unexpected<Error> unreadable(std::string_view text) {
   return fail("cannot read '{}'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\"",
@@ -31,12 +25,28 @@ tl::unexpected<Error> unreadable(std::string_view text) {
 Result<std::pair<std::string, std::string>> parse_word_and_host(std::string_view text) {
   const size_t space = text.find(' ');
   if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) return unreadable(text);
-  std::string host = folded(text.substr(space + 1));
+  std::string host = fold_case(text.substr(space + 1));
   if (host.ends_with('.')) host.pop_back();
   return std::pair(std::string(text.substr(0, space)), std::move(host));
 }
 
 }  // namespace
+
+HttpRequest Question::request(std::vector<HeaderField>& fields) const {
+  fields.clear();
+  for (const auto& [name, value] : headers) fields.push_back({name, value});
+  return {scheme, host, port, method, path, fields};
+}
+
+Result<std::pair<std::string, std::string>> parse_header_field(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos || !is_token(text.substr(0, colon))) {
+    return fail("'{}' is no header field; expected \"Name: value\"", log::printable(text, 100));
+  }
+  std::string_view value = text.substr(colon + 1);
+  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+  return std::pair(std::string(text.substr(0, colon)), std::string(value.substr(0, value.find_last_not_of(" \t") + 1)));
+}
 
 std::string Question::to_string() const {
   if (kind == QuestionKind::dns) return fmt::format("dns {} {}", type, host);
@@ -53,7 +63,7 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
   std::string_view url = text.substr(space + 1);
   const size_t colon = url.find("://");
   if (colon == std::string_view::npos) return unreadable(text);
-  question.scheme = folded(url.substr(0, colon));
+  question.scheme = fold_case(url.substr(0, colon));
   if (question.scheme != "http" && question.scheme != "https") return unreadable(text);
   question.port = question.scheme == "https" ? kHttpsPort : kHttpPort;
   url.remove_prefix(colon + 3);
@@ -68,7 +78,7 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
     authority = authority.substr(0, port);
   }
   if (authority.empty()) return unreadable(text);
-  question.host = folded(authority);
+  question.host = fold_case(authority);
   if (!question.host.starts_with('@')) return std::vector{question};
 
   const auto origins = resolve(question.host);

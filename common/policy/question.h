@@ -18,10 +18,12 @@ struct Question {
   QuestionKind kind = QuestionKind::http;
   std::string scheme, host, method, path;  // http
   uint16_t port = 0;
+  std::vector<std::pair<std::string, std::string>> headers;
   std::string type;  // dns; the name is in `host`
   std::string rule;  // dlp; to whom it goes is in `host`
 
-  HttpRequest request() const { return {scheme, host, port, method, path}; }
+  // The request with `fields` for its header fields, both to outlive it.
+  HttpRequest request(std::vector<HeaderField>& fields) const;
   DnsQuestion dns_question() const { return {host, type}; }
   FindingQuestion finding(const FindingRule& facts) const { return {rule, facts.category, facts.severity, host}; }
   std::string to_string() const;
@@ -32,6 +34,9 @@ using ResolveSymbol = std::function<Result<std::vector<RegistryOrigin>>(const st
 // Reads "METHOD http(s)://HOST[:PORT][/PATH]". A symbol ("@npm") as host stands for each of its origins, scheme and
 // port included. The path is left as written, so that odd ones can be asked about.
 Result<std::vector<Question>> parse_http_question(std::string_view text, const ResolveSymbol& resolve);
+
+// Reads "Name: value".
+Result<std::pair<std::string, std::string>> parse_header_field(std::string_view text);
 
 // Reads "TYPE NAME"; folds the name's case and drops its final dot.
 Result<Question> parse_dns_question(std::string_view text);

@@ -15,6 +15,9 @@ inline constexpr int kMaxEscapeLevels = 3;     // "%252e" has two
 // Every '%' is followed by two hex digits.
 bool has_valid_escapes(std::string_view text);
 
+// With each escape as the byte it stands for, once; a '%' that begins none stays.
+std::string decode_escapes(std::string_view text);
+
 // A path as the various servers behind us may understand it: percent-decoded or not, with runs of slashes collapsed or
 // not, with ";parameters" stripped or not. A policy's verdict must hold in each reading.
 class RequestPath {

@@ -5,10 +5,27 @@
 
 namespace gatehouse::policy {
 
-inline constexpr std::string_view kHttpKeys[] = {"id",    "action",  "hosts", "schemes",
-                                                 "ports", "methods", "paths", "reason"};
+inline constexpr std::string_view kHttpKeys[] = {"id",      "action",       "hosts",         "schemes",
+                                                 "ports",   "methods",      "paths",         "query",
+                                                 "headers", "request_body", "response_body", "reason"};
 Result<std::vector<HttpRule>> read_http(const FieldReader& reader, const JsonNode& section);
 Result<std::vector<uint16_t>> read_ports(const FieldReader& reader, const JsonNode& node);  // of "ports"
+
+// "query" and "headers" of an http rule, and "headers" of a test.
+Result<FieldConditions> read_query_conditions(const FieldReader& reader, const JsonNode& node);
+Result<FieldConditions> read_header_conditions(const FieldReader& reader, const JsonNode& node);
+Result<std::vector<std::pair<std::string, std::string>>> read_test_headers(const FieldReader& reader,
+                                                                           const JsonNode& node);
+
+// "32MiB", or a number of bytes.
+struct SizeRange {
+  uint64_t least;
+  uint64_t most;
+  std::string_view words;  // "1KiB to 4GiB"
+};
+inline constexpr SizeRange kRuleBodyRange{0, uint64_t{1} << 40, "0 to 1024GiB"};
+Result<uint64_t> read_size(const FieldReader& reader, const JsonNode& node, std::string_view key,
+                           const SizeRange& range);
 
 inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types", "reason"};
 Result<std::vector<DnsRule>> read_dns(const FieldReader& reader, const JsonNode& section);
@@ -23,7 +40,7 @@ Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& sectio
 inline constexpr std::string_view kSecretKeys[] = {"from", "hosts", "ports", "as", "inject", "placeholder"};
 Result<std::vector<SecretEntry>> read_secrets(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kTestKeys[] = {"http", "dns", "dlp", "expect", "rule"};
+inline constexpr std::string_view kTestKeys[] = {"http", "headers", "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
 // "resolve", "registries" and "networks": where hosts are.

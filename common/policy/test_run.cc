@@ -31,8 +31,10 @@ Answer answer(const FindingDecision& decision, const TestEntry& test) {
 Answer ask(const Policy& policy, const Question& question, const TestEntry& test,
            const std::vector<FindingRule>& rules) {
   switch (question.kind) {
-    case QuestionKind::http:
-      return answer(policy.judge(question.request()), test);
+    case QuestionKind::http: {
+      std::vector<HeaderField> fields;
+      return answer(policy.judge(question.request(fields)), test);
+    }
     case QuestionKind::dns:
       return answer(policy.judge(question.dns_question()), test);
     case QuestionKind::dlp:

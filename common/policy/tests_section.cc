@@ -48,6 +48,12 @@ Result<TestEntry> read_test(const FieldReader& reader, const JsonNode& node) {
   TestEntry test;
   test.place = reader.place_of(node);
   if (auto ok = read_question(reader, node, test); !ok) return failed(ok);
+  if (const JsonNode* headers = node.find("headers")) {
+    if (test.kind != QuestionKind::http) return reader.refuse(headers->offset, "'headers' go with an http question");
+    auto fields = read_test_headers(reader, *headers);
+    if (!fields) return failed(fields);
+    test.headers = std::move(*fields);
+  }
   if (auto ok = read_expectation(reader, node, test); !ok) return failed(ok);
   if (const JsonNode* rule_node = node.find("rule")) {
     auto rule = reader.text_of(*rule_node, "rule");

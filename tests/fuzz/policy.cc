@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/policy/policy.h"
+#include "common/policy/request_query.h"
 
 namespace {
 
@@ -29,6 +30,9 @@ const Policy& fixed_policy() {
     auto parsed = Policy::parse({{"fixed.json", R"({"version": 1, "http": [
         {"id": "all", "action": "allow", "hosts": ["a.example.com"], "schemes": ["http", "https"]},
         {"id": "v1", "action": "allow", "hosts": ["b.example.com"], "paths": ["/v1/**"]},
+        {"id": "plain", "action": "allow", "hosts": ["c.example.com"], "query": {"mode": "plain"}},
+        {"id": "d", "action": "allow", "hosts": ["d.example.com"]},
+        {"id": "not-plain", "action": "deny", "hosts": ["d.example.com"], "query": {"mode": "plain"}},
         {"id": "admin", "action": "deny", "hosts": ["a.example.com"], "paths": ["/admin/**", "/**/secret"]}]})"}});
     require(parsed.has_value());
     return std::move(*parsed);
@@ -49,7 +53,31 @@ void judge(const Policy& policy, const HttpRequest& request) {
   std::string longer = std::string(request.path) + (request.path.find('?') == std::string_view::npos ? "?q" : "&q");
   HttpRequest same = request;
   same.path = longer;
-  require(policy.judge(same).allowed());
+  const auto again = policy.judge(same);
+  require(again.allowed() || &policy != &fixed_policy());
+  // What is said twice can be met by no rule that allows.
+  if (&policy != &fixed_policy()) return;
+  HttpRequest twice = request;
+  const std::string doubled = longer + "&mode=plain&Mode=plain";
+  twice.path = doubled;
+  twice.host = "c.example.com";
+  require(!policy.judge(twice).allowed());
+}
+
+// The request's own text as a query and as fields, against conditions.
+void judge_conditions(std::string_view text) {
+  const std::string target = "/?" + std::string(text);
+  const HeaderField fields[] = {{"X-Mode", text}};
+  const auto query = RequestQuery::parse(target);
+  require(query.unreadable() == query.readings().empty());
+  HttpRequest request{"https", "c.example.com", 443, "GET", target, fields};
+  const bool allowed = fixed_policy().judge(request).allowed();
+  // Allowed by what it has, denied by the same: never both, and never neither by being unclear.
+  request.host = "d.example.com";
+  const bool denied = fixed_policy().judge(request).verdict == Verdict::deny;
+  require(allowed <= denied);
+  if (query.unreadable()) require(!allowed && denied);
+  if (text.find("mode=plain") == std::string_view::npos && text.find('%') == std::string_view::npos) require(!allowed);
 }
 
 // What is found is never let go by an exemption unless it names the rule and is no canary, and nothing that was not
@@ -82,6 +110,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(to_fixed.path.find("/admin/") != 0 || !fixed_policy().judge(to_fixed).allowed());
   to_fixed.host = "b.example.com";
   if (fixed_policy().judge(to_fixed).allowed()) require(line.starts_with("/v1"));
+
+  judge_conditions(line);
 
   const Source source{"fuzz.json", std::string(input), false};
   const auto policy = Policy::parse({source});
