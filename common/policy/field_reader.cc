@@ -103,7 +103,8 @@ Result<std::string> FieldReader::reason_of(const JsonNode& rule) const {
   return reason;
 }
 
-Result<std::vector<HostTerm>> FieldReader::hosts_of(const JsonNode& rule, std::string_view key) const {
+Result<std::vector<HostTerm>> FieldReader::hosts_of(const JsonNode& rule, std::string_view key,
+                                                    HostPattern::Suffixes whole) const {
   const auto list = required(rule, key);
   if (!list) return failed(list);
   const std::string wanted = "a list of hosts";
@@ -118,7 +119,7 @@ Result<std::vector<HostTerm>> FieldReader::hosts_of(const JsonNode& rule, std::s
       term.symbol = item.text;
       return term;
     }
-    auto pattern = HostPattern::parse(item.text);
+    auto pattern = HostPattern::parse(item.text, whole);
     if (!pattern) return refuse(item.offset, pattern.error().message());
     term.pattern = std::move(*pattern);
     return term;

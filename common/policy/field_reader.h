@@ -59,7 +59,8 @@ class FieldReader {
   Result<std::string> id_of(const JsonNode& rule) const;      // its "id"
   Result<std::string> reason_of(const JsonNode& rule) const;  // its "reason", or ""
   // The list of hosts under `key`, which is required.
-  Result<std::vector<HostTerm>> hosts_of(const JsonNode& rule, std::string_view key) const;
+  Result<std::vector<HostTerm>> hosts_of(const JsonNode& rule, std::string_view key,
+                                         HostPattern::Suffixes whole = HostPattern::Suffixes::refused) const;
 
   // A list, each item read by `read`.
   template <class T, class Read>

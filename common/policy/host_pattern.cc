@@ -47,7 +47,7 @@ Result<void> check_name(std::string_view text, std::string_view name) {
 
 }  // namespace
 
-Result<HostPattern> HostPattern::parse(std::string_view text) {
+Result<HostPattern> HostPattern::parse(std::string_view text, Suffixes whole) {
   if (text.empty()) return fail("a host must not be empty");
   if (text == "*" || text == "**") return fail("'{}' covers every name there is; name the hosts", text);
 
@@ -65,7 +65,7 @@ Result<HostPattern> HostPattern::parse(std::string_view text) {
   }
   if (auto ok = check_name(text, name); !ok) return failed(ok);
   pattern.name = name;
-  if (pattern.kind == Kind::exact) return pattern;
+  if (pattern.kind == Kind::exact || whole == Suffixes::taken) return pattern;
 
   auto covered = covered_public_suffix(pattern.name, pattern.kind == Kind::any_depth);
   if (!covered) return failed(covered);

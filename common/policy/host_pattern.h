@@ -14,9 +14,12 @@ struct HostPattern {
   Kind kind = Kind::exact;
   std::string name;  // lower case, without the wildcard
 
+  // Whether a wildcard may cover a whole public suffix (publicsuffix.org, private section included): in a denial only.
+  enum class Suffixes { refused, taken };
+
   // Folds upper case. Refuses what is no name in its ASCII form, addresses, URLs and ports, wildcards elsewhere than as
-  // the whole first label, and wildcards that cover a whole public suffix (publicsuffix.org, private section included).
-  static Result<HostPattern> parse(std::string_view text);
+  // the whole first label.
+  static Result<HostPattern> parse(std::string_view text, Suffixes whole = Suffixes::refused);
 
   bool matches(std::string_view host) const;
   std::string to_string() const;

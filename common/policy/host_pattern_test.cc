@@ -91,5 +91,13 @@ TEST(HostPattern, SaysWhatElseIsWrong) {
   }
 }
 
+TEST(HostPattern, OfADenialMayCoverAPublicSuffix) {
+  for (const std::string_view text : {"*.com", "**.github.io", "*.trycloudflare.com"}) {
+    EXPECT_FALSE(HostPattern::parse(text)) << text;
+    EXPECT_TRUE(HostPattern::parse(text, HostPattern::Suffixes::taken)) << text;
+  }
+  EXPECT_FALSE(HostPattern::parse("*", HostPattern::Suffixes::taken));
+}
+
 }  // namespace
 }  // namespace gatehouse::policy
