@@ -35,7 +35,9 @@ void Exchange::start(const RequestHead& head) {
   head_.port = target_port(origin_, head_);
   target_ = Target{head_.scheme, head_.host, head_.port};
   record_.describe(head_);
-  judged_ = judge_request(policy_, origin_, head);
+  auto verdict = judge_request(policy_, origin_, head);
+  terms_ = std::move(verdict.terms);
+  judged_ = std::move(verdict);
   const auto* with = outside_.inspection();
   if (with != nullptr) {
     record_.set_path(std::string(kPathNotScanned));
@@ -46,6 +48,7 @@ void Exchange::start(const RequestHead& head) {
     return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
   }
   if (with != nullptr) return inspect(*with);
+  if (is_declared_too_long()) return deny_over_limit();
   may_go(std::move(judged_));
 }
 
@@ -62,13 +65,12 @@ void Exchange::inspect(const Inspection& with) {
     judged_ = std::move(*foreign);
     return deny_by_head(kForbidden);
   }
-  const uint64_t limit = policy_.limits().request_body_bytes;
-  if (head_.framing.kind == Framing::Kind::length && head_.framing.length > limit) return deny_over_limit(limit);
+  if (is_declared_too_long()) return deny_over_limit();
   const auto room = [this] {
     if (phase_ == Phase::holding) guest_.want_request(true);
   };
   const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
-  request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, limit,
+  request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, request_limit().bytes,
                                                  RequestInspection::Callbacks{room, outcome});
   guest_.set_deadline(kExchangeIdleTimeout);
   // The body is wanted here and now, whatever the upstream would have said to it.
@@ -94,9 +96,9 @@ void Exchange::deny_by_head(int status) {
   request_->complete({});
 }
 
-void Exchange::deny_over_limit(uint64_t limit) {
+void Exchange::deny_over_limit() {
   guest_.want_request(false);
-  const auto outcome = over_body_limit(limit);
+  const auto outcome = over_body_limit(request_limit());
   judged_ = outcome.denial;
   deny_by_head(outcome.status);
 }
@@ -115,11 +117,6 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   // A path that was redacted is another path.
   auto decision = outcome.detail.empty() ? std::move(judged_) : judge_request(policy_, origin_, head_);
   may_go(std::move(decision), outcome.findings);
-}
-
-// Nobody else is asked yet.
-void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
-  record(std::move(decision), kForbidden, findings);
 }
 
 void Exchange::deny(const ScanOutcome& outcome) {
@@ -164,13 +161,17 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (phase_ == Phase::holding) {
     guest_.set_deadline(kExchangeIdleTimeout);
     if (const auto outcome = request_->take(bytes)) {
-      if (outcome->denial.rule_id == kBodyLimitRule) return deny_over_limit(policy_.limits().request_body_bytes);
+      if (outcome->status == kContentTooLarge) return deny_over_limit();
       return deny(*outcome);
     }
     if (request_->full()) guest_.want_request(false);
     return;
   }
   assert(upstream_ != nullptr);
+  if (const auto limit = request_limit(); forwarded_ + bytes.size() > limit.bytes) {
+    const auto outcome = over_body_limit(limit);
+    return stop(outcome.denial, outcome.status);
+  }
   forward_body(bytes);
   if (upstream_->queued() > kMaxQueuedBytes) guest_.want_request(false);
 }

@@ -74,11 +74,18 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   // To the verdict (exchange.cc).
   void inspect(const Inspection& with);
   void deny_by_head(int status);
-  void deny_over_limit(uint64_t limit);
+  void deny_over_limit();
   dlp::StreamInfo scan_stream(dlp::Direction direction) const;
   void on_inspected(const ScanOutcome& outcome);
   void deny(const ScanOutcome& outcome);
+  // What it is bound to (exchange_terms.cc).
+  policy::BodyLimit request_limit() const;
+  bool is_declared_too_long() const;
   void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
+  bool response_fits(uint64_t bytes);
+  void stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings = {},
+            dlp::Direction direction = dlp::Direction::out);
+
   void record(Decision decision, int refusal_status, const std::vector<dlp::Finding>& findings = {},
               dlp::Direction direction = dlp::Direction::out);
   void on_recorded(const Result<void>& committed);
@@ -123,8 +130,9 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   RequestHead head_;
   Target target_;
   ExchangeRecord record_;
-  Decision judged_;         // by the policy, while the scanner is asked
-  int refusal_status_ = 0;  // of the denial, when the verdict is deny
+  Decision judged_;          // by the policy, while the scanner is asked
+  policy::HttpTerms terms_;  // of the same verdict
+  int refusal_status_ = 0;   // of the denial, when the verdict is deny
   CredentialInjection credentials_;
   std::unique_ptr<ResponseRestorer> restorer_;
   std::unique_ptr<RequestInspection> request_;

@@ -38,6 +38,7 @@ void Exchange::on_head(ResponseHead head) {
   if (head.status < 200) {
     return fail(kBadGateway, "upstream.upgrade", "the upstream changed the protocol without being asked to");
   }
+  if (!response_fits(head.framing.kind == Framing::Kind::length ? head.framing.length : 0)) return;
   if (forward_complete_) request_.reset();  // it will not be sent again
   responding_ = true;
   record_.result().status = head.status;
@@ -63,6 +64,7 @@ void Exchange::on_head(ResponseHead head) {
 
 void Exchange::on_body(std::string_view bytes) {
   record_.result().bytes_in += bytes.size();
+  if (!response_fits(record_.result().bytes_in)) return;
   see_body(bytes);
   pass_body(bytes);
 }
@@ -122,17 +124,23 @@ void Exchange::on_stopped(const ScanOutcome& outcome) {
   const Decision denial = outcome.denial;
   if (outcome.findings.empty()) return fail(kUnavailable, denial.rule_id, denial.reason);
   const auto findings = outcome.findings;
+  stop(denial, outcome.status, findings, dlp::Direction::in);
+}
+
+// What was allowed goes no further: a verdict of its own, on the same trace.
+void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings,
+                    dlp::Direction direction) {
+  guest_.want_request(false);
   upstream_.reset();
   request_.reset();
   response_.reset();
   piece_ = {};
-  if (!head_sent_) record_.result().status = kBadGateway;
+  if (!head_sent_) record_.result().status = status;
   finish(denial.rule_id + ": " + denial.reason);
-  // The request was allowed, its answer is not: a verdict of its own, on the same trace.
   record_.begin_another();
-  if (!head_sent_) return record(denial, outcome.status, findings, dlp::Direction::in);
+  if (!head_sent_) return record(denial, status, findings, direction);
   phase_ = Phase::over;
-  record_.note(denial, findings, dlp::Direction::in);
+  record_.note(denial, findings, direction);
   guest_.cut();
 }
 

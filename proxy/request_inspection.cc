@@ -16,7 +16,7 @@ RequestInspection::RequestInspection(const Inspection& with, const dlp::StreamIn
 }
 
 std::optional<ScanOutcome> RequestInspection::take(std::string_view bytes) {
-  if (body_.size() + bytes.size() > limit_) return over_body_limit(limit_);
+  if (body_.size() + bytes.size() > limit_) return over_body_limit({limit_, {}});
   if (auto held = body_.append(bytes); !held) return unavailable(held.error());
   scan_->write(bytes);
   return std::nullopt;

@@ -10,7 +10,6 @@ namespace gatehouse::proxy {
 namespace {
 
 constexpr int kForbidden = 403;
-constexpr int kContentTooLarge = 413;
 constexpr int kBadGateway = 502;
 constexpr int kUnavailable = 503;
 
@@ -51,9 +50,11 @@ ScanOutcome unavailable(const Error& why) {
           .scanned = false};
 }
 
-ScanOutcome over_body_limit(uint64_t limit) {
-  return {.denial = {Verdict::deny, std::string(kBodyLimitRule),
-                     fmt::format("the request's body is longer than the {} bytes that may be sent at once", limit)},
+ScanOutcome over_body_limit(const policy::BodyLimit& limit) {
+  const auto says =
+      limit.rule.empty() ? std::string("may be sent at once") : fmt::format("rule '{}' lets through", limit.rule);
+  return {.denial = {Verdict::deny, limit.rule.empty() ? std::string(kBodyLimitRule) : limit.rule,
+                     fmt::format("the request's body is longer than the {} bytes that {}", limit.bytes, says)},
           .status = kContentTooLarge};
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/result.h"
 #include "common/base/verdict.h"
 #include "common/dlp/client.h"
+#include "common/policy/policy.h"
 #include "proxy/request_parts.h"
 
 namespace gatehouse::proxy {
@@ -23,11 +24,13 @@ struct ScanOutcome {
   bool scanned = true;                      // what may be logged of the request is known
 };
 
+inline constexpr int kContentTooLarge = 413;
 inline constexpr std::string_view kBodyLimitRule = "dlp.body-limit";
 
 // The scanner is away, late or incomprehensible, or there is no room to hold what it is to see.
 ScanOutcome unavailable(const Error& why);
-ScanOutcome over_body_limit(uint64_t limit);
+// Status kContentTooLarge, by the limit's rule or else kBodyLimitRule.
+ScanOutcome over_body_limit(const policy::BodyLimit& limit);
 
 // On a request, which is held in all four; what is to be redacted is overwritten in the last three.
 ScanOutcome judge_request_scan(const Result<dlp::ScanVerdict>& verdict, const RequestParts& parts, RequestHead& head,

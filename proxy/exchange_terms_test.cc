@@ -1,0 +1,108 @@
+// What the policy's terms do to a request that is allowed.
+#include "proxy/test_world.h"
+
+namespace gatehouse::proxy {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kHost = "Host: api.test.example\r\n";
+const std::string kChunked = kHost + "Transfer-Encoding: chunked\r\n\r\n";
+
+class TermsTest : public SessionTest {
+ protected:
+  TermsTest() {
+    use(R"("http": [{"id": "small", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"],
+                     "request_body": 8, "response_body": 4}])");
+  }
+  void use(std::string_view members) {
+    policy_ = *policy::Policy::parse({{"test.json", fmt::format(R"({{"version": 1, "name": "test", {}}})", members)}});
+  }
+  ScriptedStream& scan() { return world_->scanner.last(); }
+  void allow() { scan().answer(dlp::ScanVerdict{dlp::ScanVerdict::Outcome::allow, {}, {}}); }
+};
+
+TEST_F(TermsTest, DenyABodyThatIsDeclaredTooLong) {
+  for (const bool with_scanner : {false, true}) {
+    restart();
+    world_->with_scanner = with_scanner;
+    dial();
+    session_->on_bytes("POST /x HTTP/1.1\r\n" + kHost + "Content-Length: 9\r\n\r\n");
+    if (with_scanner) allow();
+    world_->answer_commit();
+    EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 413 "));
+    EXPECT_THAT(world_->to_guest, HasSubstr("Gatehouse-Rule: small"));
+    EXPECT_THAT(world_->to_guest, HasSubstr("longer than the 8 bytes that rule 'small' lets through"));
+    ASSERT_EQ(world_->rows.size(), 1u);
+    EXPECT_EQ(world_->rows[0].decision.rule_id, "small");
+    EXPECT_EQ(world_->rows[0].decision.verdict, Verdict::deny);
+    EXPECT_FALSE(world_->opened);
+  }
+}
+
+TEST_F(TermsTest, LetABodyOfJustThatLengthPass) {
+  dial();
+  forward("POST /x HTTP/1.1\r\n" + kHost + "Content-Length: 8\r\n\r\n12345678");
+  EXPECT_THAT(wire_.sent, testing::EndsWith("12345678"));
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour");
+  EXPECT_THAT(world_->to_guest, testing::EndsWith("four"));
+}
+
+TEST_F(TermsTest, StopABodyThatTurnsOutTooLong) {
+  dial();
+  forward("POST /x HTTP/1.1\r\n" + kChunked + "8\r\n12345678\r\n");
+  ASSERT_TRUE(wire_.open);
+  session_->on_bytes("1\r\n9\r\n0\r\n\r\n");
+  EXPECT_FALSE(wire_.open);
+  EXPECT_THAT(wire_.sent, testing::Not(HasSubstr("9\r\n0")));
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 413 "));
+  ASSERT_EQ(world_->rows.size(), 2u);
+  EXPECT_EQ(world_->rows[1].decision.verdict, Verdict::deny);
+  EXPECT_EQ(world_->rows[1].trace_id, world_->rows[0].trace_id);
+}
+
+TEST_F(TermsTest, DenyAHeldBodyThatTurnsOutTooLong) {
+  world_->with_scanner = true;
+  dial();
+  session_->on_bytes("POST /x HTTP/1.1\r\n" + kChunked + "9\r\n123456789\r\n");
+  allow();  // of the head
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 413 "));
+  EXPECT_FALSE(world_->opened);
+}
+
+TEST_F(TermsTest, DenyAResponseThatIsDeclaredTooLong) {
+  dial();
+  forward(kGet);
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_FALSE(wire_.open);
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 502 "));
+  EXPECT_THAT(world_->to_guest, HasSubstr("the response's body is longer than the 4 bytes"));
+  EXPECT_THAT(world_->to_guest, testing::Not(HasSubstr("200 OK")));
+  ASSERT_EQ(world_->rows.size(), 2u);
+  EXPECT_EQ(world_->rows[1].decision.rule_id, "small");
+}
+
+TEST_F(TermsTest, CutAResponseThatTurnsOutTooLong) {
+  dial();
+  forward(kGet);
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n");
+  wire_.listener->on_upstream_bytes("1\r\n5\r\n0\r\n\r\n");
+  EXPECT_FALSE(wire_.open);
+  EXPECT_THAT(world_->to_guest, testing::EndsWith("four\r\n"));
+  EXPECT_EQ(world_->log.back(), "reset");
+  ASSERT_EQ(world_->rows.size(), 2u);
+  EXPECT_EQ(world_->rows[1].decision.verdict, Verdict::deny);
+}
+
+TEST_F(TermsTest, TakeNoLengthOfAResponseToHeadForItsBody) {
+  dial();
+  forward("HEAD /x HTTP/1.1\r\n" + kHost + "\r\n");
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
+  EXPECT_THAT(world_->to_guest, HasSubstr("200 OK"));
+}
+
+}  // namespace
+}  // namespace gatehouse::proxy
