@@ -5,6 +5,7 @@ import ctypes
 import pathlib
 import random
 import re
+import shlex
 import shutil
 import struct
 import tempfile
@@ -15,6 +16,7 @@ import dns.message
 import dns.rcode
 
 from tests.support.dns_gate import TYPES, DnsGate, opt, query, wire_name
+from tests.support.house import House, Shell
 
 POLICY = {"http": [{"id": "ok", "action": "allow", "hosts": ["*.allowed.example", "**.deep.allowed.example"]},
                    {"id": "local", "action": "allow", "hosts": ["db.corp.internal"]}],
@@ -174,6 +176,11 @@ class Conformance(unittest.TestCase):
         assert cls.gate.ask("first.allowed.example").endswith(b"\xc6\x12\0\1")
         cls.cares = Cares()
 
+    @staticmethod
+    def with_edns(command: str) -> list[str]:
+        said = "+noedns" in command or "+edns=" in command
+        return command.split() + ([] if said else ["+edns=0"])
+
     def check_told(self, output: str, command: str, wanted: tuple, keeps_case: bool = True) -> None:
         status, answer, soa, extended = wanted
         self.assertIn(f"status: {status}", output)
@@ -198,9 +205,7 @@ class Conformance(unittest.TestCase):
     def test_dig_and_kdig_understand_every_answer(self):
         self.assertGreater(len(COMMANDS), 100)
         for command, wanted in COMMANDS:
-            words = command.split()
-            if "+noedns" not in words and not any(word.startswith("+edns=") for word in words):
-                words.append("+edns=0")
+            words = self.with_edns(command)
             with self.subTest(command, by="dig"):
                 self.check_told(self.gate.dig("+nocookie", "+noednsnegotiation", *words), command, wanted)
             with self.subTest(command, by="kdig"):
@@ -271,6 +276,18 @@ class Conformance(unittest.TestCase):
                 rcodes.add(dns.rcode.to_text(self.check_reply(asked[number], reply, True).rcode()))
                 self.assertLessEqual(len(reply), 1232)
         self.assertEqual(rcodes, {"NOERROR", "NXDOMAIN", "REFUSED", "BADVERS"})
+
+    def test_dig_understands_every_answer_inside_a_guest(self):
+        house = House()
+        self.addCleanup(house.close)
+        shell = Shell(house, "--policy", house.policy(POLICY), "--name", "conformance")
+        self.addCleanup(shell.close)
+        shell.run("dig first.allowed.example A")
+        for command, wanted in COMMANDS:
+            with self.subTest(command):
+                words = self.with_edns(command)
+                _, output = shell.run("dig +tries=1 +time=10 +nocookie +noednsnegotiation " + shlex.join(words))
+                self.check_told(output, command, wanted)
 
 
 if __name__ == "__main__":
