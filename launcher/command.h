@@ -15,6 +15,7 @@ using Run = std::function<int()>;
 void add_run_command(CLI::App& app, Run& run);
 void add_check_command(CLI::App& app, Run& run);
 void add_policy_command(CLI::App& app, Run& run);  // check, test, explain
+void add_approvals_command(CLI::App& app, Run& run);
 void add_audit_command(CLI::App& app, Run& run);   // list, verify
 void add_scan_command(CLI::App& app, Run& run);
 void add_dlp_command(CLI::App& app, Run& run);  // rules check, rules import

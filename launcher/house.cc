@@ -115,6 +115,7 @@ Result<ProcessSpec> House::proxy() const {
   let_judge(*spec);
   let_record(*spec);
   add(*spec, {"--dns", "unix:" + socket_path("dns"), "--dlp", "unix:" + socket_path("dlp")});
+  add(*spec, {"--approvals", "unix:" + ask_socket()});
   if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
   spec->sockets = {{proxy_socket_.get(), "transparent"}};
   auto ca = pipe_of({handed_.ca.certificate, handed_.ca.key.view()});

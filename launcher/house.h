@@ -43,6 +43,11 @@ class House {
 
   // Where the bridge takes connections to the guest.
   std::string host_socket() const { return socket_path("host"); }
+  // Where gates ask for approval: to be listened on by the session.
+  std::string ask_socket() const { return socket_path("ask"); }
+
+  // Whether that is one of the house's processes.
+  bool runs(pid_t pid) const { return supervisor_.runs(pid); }
 
  private:
   std::string socket_path(std::string_view name) const { return settings_.directory + "/" + std::string(name); }

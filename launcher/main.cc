@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   launcher::add_run_command(app, run);
   launcher::add_check_command(app, run);
   launcher::add_policy_command(app, run);
+  launcher::add_approvals_command(app, run);
   launcher::add_audit_command(app, run);
   launcher::add_scan_command(app, run);
   launcher::add_dlp_command(app, run);

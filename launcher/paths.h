@@ -20,6 +20,9 @@ Result<std::string> audit_log_path(std::string_view session);
 // $XDG_RUNTIME_DIR/gatehouse/NAME (default /run/user/UID, or /tmp/gatehouse-UID): sockets of a running session.
 Result<std::string> session_runtime_directory(std::string_view session);
 
+// In that directory, where `gatehouse approvals` is heard.
+inline constexpr char kApprovalsSocket[] = "approvals";
+
 // $XDG_CACHE_HOME/gatehouse (default ~/.cache): kernels, images, downloaded packages.
 Result<std::string> cache_directory();
 

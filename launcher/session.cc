@@ -12,6 +12,7 @@
 #include "common/base/options.h"
 #include "common/base/uuid.h"
 #include "common/tls/ca.h"
+#include "launcher/approval_server.h"
 #include "launcher/captured_log.h"
 #include "launcher/guest_command.h"
 #include "launcher/house.h"
@@ -31,6 +32,7 @@ constexpr std::chrono::seconds kBootLimitKvm{60};
 constexpr std::chrono::seconds kBootLimitTcg{180};
 // A lost connection is the first sign of a dead bridge or machine: so long the cause may take to show.
 constexpr std::chrono::milliseconds kCauseWait{500};
+constexpr size_t kMaxShownRequestBytes = 200;
 
 // An earlier session of the same name keeps its log under the time of its end.
 Result<void> put_aside_old_log(const std::string& path) {
@@ -52,6 +54,14 @@ Result<void> put_aside_old_log(const std::string& path) {
   return {};
 }
 
+Result<Fd> private_socket(const std::string& path) {
+  Endpoint endpoint;
+  endpoint.path = path;
+  auto socket = open_socket(endpoint);
+  if (socket && ::chmod(path.c_str(), 0600) != 0) return fail_errno("cannot make {} private", path);
+  return socket;
+}
+
 class Session {
  public:
   Session(const SessionSettings& settings, const policy::Policy& policy, const std::vector<Secret>& secrets)
@@ -65,6 +75,7 @@ class Session {
     if (auto ok = open_audit(); !ok) return failed(ok);
     if (auto ok = lay_canaries(); !ok) return failed(ok);
     if (auto ok = start_house(); !ok) return failed(ok);
+    if (auto ok = start_approvals(); !ok) return failed(ok);
     if (auto ok = start_command(); !ok) return failed(ok);
     if (!outcome_) loop_.run();
     return tear_down();
@@ -77,9 +88,11 @@ class Session {
   Result<void> open_audit();
   Result<void> lay_canaries();
   Result<void> start_house();
+  Result<void> start_approvals();
   Result<void> start_command();
   Result<int> tear_down();
 
+  void approval_wanted(const approval::Pending& pending) const;
   void house_event(audit::ProcessEvent event);
   void house_failed(const Error& error);
   void reached(std::string_view stage);
@@ -103,6 +116,7 @@ class Session {
   std::unique_ptr<CapturedLog> messages_;
   std::unique_ptr<CapturedLog> console_;
   std::unique_ptr<House> house_;
+  std::unique_ptr<ApprovalServer> approvals_;
   std::unique_ptr<GuestCommand> command_;
   std::string exec_trace_;
   bool command_ran_ = false;
@@ -205,6 +219,28 @@ Result<void> Session::start_house() {
   return house_->start();
 }
 
+// Before the guest runs, so that whoever asks finds somebody.
+Result<void> Session::start_approvals() {
+  auto gates = private_socket(house_->ask_socket());
+  if (!gates) return failed(gates);
+  auto people = private_socket(directory_->file(kApprovalsSocket));
+  if (!people) return failed(people);
+  auto server = ApprovalServer::start(loop_, *audit_, std::move(*gates), std::move(*people),
+                                      {[this](const approval::Pending& pending) { approval_wanted(pending); },
+                                       [this](pid_t pid) { return house_->runs(pid); }});
+  if (!server) return failed(server);
+  approvals_ = std::move(*server);
+  return {};
+}
+
+// On a terminal that the guest draws on there is no place for it.
+void Session::approval_wanted(const approval::Pending& pending) const {
+  if (is_interactive(STDIN_FILENO, STDOUT_FILENO)) return;
+  fmt::print(stderr, "gatehouse: approval {} is wanted for {} (rule '{}'): gatehouse approvals allow {} --session {}\n",
+             pending.number, log::printable(pending.wanted.what, kMaxShownRequestBytes),
+             log::printable(pending.wanted.rule), pending.number, settings_.name);
+}
+
 Result<void> Session::start_command() {
   progress_.stage("boot", "booting the guest");
   GuestCommand::Settings command;
@@ -275,6 +311,7 @@ Result<int> Session::tear_down() {
   if (outcome) event.exit_code = outcome->code;
   audit_->append(std::move(event));
   command_.reset();
+  approvals_.reset();
   if (command_ran_ && ::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "{}", kAfterGuest);
   progress_.stage("stop");
   house_->stop();

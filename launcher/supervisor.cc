@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "common/base/options.h"
@@ -113,6 +114,11 @@ pid_t Supervisor::pid(std::string_view name) const {
     if (child->service.name == name) return child->process.pid;
   }
   return -1;
+}
+
+bool Supervisor::runs(pid_t pid) const {
+  return std::any_of(children_.begin(), children_.end(),
+                     [pid](const auto& child) { return child->process.pid == pid; });
 }
 
 void Supervisor::report(const Child& child, pid_t pid, std::string_view phase, std::string detail) {

@@ -22,6 +22,7 @@ struct Gate {
   NameLookup* names;             // null: no DNS gate is configured
   const Inspection* inspection;  // null: no scanner is
   Telemetry* telemetry;
+  approval::Client* approver;  // null: nobody can be asked
 };
 
 class Connection final : private GuestSocket, private Outside {
@@ -40,6 +41,7 @@ class Connection final : private GuestSocket, private Outside {
   void set_deadline(std::chrono::milliseconds after) override { deadline_.start(after); }
   const Inspection* inspection() const override { return gate_.inspection; }
   Telemetry* telemetry() const override { return gate_.telemetry; }
+  approval::Client* approver() const override { return gate_.approver; }
   bool knows_names() const override { return gate_.names != nullptr; }
   void find_name(const IpAddress& address, OnName on_name) override;
   void commit(audit::Event event, OnCommitted on_committed) override;

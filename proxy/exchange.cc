@@ -43,7 +43,11 @@ void Exchange::start(const RequestHead& head) {
     record_.set_path(std::string(kPathNotScanned));
     credentials_ = CredentialInjection(with->credentials, target_);
   }
-  if (!judged_.allowed()) {
+  if (judged_.verdict == Verdict::ask && outside_.approver() == nullptr) {
+    judged_.verdict = Verdict::deny;
+    judged_.reason = "this needs a person's approval, and nobody can be asked here: " + judged_.reason;
+  }
+  if (judged_.verdict == Verdict::deny) {
     (void)credentials_.take_out(head_);
     return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
   }
@@ -112,7 +116,7 @@ dlp::StreamInfo Exchange::scan_stream(dlp::Direction direction) const {
 void Exchange::on_inspected(const ScanOutcome& outcome) {
   if (outcome.scanned) record_.set_path(outcome.path.empty() ? std::string(without_query(head_.path)) : outcome.path);
   if (outcome.in_host) record_.mask_host();
-  if (!outcome.allowed || !judged_.allowed()) return deny(outcome);
+  if (!outcome.allowed || judged_.verdict == Verdict::deny) return deny(outcome);
   record_.set_detail(joined_words(outcome.detail, credentials_.words()));
   // A path that was redacted is another path.
   auto decision = outcome.detail.empty() ? std::move(judged_) : judge_request(policy_, origin_, head_);
@@ -122,7 +126,7 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
 void Exchange::deny(const ScanOutcome& outcome) {
   guest_.want_request(false);
   request_.reset();
-  if (!judged_.allowed()) {
+  if (judged_.verdict == Verdict::deny) {
     if (!outcome.scanned || !outcome.path.empty() || outcome.in_host) judged_.reason = kReasonNotShown;
     return record(std::move(judged_), refusal_status_, outcome.findings);
   }
@@ -207,6 +211,8 @@ void Exchange::on_deadline() {
     case Phase::recording:
       return answer(
           {kUnavailable, "audit.unavailable", "the audit log does not answer, so nothing is let through", ""});
+    case Phase::asking:
+      return on_decided({0, false, approval::Scope::once, "", "the approver does not answer"});
     case Phase::open:
       return fail(kGatewayTimeout, "upstream.timeout", "no byte has moved for too long");
     case Phase::over:
@@ -216,10 +222,12 @@ void Exchange::on_deadline() {
 
 void Exchange::abort(std::string_view why) {
   // Nothing has been written of a request that is still held.
-  if (phase_ == Phase::holding || phase_ == Phase::scanning) {
+  if (phase_ == Phase::asking) record_.begin_another();
+  if (phase_ == Phase::holding || phase_ == Phase::scanning || phase_ == Phase::asking) {
     record_.note({Verdict::deny, "http.cut-short", std::string(why)}, {}, dlp::Direction::out);
   }
   phase_ = Phase::over;
+  question_.reset();
   opening_.reset();
   request_.reset();
   upstream_.reset();

@@ -67,6 +67,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
     holding,    // the request comes in, and goes to the scanner
     scanning,   // it is there, the scanner's verdict is not
     recording,  // rows are being committed
+    asking,     // a person has not decided
     open,       // the upstream is being opened, or is there
     over,
   };
@@ -82,6 +83,10 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   policy::BodyLimit request_limit() const;
   bool is_declared_too_long() const;
   void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
+  void ask(Decision decision, const std::vector<dlp::Finding>& findings);
+  void on_ask_recorded(const Result<void>& committed);
+  approval::Wanted question() const;
+  void on_decided(const approval::Decided& decided);
   bool response_fits(uint64_t bytes);
   void stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings = {},
             dlp::Direction direction = dlp::Direction::out);
@@ -136,6 +141,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   CredentialInjection credentials_;
   std::unique_ptr<ResponseRestorer> restorer_;
   std::unique_ptr<RequestInspection> request_;
+  std::unique_ptr<approval::Question> question_;
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;
   std::unique_ptr<ResponseInspection> response_;

@@ -45,6 +45,12 @@ void ExchangeRecord::mask_host() {
   if (!event_.sni.empty()) event_.sni = masked_host(event_.sni);
 }
 
+std::string ExchangeRecord::what() const {
+  const bool usual = event_.port == (event_.channel == "https" ? 443 : 80);
+  return fmt::format("{} {}://{}{}{}", event_.method, event_.channel, event_.host,
+                     usual ? "" : fmt::format(":{}", event_.port), event_.path);
+}
+
 dlp::StreamInfo ExchangeRecord::stream(dlp::Direction direction) const {
   return {event_.channel, direction, event_.host, event_.trace_id};
 }

@@ -26,6 +26,7 @@ class ExchangeRecord {
   void set_path(std::string path) { event_.path = std::move(path); }
   void mask_host();
   void set_detail(std::string detail) { event_.detail = std::move(detail); }
+  const std::string& detail() const { return event_.detail; }
 
   // Commits a verdict: a row for each finding, then the verdict's own. `on_committed` is called once, when all of them
   // are committed or one is not.
@@ -45,6 +46,10 @@ class ExchangeRecord {
 
   const Decision& decision() const { return event_.decision; }
   const std::string& event_id() const { return event_.event_id; }
+  const std::string& trace_id() const { return event_.trace_id; }
+  const std::string& channel() const { return event_.channel; }
+  // "POST https://api.example.com/x", as the rows tell of it.
+  std::string what() const;
   // As its findings' rows tell of it.
   dlp::StreamInfo stream(dlp::Direction direction) const;
 

@@ -1,5 +1,7 @@
 // What a request that nobody objects to is bound to by the policy's terms.
-#include <algorithm>
+#include <openssl/evp.h>
+
+#include <array>
 
 #include "proxy/exchange.h"
 
@@ -9,6 +11,16 @@ namespace {
 
 constexpr int kForbidden = 403;
 constexpr int kBadGateway = 502;
+
+std::string digest(std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes;
+  unsigned size = 0;
+  // Without a digest there is no key, and nothing is decided for more than once.
+  if (EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha256(), nullptr) != 1) return {};
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", bytes[i]);
+  return hex;
+}
 
 }  // namespace
 
@@ -23,7 +35,66 @@ bool Exchange::is_declared_too_long() const {
 }
 
 void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
+  if (decision.verdict == Verdict::ask) return ask(std::move(decision), findings);
   record(std::move(decision), kForbidden, findings);
+}
+
+// That it waits is a row of its own, and on record before anybody is asked.
+void Exchange::ask(Decision decision, const std::vector<dlp::Finding>& findings) {
+  if (outside_.approver() == nullptr) {
+    return record({Verdict::deny, decision.rule_id, "nobody can be asked for approval here: " + decision.reason},
+                  kForbidden, findings);
+  }
+  phase_ = Phase::recording;
+  guest_.set_deadline(kExchangeIdleTimeout);
+  decision.reason = "waits for a person: " + decision.reason;
+  record_.commit(std::move(decision), findings, dlp::Direction::out,
+                 [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
+                   if (!alive.expired()) on_ask_recorded(committed);
+                 });
+}
+
+void Exchange::on_ask_recorded(const Result<void>& committed) {
+  if (!committed) return on_recorded(committed);
+  phase_ = Phase::asking;
+  auto wanted = question();
+  guest_.set_deadline(wanted.time + 2 * approval::Client::kSlack);  // the client itself is heard before
+  question_ =
+      outside_.approver()->ask(std::move(wanted), [this](const approval::Decided& decided) { on_decided(decided); });
+}
+
+approval::Wanted Exchange::question() const {
+  approval::Wanted wanted;
+  wanted.trace_id = record_.trace_id();
+  wanted.rule = record_.decision().rule_id;
+  wanted.reason = record_.decision().reason;
+  wanted.channel = record_.channel();
+  wanted.what = record_.what();
+  const uint64_t body = request_ ? request_->body().size() : head_.framing.length;
+  const Field* type = find_field(head_.fields, "Content-Type");
+  const bool query = head_.path.find('?') != std::string::npos;
+  wanted.detail =
+      !has_body(head_)
+          ? "no body"
+          : fmt::format("{} bytes{}",
+                        head_.framing.kind == Framing::Kind::chunked && !request_ ? "unknown" : std::to_string(body),
+                        type == nullptr ? "" : " of " + type->value);
+  if (query) wanted.detail += ", with a query";
+  // What the rows show may be masked; what is decided for the session is this very URL, whatever its query and body.
+  wanted.key = digest(fmt::format("{}\n{}\n{}\n{}:{}\n{}", wanted.rule, head_.method, to_string(head_.scheme),
+                                  target_.host, target_.port, without_query(head_.path)));
+  wanted.time = policy_.limits().approval_time;
+  return wanted;
+}
+
+void Exchange::on_decided(const approval::Decided& decided) {
+  const auto answered = std::move(question_);  // it is what calls
+  const std::string rule = record_.decision().rule_id;
+  std::string detail = record_.detail();
+  record_.begin_another();
+  record_.set_detail(std::move(detail));
+  const Verdict verdict = decided.allowed ? Verdict::allow : Verdict::deny;
+  record({verdict, rule, decided.allowed ? decided.reason : "approval was asked for: " + decided.reason}, kForbidden);
 }
 
 // False when the exchange has been stopped.

@@ -104,5 +104,121 @@ TEST_F(TermsTest, TakeNoLengthOfAResponseToHeadForItsBody) {
   EXPECT_THAT(world_->to_guest, HasSubstr("200 OK"));
 }
 
+class AskingTest : public TermsTest {
+ protected:
+  AskingTest() {
+    use(R"("limits": {"approval_time": "90s"}, "http": [
+        {"id": "first", "action": "ask", "hosts": ["api.test.example"], "schemes": ["http"], "reason": "says the boss"}])");
+    world_->with_approver = true;
+    dial();
+  }
+  ScriptedApprover& approver() { return world_->asked; }
+};
+
+TEST_F(AskingTest, WaitsWithNothingSentUntilAPersonAllows) {
+  session_->on_bytes(kGet);
+  EXPECT_FALSE(approver().waiting()) << "before the row is committed";
+  world_->answer_commit();
+  ASSERT_TRUE(approver().waiting());
+  EXPECT_EQ(approver().wanted.rule, "first");
+  EXPECT_EQ(approver().wanted.what, "GET http://api.test.example/x");
+  EXPECT_EQ(approver().wanted.detail, "no body, with a query");
+  EXPECT_THAT(approver().wanted.reason, HasSubstr("says the boss"));
+  EXPECT_EQ(approver().wanted.time, std::chrono::seconds(90));
+  EXPECT_GT(world_->deadline, std::chrono::seconds(90));
+  ASSERT_EQ(world_->rows.size(), 1u);
+  EXPECT_EQ(world_->rows[0].decision.verdict, Verdict::ask);
+  EXPECT_EQ(world_->to_guest, "");
+  EXPECT_FALSE(world_->opened);
+
+  approver().decide(true, "alice", "allowed by alice");
+  EXPECT_FALSE(world_->opened) << "before the row is committed";
+  world_->answer_commit();
+  ASSERT_TRUE(world_->opened);
+  ASSERT_EQ(world_->rows.size(), 2u);
+  EXPECT_EQ(world_->rows[1].decision.verdict, Verdict::allow);
+  EXPECT_EQ(world_->rows[1].decision.rule_id, "first");
+  EXPECT_EQ(world_->rows[1].decision.reason, "allowed by alice");
+  EXPECT_EQ(world_->rows[1].trace_id, world_->rows[0].trace_id);
+  EXPECT_NE(world_->rows[1].event_id, world_->rows[0].event_id);
+  world_->answer_open(wire_);
+  EXPECT_THAT(wire_.sent, HasSubstr("GET /x?q=1 HTTP/1.1"));
+}
+
+TEST_F(AskingTest, TellsTheAgentThatItWasDenied) {
+  session_->on_bytes(kGet);
+  world_->answer_commit();
+  approver().decide(false, "bob", "denied by bob");
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 403 "));
+  EXPECT_THAT(world_->to_guest, HasSubstr("approval was asked for: denied by bob"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("Gatehouse-Rule: first"));
+  EXPECT_FALSE(world_->opened);
+  EXPECT_EQ(world_->rows.back().decision.verdict, Verdict::deny);
+}
+
+TEST_F(AskingTest, DeniesWhenTheApproverSaysNothing) {
+  session_->on_bytes(kGet);
+  world_->answer_commit();
+  session_->on_deadline();
+  EXPECT_FALSE(approver().waiting());
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("the approver does not answer"));
+  EXPECT_FALSE(world_->opened);
+}
+
+TEST_F(AskingTest, AsksForTheSameUrlByTheSameKeyWhateverItsQuery) {
+  const auto key = [this](const std::string& line) {
+    restart();
+    world_->with_approver = true;
+    dial();
+    session_->on_bytes(line + " HTTP/1.1\r\n" + kHost + "Content-Length: 0\r\n\r\n");
+    world_->answer_commit();
+    return approver().wanted.key;
+  };
+  const std::string one = key("POST /x?q=1");
+  EXPECT_FALSE(one.empty());
+  EXPECT_EQ(key("POST /x?q=2"), one);
+  EXPECT_NE(key("POST /y?q=1"), one);
+  EXPECT_NE(key("PUT /x?q=1"), one);
+}
+
+TEST_F(AskingTest, WithdrawsWhenTheGuestIsGone) {
+  session_->on_bytes(kGet);
+  world_->answer_commit();
+  ASSERT_TRUE(approver().waiting());
+  session_->on_error(Error("reset"));
+  EXPECT_FALSE(approver().waiting());
+  EXPECT_EQ(world_->rows.back().decision.rule_id, "http.cut-short");
+  EXPECT_EQ(world_->rows.size(), 2u);
+}
+
+TEST_F(AskingTest, AsksOnlyForWhatTheScannerLetsPass) {
+  restart();
+  world_->with_scanner = world_->with_approver = true;
+  dial();
+  session_->on_bytes("POST /x HTTP/1.1\r\n" + kHost + "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc");
+  EXPECT_FALSE(approver().waiting());
+  allow();
+  world_->answer_commit();
+  ASSERT_TRUE(approver().waiting());
+  EXPECT_EQ(approver().wanted.detail, "3 bytes of text/plain");
+  approver().decide(true, "alice", "allowed by alice");
+  world_->answer_commit();
+  world_->answer_open(wire_);
+  EXPECT_THAT(wire_.sent, testing::EndsWith("abc"));
+}
+
+TEST_F(AskingTest, DeniesAtOnceWhereNobodyCanBeAsked) {
+  restart();
+  dial();
+  session_->on_bytes(kGet);
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("nobody can be asked here"));
+  ASSERT_EQ(world_->rows.size(), 1u);
+  EXPECT_EQ(world_->rows[0].decision.verdict, Verdict::deny);
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "first");
+}
+
 }  // namespace
 }  // namespace gatehouse::proxy

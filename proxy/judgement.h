@@ -28,8 +28,7 @@ struct Origin {
 };
 
 // The built-in rules are "name.mismatch", "protocol.upgrade", "protocol.connect", "protocol.form", "http.override" and
-// the origin's fault; all others are the policy's. A verdict of ask becomes deny, with its rule: nobody can be asked
-// yet.
+// the origin's fault; all others are the policy's.
 policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head);
 
 // The port the request goes to.

@@ -16,6 +16,7 @@ int run(int argc, char** argv) {
   if (options.exit_code) return *options.exit_code;
   if (auto ok = require(options.gate); !ok) return report(ok.error(), kExitUsage);
   if (auto dns = dns_endpoint(options); !dns) return report(dns.error(), kExitUsage);
+  if (auto approver = approver_endpoint(options); !approver) return report(approver.error(), kExitUsage);
   if (auto dlp = dlp::scanner_endpoint(options.dlp); !dlp) return report(dlp.error(), kExitUsage);
   const auto policy = policy::Policy::load(options.gate.policies);
   if (!policy) return report(policy.error(), kExitUsage);

@@ -34,6 +34,8 @@ ProxyOptions parse_options(int argc, char** argv) {
         app.add_option("--dns", own.dns, "gatehouse-dns, which knows the names behind the pool's addresses")
             ->type_name("unix:PATH");
         dlp::add_scanner_option(app, own.dlp);
+        app.add_option("--approvals", own.approvals, "who is asked where the policy wants a person's approval")
+            ->type_name("unix:PATH");
         app.add_option("--ca", own.ca, "certificate and key (PEM) that sign for every host; default: made at the start")
             ->type_name("FILE|fd:N");
         app.add_option("--ca-cert-out", own.ca_cert_out, "where to write the certificate that clients are to trust")
@@ -60,12 +62,20 @@ Result<void> require(const GateOptions& options) {
   return {};
 }
 
-Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
-  if (options.dns.empty()) return std::nullopt;
-  const auto endpoint = parse_endpoint(options.dns);
-  if (!endpoint) return failed(endpoint, "--dns");
-  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("--dns {}: expected unix:PATH", options.dns);
+static Result<std::optional<Endpoint>> unix_endpoint(std::string_view option, const std::string& where) {
+  if (where.empty()) return std::nullopt;
+  const auto endpoint = parse_endpoint(where);
+  if (!endpoint) return failed(endpoint, option);
+  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("{} {}: expected unix:PATH", option, where);
   return *endpoint;
+}
+
+Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
+  return unix_endpoint("--dns", options.dns);
+}
+
+Result<std::optional<Endpoint>> approver_endpoint(const ProxyOptions& options) {
+  return unix_endpoint("--approvals", options.approvals);
 }
 
 Result<void> require_scanner(const ProxyOptions& options, const policy::Policy& policy) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "common/approval/client.h"
 #include "common/audit/event.h"
 #include "common/base/ip_address.h"
 #include "common/base/result.h"
@@ -66,6 +67,8 @@ class Outside {
 
   // Null: calls of models are not read.
   virtual Telemetry* telemetry() const = 0;
+  // Null: nobody can be asked for approval.
+  virtual approval::Client* approver() const = 0;
 
   using OnName = std::function<void(Result<std::optional<std::string>>)>;
   virtual bool knows_names() const = 0;  // a DNS gate is configured

@@ -56,6 +56,8 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   if (!dns) return failed(dns);
   const auto dlp = dlp::scanner_endpoint(options.dlp);
   if (!dlp) return failed(dlp);
+  const auto approver = approver_endpoint(options);
+  if (!approver) return failed(approver);
   auto authority =
       options.ca.empty() ? CertificateAuthority::create(options.gate.session) : CertificateAuthority::load(options.ca);
   if (!authority) return failed(authority);
@@ -91,6 +93,7 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .dlp = *dlp,
                                    .credentials = server->credentials_,
                                    .telemetry = server->telemetry_.get(),
+                                   .approver = *approver,
                                    .holding_folder = audit_folder(options)});
   for (auto& loop : loops) {
     auto worker = Worker::create(loop, *server->shared_);

@@ -8,6 +8,7 @@
 #include "proxy/credential_table.h"
 #include "proxy/guest_http1.h"
 #include "proxy/guest_session.h"
+#include "proxy/scripted_approver.h"
 #include "proxy/scripted_scanner.h"
 #include "proxy/upstream_http1.h"
 
@@ -50,6 +51,7 @@ class World final : public GuestSocket, public Outside {
   void set_deadline(std::chrono::milliseconds after) override { deadline = after; }
   const Inspection* inspection() const override { return with_scanner ? &with : nullptr; }
   Telemetry* telemetry() const override { return models.get(); }
+  approval::Client* approver() const override { return with_approver ? &asked : nullptr; }
   bool knows_names() const override { return dns; }
   void find_name(const IpAddress& address, OnName on_name) override {
     log.push_back("name " + address.to_string());
@@ -83,6 +85,8 @@ class World final : public GuestSocket, public Outside {
   }
 
   bool dns = true;
+  bool with_approver = false;
+  mutable ScriptedApprover asked;
   bool reading = false;
   size_t guest_queued = 0;
   std::string to_guest;

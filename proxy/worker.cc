@@ -24,6 +24,7 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
     worker->scanner_ = dlp::ScanClient::create(loop, *shared.dlp, dlp::scan_deadline(shared.policy.limits()));
     worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_, shared.credentials});
   }
+  if (shared.approver) worker->approver_ = approval::Client::create(loop, *shared.approver);
   worker->gate_.reset(new Gate{.loop = loop,
                                .policy = shared.policy,
                                .audit = shared.audit,
@@ -31,7 +32,8 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
                                .upstreams = *worker->upstreams_,
                                .names = worker->names_.get(),
                                .inspection = worker->inspection_ ? &*worker->inspection_ : nullptr,
-                               .telemetry = shared.telemetry});
+                               .telemetry = shared.telemetry,
+                               .approver = worker->approver_.get()});
   return worker;
 }
 

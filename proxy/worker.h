@@ -32,7 +32,8 @@ struct Shared {
   std::optional<Endpoint> dlp;
   const CredentialTable& credentials;
   Telemetry* telemetry = nullptr;  // may be null
-  std::string holding_folder;      // for the bodies of requests that wait for the scanner
+  std::optional<Endpoint> approver;
+  std::string holding_folder;  // for the bodies of requests that wait for the scanner
 };
 
 class Worker {
@@ -58,6 +59,7 @@ class Worker {
   BodyRoom room_;
   std::unique_ptr<dlp::ScanClient> scanner_;
   std::optional<Inspection> inspection_;
+  std::unique_ptr<approval::Client> approver_;
   std::unique_ptr<Gate> gate_;
   std::list<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -127,6 +127,12 @@ std::string tool_response(const Row& row) {
                  fmt::format("({} bytes)", integer(row, "content_bytes"))});
 }
 
+std::string approval(const Row& row) {
+  const std::string by = text(row, "by");
+  return joined(
+      {text(row, "what"), by.empty() ? "" : "by " + by, text(row, "scope") == "session" ? "for the session" : ""});
+}
+
 struct Reading {
   std::string_view table;
   std::string_view channel;  // empty: the row's own
@@ -147,6 +153,7 @@ constexpr Reading kReadings[] = {
     {"model_calls", "model", model_call},
     {"tool_calls", "tool", tool_call},
     {"tool_responses", "tool", tool_response},
+    {"approvals", "approval", approval},
 };
 
 nlohmann::ordered_json to_json(const Value& value, ColumnType type) {

@@ -146,7 +146,17 @@ struct ToolResponse {
   std::string content_hash;
 };
 
+// approvals: who decided on what the policy asks a person for, written before whoever waits is told.
+struct Approval {
+  std::string trace_id;  // of the exchange that waited
+  Decision decision;     // allow or deny, by the policy's rule that asked
+  std::string channel;   // "https", "git"...
+  std::string what;      // "POST https://api.example.com/x"
+  std::string by;        // a user's name; empty: nobody
+  std::string scope;     // "once", "session"
+};
+
 using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent, DlpFinding, ModelCall,
-                           ToolCall, ToolResponse>;
+                           ToolCall, ToolResponse, Approval>;
 
 }  // namespace gatehouse::audit

@@ -20,7 +20,7 @@ struct Entry {
   std::string trace_id;
   std::string session;
   std::string channel;  // "https", "http", "connect", "tcp", "vsock", "dns", "exec", "policy", "process", "dlp",
-                        // "model", "tool"
+                        // "model", "tool", "approval"
   std::string what;     // "GET api.example.com:443/x", "A api.example.com", ...: what was tried
   std::string
       verdict;  // "allow", "ask", "deny"; of a finding "deny", "redact", "warn", "exempt"; empty: judges nothing

@@ -171,6 +171,22 @@ TEST_F(AuditReaderTest, TellsOfModelCallsAndTheirTools) {
                   "tool: call shell call_1 (17 bytes of arguments)", "tool: failure of shell call_1 (40 bytes)"));
 }
 
+TEST_F(AuditReaderTest, TellsWhoDecidedWhat) {
+  auto log = open_log(path_);
+  ASSERT_TRUE(log->append_and_wait(Approval{make_uuid(),
+                                            {Verdict::allow, "ask-first", "allowed by alice"},
+                                            "https",
+                                            "POST https://a.example/x",
+                                            "alice",
+                                            "session"}));
+  auto entries = open_reader()->next_entries({});
+  ASSERT_TRUE(entries && entries->size() == 1);
+  EXPECT_EQ(entries->front().what, "POST https://a.example/x by alice for the session");
+  EXPECT_EQ(entries->front().channel, "approval");
+  EXPECT_EQ(entries->front().verdict, "allow");
+  EXPECT_EQ(entries->front().rule_id, "ask-first");
+}
+
 TEST_F(AuditReaderTest, SaysNothingOfTokensThatWereNotTold) {
   auto log = open_log(path_);
   ModelCall call;

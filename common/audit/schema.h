@@ -10,7 +10,8 @@
 namespace gatehouse::audit {
 
 inline constexpr int kApplicationId = 0x47617465;  // "Gate"
-inline constexpr int kSchemaVersion = 3;           // 2: with dlp_findings; 3: with model_calls and their tools
+inline constexpr int kSchemaVersion =
+    4;  // 2: with dlp_findings; 3: with model_calls and their tools; 4: with approvals
 
 // Makes an empty file an audit log of `session`, or finds that it is one already. A file of another application,
 // another schema version or another session is an error.

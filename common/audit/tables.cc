@@ -250,6 +250,16 @@ const Description<ToolResponse>& description(const ToolResponse&) {
   return table;
 }
 
+const Description<Approval>& description(const Approval&) {
+  static const auto table = describe<Approval>("approvals", judged<Approval>({
+                                                                field("channel", &Approval::channel),
+                                                                field("what", &Approval::what),
+                                                                field("by", &Approval::by),
+                                                                field("scope", &Approval::scope),
+                                                            }));
+  return table;
+}
+
 template <class E>
 std::string event_id(const E& event) {
   if constexpr (std::is_same_v<E, NetResult> || std::is_same_v<E, ModelCall>) {
@@ -283,7 +293,7 @@ const std::vector<const Table*>& tables() {
       &description(NetEvent{}).table,     &description(NetResult{}).table,   &description(DnsEvent{}).table,
       &description(ExecEvent{}).table,    &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
       &description(DlpFinding{}).table,   &description(ModelCall{}).table,   &description(ToolCall{}).table,
-      &description(ToolResponse{}).table,
+      &description(ToolResponse{}).table, &description(Approval{}).table,
   };
   return all;
 }

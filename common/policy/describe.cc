@@ -112,9 +112,11 @@ std::string describe_secret(const SecretSource& source, const std::optional<Cred
 }
 
 std::string describe_limits(const Limits& limits) {
-  return fmt::format("limits of the scanner: request body {}, decoded {}, {} encodings deep, {} ms a request\n",
-                     size_words(limits.request_body_bytes), size_words(limits.decoded_bytes), limits.decode_depth,
-                     limits.scan_time.count());
+  return fmt::format(
+      "limits of the scanner: request body {}, decoded {}, {} encodings deep, {} ms a request\n"
+      "an approval is waited for {} s\n",
+      size_words(limits.request_body_bytes), size_words(limits.decoded_bytes), limits.decode_depth,
+      limits.scan_time.count(), limits.approval_time.count() / 1000);
 }
 
 }  // namespace

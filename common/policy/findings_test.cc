@@ -255,17 +255,17 @@ TEST(PolicyFindings, DescribesWhatTheScannerIsTold) {
       "exempt": [{"id": "docs", "rule": "iban", "hosts": ["docs.example.com", "*.a.example.com"], "reason": "samples"}]},
       "limits": {"request_body": "512KiB", "decoded_bytes": 1000001, "decode_depth": 3, "scan_time": "2s"},
       "secrets": {"A": {"from": "env:B"}, "C": {"from": "file:/run/c"}, "D": {"from": ["pass", "hunter2"]}}})"}});
-  EXPECT_EQ(
-      policy.describe(),
-      "policy 't' (t.json)\n"
-      "  dlp   deny   credentials known-secrets\n"
-      "  dlp   warn   entropy\n"
-      "  dlp   exempt docs                  iban at docs.example.com *.a.example.com; \"samples\"\n"
-      "  the value of A from the environment variable B is stopped\n"
-      "  the value of C from the file /run/c is stopped\n"
-      "  the value of D from the command pass is stopped\n"
-      "  all else is denied\n"
-      "limits of the scanner: request body 512 KiB, decoded 1000001 bytes, 3 encodings deep, 2000 ms a request\n");
+  EXPECT_EQ(policy.describe(),
+            "policy 't' (t.json)\n"
+            "  dlp   deny   credentials known-secrets\n"
+            "  dlp   warn   entropy\n"
+            "  dlp   exempt docs                  iban at docs.example.com *.a.example.com; \"samples\"\n"
+            "  the value of A from the environment variable B is stopped\n"
+            "  the value of C from the file /run/c is stopped\n"
+            "  the value of D from the command pass is stopped\n"
+            "  all else is denied\n"
+            "limits of the scanner: request body 512 KiB, decoded 1000001 bytes, 3 encodings deep, 2000 ms a request\n"
+            "an approval is waited for 300 s\n");
 }
 
 TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {

@@ -90,6 +90,7 @@ struct SaidLimits {
   std::optional<uint64_t> decoded_bytes;
   std::optional<int> decode_depth;
   std::optional<std::chrono::milliseconds> scan_time;
+  std::optional<std::chrono::milliseconds> approval_time;
 
   void narrow(const SaidLimits& other);  // to the narrower of both, each for itself
   Limits over(Limits defaults) const;

@@ -257,8 +257,9 @@ TEST(PolicyError, NamesWhatIsWrongInLimits) {
       {R"("limits": {"decode_depth": 0})", "28: 'decode_depth' is out of its range of 1 to 32"},
       {R"("limits": {"decode_depth": 33})", "28: 'decode_depth' is out of its range of 1 to 32"},
       {R"("limits": {"decode_depth": "8"})", "28: 'decode_depth' must be a whole number"},
-      {R"("limits": {"scan_time": 10})", "25: 'scan_time' must be a time such as \"500ms\" or \"10s\""},
-      {R"("limits": {"scan_time": "10m"})", "25: 'scan_time' must be a time such as \"500ms\" or \"10s\""},
+      {R"("limits": {"scan_time": 10})", "25: 'scan_time' must be a time such as \"500ms\", \"10s\" or \"5min\""},
+      {R"("limits": {"approval_time": "25h"})", "29: 'approval_time' is out of its range of 1s to 24h"},
+      {R"("limits": {"scan_time": "10m"})", "25: 'scan_time' must be a time such as \"500ms\", \"10s\" or \"5min\""},
       {R"("limits": {"scan_time": "9ms"})", "25: 'scan_time' is out of its range of 10ms to 600s"},
       {R"("limits": {"scan_time": "601s"})", "25: 'scan_time' is out of its range of 10ms to 600s"},
   };

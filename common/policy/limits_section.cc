@@ -20,7 +20,7 @@ struct Unit {
   uint64_t factor;
 };
 constexpr Unit kSizeUnits[] = {{"KiB", kKiB}, {"MiB", kMiB}, {"GiB", kGiB}};
-constexpr Unit kTimeUnits[] = {{"ms", 1}, {"s", 1000}};
+constexpr Unit kTimeUnits[] = {{"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}};
 
 using Range = SizeRange;
 constexpr std::string_view kSize = "a number of bytes, or a size such as \"512KiB\", \"32MiB\" or \"1GiB\"";
@@ -28,6 +28,8 @@ constexpr Range kRequestBody{kKiB, 4 * kGiB, "1KiB to 4GiB"};
 constexpr Range kDecodedBytes{64 * kKiB, 16 * kGiB, "64KiB to 16GiB"};
 constexpr Range kDecodeDepth{1, 32, "1 to 32"};
 constexpr Range kScanTime{10, 600'000, "10ms to 600s"};
+constexpr Range kApprovalTime{1000, 86'400'000, "1s to 24h"};
+constexpr std::string_view kTime = "a time such as \"500ms\", \"10s\" or \"5min\"";
 
 // "32MiB" in bytes, "10s" in milliseconds; a number too large for 64 bits is the largest there is.
 std::optional<uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
@@ -94,11 +96,13 @@ void SaidLimits::narrow(const SaidLimits& other) {
   narrow_one(decoded_bytes, other.decoded_bytes);
   narrow_one(decode_depth, other.decode_depth);
   narrow_one(scan_time, other.scan_time);
+  narrow_one(approval_time, other.approval_time);
 }
 
 Limits SaidLimits::over(Limits defaults) const {
   return {request_body_bytes.value_or(defaults.request_body_bytes), decoded_bytes.value_or(defaults.decoded_bytes),
-          decode_depth.value_or(defaults.decode_depth), scan_time.value_or(defaults.scan_time)};
+          decode_depth.value_or(defaults.decode_depth), scan_time.value_or(defaults.scan_time),
+          approval_time.value_or(defaults.approval_time)};
 }
 
 Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section) {
@@ -114,10 +118,17 @@ Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& sectio
   const auto depth = read_quantity(reader, section, "decode_depth", true, {}, kDecodeDepth, "a whole number");
   if (!depth) return failed(depth);
   if (*depth) limits.decode_depth = static_cast<int>(**depth);
-  const auto time =
-      read_quantity(reader, section, "scan_time", false, kTimeUnits, kScanTime, "a time such as \"500ms\" or \"10s\"");
-  if (!time) return failed(time);
-  if (*time) limits.scan_time = milliseconds(**time);
+  struct TimeKey {
+    std::string_view key;
+    const Range& range;
+    std::optional<milliseconds>& into;
+  };
+  for (const auto& [key, range, into] : {TimeKey{"scan_time", kScanTime, limits.scan_time},
+                                         TimeKey{"approval_time", kApprovalTime, limits.approval_time}}) {
+    const auto time = read_quantity(reader, section, key, false, kTimeUnits, range, kTime);
+    if (!time) return failed(time);
+    if (*time) into = milliseconds(**time);
+  }
   return limits;
 }
 

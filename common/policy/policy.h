@@ -97,12 +97,13 @@ struct FindingSelector {
   Place place;  // place.error(message) reads "file:line:column: message"
 };
 
-// What a session's scanner is given and may spend. The narrowest of all layers wins; what no layer says is as here.
+// What a session is given and may spend. The narrowest of all layers wins; what no layer says is as here.
 struct Limits {
-  uint64_t request_body_bytes = 32 << 20;       // "request_body": over it, denied
-  uint64_t decoded_bytes = 256 << 20;           // "decoded_bytes": of all decodings of one stream together
-  int decode_depth = 8;                         // "decode_depth": encodings within encodings
-  std::chrono::milliseconds scan_time{10'000};  // "scan_time": of one request's scan
+  uint64_t request_body_bytes = 32 << 20;            // "request_body": over it, denied
+  uint64_t decoded_bytes = 256 << 20;                // "decoded_bytes": of all decodings of one stream together
+  int decode_depth = 8;                              // "decode_depth": encodings within encodings
+  std::chrono::milliseconds scan_time{10'000};       // "scan_time": of one request's scan
+  std::chrono::milliseconds approval_time{300'000};  // "approval_time": a person has for a decision
 };
 
 // A value that must not leave. The launcher reads it; it is never in the policy itself.

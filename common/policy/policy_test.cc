@@ -428,7 +428,8 @@ TEST(Policy, DescribesItsRules) {
             "  x.test is at 127.0.0.1, port 1\n"
             "  private networks: 10.0.0.0/8\n"
             "  all else is denied\n"
-            "limits of the scanner: request body 32 MiB, decoded 256 MiB, 8 encodings deep, 10000 ms a request\n");
+            "limits of the scanner: request body 32 MiB, decoded 256 MiB, 8 encodings deep, 10000 ms a request\n"
+            "an approval is waited for 300 s\n");
 }
 
 TEST(Policy, HasADigestOfAllItsSources) {

@@ -34,7 +34,8 @@ inline constexpr std::string_view kDlpKeys[] = {"deny", "redact", "warn", "exemp
 inline constexpr std::string_view kExemptionKeys[] = {"id", "rule", "hosts", "reason"};
 Result<DlpRules> read_dlp(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kLimitKeys[] = {"request_body", "decoded_bytes", "decode_depth", "scan_time"};
+inline constexpr std::string_view kLimitKeys[] = {"request_body", "decoded_bytes", "decode_depth", "scan_time",
+                                                  "approval_time"};
 Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kSecretKeys[] = {"from", "hosts", "ports", "as", "inject", "placeholder"};
