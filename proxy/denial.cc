@@ -39,6 +39,7 @@ constexpr StatusWords kStatusWords[] = {
     {414, "URI Too Long"},
     {417, "Expectation Failed"},
     {421, "Misdirected Request"},
+    {421, "Misdirected Request"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
@@ -65,18 +66,6 @@ std::string html_safe(std::string_view json) {
     }
   }
   return out;
-}
-
-std::string problem_document(const Denial& denial) {
-  nlohmann::ordered_json problem;
-  problem["type"] = fmt::format("urn:gatehouse:{}", denial.status == 403 ? "denied" : "refused");
-  problem["title"] = title(denial.status);
-  problem["status"] = denial.status;
-  problem["detail"] = denial.reason;
-  problem["remedy"] = remedy(denial);
-  problem["rule"] = denial.rule;
-  if (!denial.event_id.empty()) problem["event_id"] = denial.event_id;
-  return html_safe(problem.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
 }
 
 // Rule ids come from the operator's policy: whatever a field value cannot hold is left out.
@@ -111,6 +100,8 @@ std::string_view remedy(const Denial& denial) {
     case 403:
       return "Do not retry and do not look for a way around: ask the operator of this sandbox to add a rule to the "
              "policy, and quote the rule and event id.";
+    case 421:
+      return "Open a connection of its own to that host, by its name: this one was made to another.";
     case 502:
     case 504:
       return "The other server did not answer soundly: try again later, or ask the operator.";
@@ -121,13 +112,31 @@ std::string_view remedy(const Denial& denial) {
   }
 }
 
+std::string problem_document(const Denial& denial) {
+  nlohmann::ordered_json problem;
+  problem["type"] = fmt::format("urn:gatehouse:{}", denial.status == 403 ? "denied" : "refused");
+  problem["title"] = title(denial.status);
+  problem["status"] = denial.status;
+  problem["detail"] = denial.reason;
+  problem["remedy"] = remedy(denial);
+  problem["rule"] = denial.rule;
+  if (!denial.event_id.empty()) problem["event_id"] = denial.event_id;
+  return html_safe(problem.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
+}
+
+Fields denial_fields(const Denial& denial) {
+  Fields fields{{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
+  if (!denial.event_id.empty()) fields.push_back({"Gatehouse-Event", field_safe(denial.event_id)});
+  fields.push_back({"Gatehouse-Rule", field_safe(denial.rule)});
+  return fields;
+}
+
 std::string denial_response(const Denial& denial, const DenialForm& form) {
   const std::string body = problem_document(denial);
-  std::string out = fmt::format(
-      "HTTP/1.1 {} {}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nCache-Control: no-store\r\n",
-      denial.status, status_phrase(denial.status), body.size());
-  if (!denial.event_id.empty()) out.append("Gatehouse-Event: ").append(field_safe(denial.event_id)).append("\r\n");
-  out.append("Gatehouse-Rule: ").append(field_safe(denial.rule)).append("\r\n");
+  std::string out = fmt::format("HTTP/1.1 {} {}\r\n", denial.status, status_phrase(denial.status));
+  for (const Field& field : denial_fields(denial))
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", body.size());
   if (form.close) out.append("Connection: close\r\n");
   out.append("\r\n");
   if (!form.head_request) out.append(body);

@@ -23,14 +23,18 @@ Denial denial_of(const Refusal& refusal, std::string event_id);
 // One sentence on what to do now: ask the operator for a rule, correct the request, or try again later.
 std::string_view remedy(const Denial& denial);
 
+// What it consists of: a body with type, title, status, detail, remedy, rule, event_id, which is ASCII and safe when
+// pasted into HTML (< > & ' are written as \u escapes); and the fields besides Content-Length: Content-Type
+// application/problem+json, Cache-Control no-store, Gatehouse-Event, Gatehouse-Rule.
+std::string problem_document(const Denial& denial);
+Fields denial_fields(const Denial& denial);
+
 struct DenialForm {
   bool head_request = false;  // headers only, Content-Length as for GET
   bool close = true;          // "Connection: close"; otherwise the connection goes on
 };
 
-// The whole response: status line, Content-Type application/problem+json, Content-Length, Cache-Control no-store,
-// Gatehouse-Event, Gatehouse-Rule, and a body with type, title, status, detail, remedy, rule, event_id. The body is
-// ASCII, and safe when pasted into HTML: < > & ' are written as \u escapes.
+// The whole response in HTTP/1.1.
 std::string denial_response(const Denial& denial, const DenialForm& form);
 
 // The standard reason phrase, or "Error".

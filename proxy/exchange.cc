@@ -13,11 +13,19 @@ constexpr int kContinueStatus = 100;
 constexpr int kForbidden = 403;
 constexpr int kTimeout = 408;
 constexpr int kUnavailable = 503;
+constexpr int kMisdirected = 421;
 constexpr int kGatewayTimeout = 504;
 
 std::string joined_words(std::string words, const std::string& more) {
   if (!words.empty() && !more.empty()) words += "; ";
   return words + more;
+}
+
+int status_of(const Decision& denial, const Origin& origin, const RequestHead& head) {
+  if (denial.rule_id == "dns.unavailable") return kUnavailable;
+  // RFC 9113 section 9.1.2: a client may believe that a sound connection serves another name too.
+  const bool sound = !origin.tls || (origin.name ? origin.sni == *origin.name : origin.sni != head.host);
+  return denial.rule_id == "name.mismatch" && head.http2 && sound ? kMisdirected : kForbidden;
 }
 
 }  // namespace
@@ -49,7 +57,7 @@ void Exchange::start(const RequestHead& head) {
   }
   if (judged_.verdict == Verdict::deny) {
     (void)credentials_.take_out(head_);
-    return deny_by_head(judged_.rule_id == "dns.unavailable" ? kUnavailable : kForbidden);
+    return deny_by_head(status_of(judged_, origin_, head_));
   }
   if (with != nullptr) return inspect(*with);
   if (is_declared_too_long()) return deny_over_limit();

@@ -4,12 +4,14 @@
 
 #include "common/base/uuid.h"
 #include "proxy/guest_http1.h"
+#include "proxy/guest_http2.h"
 
 namespace gatehouse::proxy {
 
 namespace {
 
 constexpr char kTlsHandshakeRecord = 0x16;  // RFC 8446 section 5.1
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n";
 constexpr std::string_view kTunnelOpen = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 // A certificate and a URL write an IPv6 address differently.
@@ -149,15 +151,24 @@ bool GuestSession::sense() {
     refuse_connection("protocol.unknown", "neither HTTP nor TLS; only these are let through");
     return false;
   }
-  start_talking();
+  // RFC 9113 section 3.4: HTTP/2 by prior knowledge begins like a request with the method PRI.
+  if (kHttp2Preface.starts_with(std::string_view(input_).substr(0, kHttp2Preface.size())) && !guest_ended_ &&
+      input_.size() < kHttp2Preface.size()) {
+    return false;
+  }
+  start_talking(input_.starts_with(kHttp2Preface) && origin_.way != Origin::Way::forward);
   return true;
 }
 
-void GuestSession::start_talking() {
+void GuestSession::start_talking(bool http2) {
   state_ = State::talking;
-  const bool may_tunnel = origin_.way == Origin::Way::forward;
-  protocol_ =
-      std::make_unique<Http1Guest>(outside_, static_cast<GuestConnection&>(*this), policy_, origin_, may_tunnel);
+  auto& connection = static_cast<GuestConnection&>(*this);
+  if (http2) {
+    protocol_ = std::make_unique<Http2Guest>(outside_, connection, policy_, origin_);
+  } else {
+    const bool may_tunnel = origin_.way == Origin::Way::forward;
+    protocol_ = std::make_unique<Http1Guest>(outside_, connection, policy_, origin_, may_tunnel);
+  }
   protocol_->start();
 }
 
@@ -184,7 +195,7 @@ void GuestSession::receive_tls(std::string_view bytes) {
     }
     return on_error(received.error());
   }
-  if (state_ == State::handshaking && tls_->established()) start_talking();
+  if (state_ == State::handshaking && tls_->established()) start_talking(tls_->alpn() == "h2");
   if (socket_.queued() > kMaxQueuedBytes) socket_.read(false);
   process();
   if (tls_ && tls_->peer_closed() && !guest_ended_) on_end();

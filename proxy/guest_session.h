@@ -3,7 +3,8 @@
 //
 //   transparent: PROXY v2 header -> name of the address -.
 //   explicit:    [CONNECT] ------------------------------+-> first byte: 0x16 TLS, a letter HTTP, else refused
-//                                                             -> requests, as guest_http1.* reads them
+//                                                             -> requests, as guest_http1.* or guest_http2.* reads
+//                                                                them
 //
 // Whatever ends before a request could be judged leaves one row saying so.
 #pragma once
@@ -55,7 +56,7 @@ class GuestSession final : private GuestConnection {
   bool sense();
   void start_tls();
   void receive_tls(std::string_view bytes);
-  void start_talking();
+  void start_talking(bool http2);
   bool wants_bytes() const;
 
   void send(std::string_view bytes) override;

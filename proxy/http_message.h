@@ -80,6 +80,8 @@ struct RequestHead {
   bool keep_alive = true;         // another request may follow on this connection
   bool expects_continue = false;  // Expect: 100-continue
   bool wants_upgrade = false;     // Upgrade, named by Connection; `Upgrade` itself is in fields
+  bool http2 = false;             // came by HTTP/2
+  bool takes_trailers = false;    // TE: trailers
 };
 
 bool has_body(const RequestHead& head);

@@ -129,6 +129,7 @@ Checked parse_body(RequestHead& head) {
 
 Checked parse_connection(RequestHead& head) {
   head.keep_alive = wants_keep_alive(head.fields, head.minor_version);
+  head.takes_trailers = lists_token(head.fields, "TE", "trailers");
   head.wants_upgrade =
       find_field(head.fields, "Upgrade") != nullptr && lists_token(head.fields, "Connection", "Upgrade");
   for (const Field& field : head.fields) {

@@ -13,6 +13,7 @@ namespace gatehouse::proxy {
 namespace {
 
 constexpr unsigned char kHttp1[] = "\x08http/1.1";
+constexpr unsigned char kHttp2OrHttp1[] = "\x02h2\x08http/1.1";  // the first that both have
 constexpr uint64_t kOptions = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 
 Result<tls::ContextPtr> create_context(const SSL_METHOD* method) {
@@ -25,11 +26,11 @@ Result<tls::ContextPtr> create_context(const SSL_METHOD* method) {
   return context;
 }
 
-// http/1.1 or nothing; a client that can only speak something else is told so by an alert (RFC 7301 section 3.2).
-int choose_http1(SSL*, const unsigned char** chosen, unsigned char* chosen_length, const unsigned char* offered,
-                 unsigned offered_length, void*) {
+// h2, http/1.1 or nothing; a client that can only speak something else is told so by an alert (RFC 7301 section 3.2).
+int choose_http(SSL*, const unsigned char** chosen, unsigned char* chosen_length, const unsigned char* offered,
+                unsigned offered_length, void*) {
   unsigned char* found = nullptr;
-  if (SSL_select_next_proto(&found, chosen_length, kHttp1, sizeof kHttp1 - 1, offered, offered_length) !=
+  if (SSL_select_next_proto(&found, chosen_length, kHttp2OrHttp1, sizeof kHttp2OrHttp1 - 1, offered, offered_length) !=
       OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
@@ -66,7 +67,7 @@ Result<std::unique_ptr<TlsServerContext>> TlsServerContext::create(LeafCache& le
   }
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets need none
   SSL_CTX_set_client_hello_cb(raw, &TlsSession::on_client_hello, nullptr);
-  SSL_CTX_set_alpn_select_cb(raw, &choose_http1, nullptr);
+  SSL_CTX_set_alpn_select_cb(raw, &choose_http, nullptr);
   X509& issuer = authority.certificate();
   if (X509_check_issued(&issuer, &issuer) != X509_V_OK) {
     X509_up_ref(&issuer);

@@ -30,7 +30,7 @@ class TicketKeys {
   std::string bytes_;
 };
 
-// For sessions with the guest, who offers http/1.1 or no ALPN at all. Belongs to one loop's thread; outlives its
+// For sessions with the guest, who offers h2, http/1.1 or no ALPN at all. Belongs to one loop's thread; outlives its
 // sessions.
 class TlsServerContext {
  public:

@@ -149,6 +149,13 @@ void TlsSession::close(std::string& wire) {
   take_output(wire);
 }
 
+std::string_view TlsSession::alpn() const {
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &chosen, &size);
+  return {reinterpret_cast<const char*>(chosen), size};
+}
+
 void TlsSession::take_output(std::string& wire) {
   char* pending = nullptr;
   const long size = BIO_get_mem_data(out_, &pending);

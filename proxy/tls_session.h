@@ -46,6 +46,8 @@ class TlsSession {
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
   // The peer has said close_notify: the end of its bytes is no truncation.
   bool peer_closed() const { return peer_closed_; }
+  // What ALPN (RFC 7301) came to, once established: "h2", "http/1.1" or nothing.
+  std::string_view alpn() const;
   // Server side: the name in the ClientHello; empty when it named none, or has not come yet.
   const std::string& sni() const { return sni_; }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "common/base/fd.h"
 
 namespace gatehouse::proxy {
@@ -220,11 +222,23 @@ TEST_F(TlsSessionTest, EndsOnGarbageWithAnError) {
                s->receive(std::string(5000, 'x'), plain, wire));
 }
 
-TEST_F(TlsSessionTest, RefusesAClientThatSpeaksOnlyHttp2) {
-  const auto c = client("api.test");
-  SSL_CTX_set_alpn_protos(client_context_->context(), reinterpret_cast<const unsigned char*>("\x02h2"), 3);
-  const auto h2 = client("api.test");
-  EXPECT_THAT(talk(*h2, *server()).client.error().message(), HasSubstr("no application protocol"));
+TEST_F(TlsSessionTest, AgreesWithTheClientOnTheVersionOfHttp) {
+  for (const auto& [offered, agreed] : {std::pair{"\x02h2\x08http/1.1", "h2"}, std::pair{"\x08http/1.1\x02h2", "h2"},
+                                        std::pair{"\x02h2", "h2"}, std::pair{"\x08http/1.1", "http/1.1"}}) {
+    SSL_CTX_set_alpn_protos(client_context_->context(), reinterpret_cast<const unsigned char*>(offered),
+                            static_cast<unsigned>(std::strlen(offered)));
+    const auto c = client("api.test");
+    const auto s = server();
+    EXPECT_TRUE(talk(*c, *s).client);
+    EXPECT_EQ(s->alpn(), agreed);
+    EXPECT_EQ(c->alpn(), agreed);
+  }
+}
+
+TEST_F(TlsSessionTest, RefusesAClientThatSpeaksNoHttpItKnows) {
+  SSL_CTX_set_alpn_protos(client_context_->context(), reinterpret_cast<const unsigned char*>("\x02h3"), 3);
+  const auto h3 = client("api.test");
+  EXPECT_THAT(talk(*h3, *server()).client.error().message(), HasSubstr("no application protocol"));
 }
 
 TEST(TlsClientContext, NamesARootFileThatCannotBeRead) {

@@ -127,7 +127,8 @@ class Explicit(ProxyTest):
     def test_an_answer_that_comes_before_the_whole_request_is_relayed(self):
         body = self.directory / "body"
         body.write_bytes(b"x" * 3_000_000)
-        status, body = self.gates.curl("https://api.demo.test/created", "--data-binary", f"@{body}")
+        # (In HTTP/2, curl 7.88 waits for ever after such an answer, also without a proxy between.)
+        status, body = self.gates.curl("https://api.demo.test/created", "--http1.1", "--data-binary", f"@{body}")
         self.assertEqual((status, body.strip()), (201, "created"))
         # nginx logs it once it has done with the rest of the body.
         wait_until(lambda: len(self.upstream.requests()) > self.seen, 20, "the upstream's own log")
@@ -148,8 +149,10 @@ class Explicit(ProxyTest):
 
     def test_names_that_do_not_agree_are_refused_with_all_of_them(self):
         _, body = self.gates.curl("https://api.demo.test/", "-H", "Host: other.demo.test")
-        row = self.refused(body, 403, "name.mismatch", sni="api.demo.test")
+        row = self.refused(body, 421, "name.mismatch", sni="api.demo.test")  # in HTTP/2
         self.assertIn("other.demo.test", row["reason"])
+        _, body = self.gates.curl("https://api.demo.test/", "--http1.1", "-H", "Host: other.demo.test")
+        self.refused(body, 403, "name.mismatch", sni="api.demo.test")
         _, body = self.gates.curl("https://other.demo.test/open/x", "-k", "--connect-to",
                                   "other.demo.test:443:api.demo.test:443")
         self.refused(body, 403, "name.mismatch", sni="other.demo.test")

@@ -1,0 +1,333 @@
+#include "proxy/guest_http2.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace gatehouse::proxy {
+
+namespace {
+
+constexpr size_t kWriteBytes = 64 * 1024;  // encrypted and written at once
+constexpr size_t kMaxSentHeadBytes = 2 * kMaxHeadBytes;
+
+std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
+
+}  // namespace
+
+// Each is called by nghttp2 within mem_recv or send; `user` is the connection.
+struct Http2Guest::Callbacks {
+  static Http2Guest& guest(void* user) { return *static_cast<Http2Guest*>(user); }
+  static bool is_request(const nghttp2_frame& frame) {
+    return frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST;
+  }
+
+  static ssize_t send(nghttp2_session*, const uint8_t* bytes, size_t size, int, void* user) {
+    if (guest(user).wire_.size() >= kWriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
+    guest(user).wire_ += text(bytes, size);
+    return static_cast<ssize_t>(size);
+  }
+
+  static int send_data(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t length,
+                       nghttp2_data_source* source, void* user) {
+    constexpr size_t kFrameHeadBytes = 9;  // RFC 9113 section 4.1; nothing is padded
+    if (guest(user).wire_.size() >= kWriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
+    guest(user).wire_ += text(head, kFrameHeadBytes);
+    static_cast<Http2GuestStream*>(source->ptr)->take_data(guest(user).wire_, length);
+    return 0;
+  }
+
+  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) {
+    return guest(user).accept_frame(*frame) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+
+  static int begin_block(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    auto& self = guest(user);
+    if (!is_request(*frame)) return 0;
+    self.streams_[frame->hd.stream_id] =
+        std::make_unique<Http2GuestStream>(static_cast<Http2StreamOwner&>(self), frame->hd.stream_id, kHeadTimeout);
+    return 0;
+  }
+
+  static int field(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
+                   const uint8_t* value, size_t value_size, uint8_t, void* user) {
+    if (auto* stream = guest(user).find(frame->hd.stream_id)) {
+      stream->add_field(text(name, name_size), text(value, value_size));
+    }
+    return 0;
+  }
+
+  static int invalid_field(nghttp2_session*, const nghttp2_frame* frame, const uint8_t*, size_t, const uint8_t*, size_t,
+                           uint8_t, void* user) {
+    if (auto* stream = guest(user).find(frame->hd.stream_id)) stream->mark_unsound();
+    return 0;
+  }
+
+  static int data(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes, size_t size, void* user) {
+    auto* stream = guest(user).find(id);
+    if (stream == nullptr) {
+      nghttp2_session_consume_connection(session, size);
+    } else {
+      stream->on_data(text(bytes, size));
+    }
+    return 0;
+  }
+
+  static int frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    auto& self = guest(user);
+    if (frame->hd.type == NGHTTP2_SETTINGS) self.ready_ = true;
+    auto* stream = self.find(frame->hd.stream_id);
+    if (stream == nullptr) return 0;
+    const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (frame->hd.type == NGHTTP2_HEADERS) {
+      stream->on_block(ended);
+    } else if (frame->hd.type == NGHTTP2_DATA && ended) {
+      stream->on_end();
+    }
+    return 0;
+  }
+
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int code, void* user) {
+    auto& self = guest(user);
+    auto* stream = self.find(frame->hd.stream_id);
+    if (stream != nullptr) stream->on_malformed(nghttp2_strerror(code));
+    return self.afford_frame() ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+
+  static int sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    auto& self = guest(user);
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR && self.fault_.rule.empty()) {
+      self.fault_ = {"http2.protocol-error",
+                     fmt::format("the connection breaks the rules of HTTP/2: {} {}",
+                                 nghttp2_http2_strerror(frame->goaway.error_code),
+                                 text(frame->goaway.opaque_data, frame->goaway.opaque_data_len))};
+    }
+    return 0;
+  }
+
+  static int closed(nghttp2_session*, int32_t id, uint32_t error_code, void* user) {
+    auto& self = guest(user);
+    const auto found = self.streams_.find(id);
+    if (found == self.streams_.end()) return 0;
+    auto stream = std::move(found->second);
+    self.streams_.erase(found);
+    if (self.streams_.empty()) self.idle_since_ = Clock::now();
+    stream->on_closed(error_code, self.safe_);
+    self.closed_.push_back(std::move(stream));
+    return 0;
+  }
+};
+
+Http2Guest::Http2Guest(Outside& outside, GuestConnection& connection, const policy::Policy& policy,
+                       const Origin& origin)
+    : outside_(outside), connection_(connection), policy_(policy), origin_(origin), refilled_(Clock::now()) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  nghttp2_option* option = nullptr;
+  nghttp2_session* session = nullptr;
+  [[maybe_unused]] bool made = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0;
+  assert(made);
+  nghttp2_session_callbacks_set_send_callback(callbacks, &Callbacks::send);
+  nghttp2_session_callbacks_set_send_data_callback(callbacks, &Callbacks::send_data);
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, &Callbacks::begin_frame);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &Callbacks::begin_block);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &Callbacks::field);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &Callbacks::invalid_field);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &Callbacks::data);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &Callbacks::frame);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &Callbacks::invalid_frame);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &Callbacks::sent);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &Callbacks::closed);
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  nghttp2_option_set_max_send_header_block_length(option, kMaxSentHeadBytes);
+  nghttp2_option_set_max_outbound_ack(option, kMaxUnackedFrames);
+  nghttp2_option_set_no_closed_streams(option, 1);
+  made = nghttp2_session_server_new2(&session, callbacks, this, option) == 0;
+  assert(made);
+  session_.reset(session);
+  nghttp2_option_del(option);
+  nghttp2_session_callbacks_del(callbacks);
+}
+
+Http2Guest::~Http2Guest() = default;
+
+void Http2Guest::start() {
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kMaxStreams},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<uint32_t>(kStreamWindowBytes)},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kMaxHeadBytes},
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
+  nghttp2_submit_settings(session(), NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(session(), NGHTTP2_FLAG_NONE, 0, kConnectionWindowBytes);
+  idle_since_ = Clock::now();
+  turn();
+}
+
+void Http2Guest::on_bytes(std::string& bytes) {
+  const auto input = std::exchange(bytes, {});
+  if (over_) return;
+  closed_.clear();
+  receiving_ = safe_ = true;
+  const auto taken = nghttp2_session_mem_recv(session(), reinterpret_cast<const uint8_t*>(input.data()), input.size());
+  receiving_ = safe_ = false;
+  if (over_) return;
+  if (taken < 0) {
+    const auto code = taken == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR;
+    if (fault_.rule.empty()) {
+      fault_ = {"http2.protocol-error", nghttp2_strerror(static_cast<int>(taken)), static_cast<uint32_t>(code)};
+    }
+    nghttp2_session_terminate_session(session(), fault_.code);
+  }
+  turn();
+}
+
+void Http2Guest::turn() {
+  if (over_) return;
+  closed_.clear();
+  safe_ = true;
+  send_pending();
+  safe_ = false;
+  settle();
+}
+
+void Http2Guest::pump() {
+  if (!receiving_ && !sending_ && !over_) send_pending();
+}
+
+void Http2Guest::send_pending() {
+  sending_ = true;
+  while (connection_.queued() <= kMaxQueuedBytes) {
+    const int sent = nghttp2_session_send(session());
+    if (sent != 0 && fault_.rule.empty()) fault_ = {"http2.protocol-error", nghttp2_strerror(sent)};
+    if (wire_.empty()) break;
+    connection_.send(wire_);
+    wire_.clear();
+  }
+  sending_ = false;
+}
+
+// What has come of a turn.
+void Http2Guest::settle() {
+  if (!fault_.rule.empty()) return give_up(fault_);
+  std::vector<int32_t> ids;
+  for (const auto& [id, stream] : streams_) ids.push_back(id);
+  for (const int32_t id : ids) {
+    if (auto* stream = find(id)) stream->tell_drained();
+  }
+  const bool finished = !nghttp2_session_want_read(session()) && !nghttp2_session_want_write(session());
+  if (finished || (guest_ended_ && streams_.empty())) return end();
+  if (streams_.empty()) arm(idle_since_ + (ready_ ? std::chrono::seconds(kKeepAliveTimeout) : kHeadTimeout));
+  if (!wants_bytes()) connection_.read(false);
+}
+
+void Http2Guest::give_up(const Fault& fault) {
+  const Fault why = fault;
+  over_ = true;
+  for (auto& [id, stream] : streams_) stream->abort(why.reason);
+  connection_.refuse_connection(why.rule, why.reason);
+}
+
+void Http2Guest::end() {
+  over_ = true;
+  if (judged_one_) return connection_.end_output();
+  connection_.refuse_connection("protocol.silent", "the connection was closed before it sent a request");
+}
+
+bool Http2Guest::accept_frame(const nghttp2_frame_hd& frame) {
+  // nghttp2 passes over priorities (RFC 9113 section 5.3.2), and over what section 6.3 says of them.
+  if (frame.type == NGHTTP2_PRIORITY && (frame.stream_id == 0 || frame.length != 5)) {
+    fault_ = {"http2.protocol-error", "a PRIORITY frame on no stream, or of another size than 5 bytes",
+              static_cast<uint32_t>(frame.stream_id == 0 ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_FRAME_SIZE_ERROR)};
+    return false;
+  }
+  const bool carries = (frame.type == NGHTTP2_DATA && (frame.length > 0 || frame.flags & NGHTTP2_FLAG_END_STREAM)) ||
+                       frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_CONTINUATION ||
+                       frame.type == NGHTTP2_WINDOW_UPDATE;
+  return carries || afford_frame();
+}
+
+bool Http2Guest::afford_frame() {
+  const auto now = Clock::now();
+  const std::chrono::duration<double> since = now - std::exchange(refilled_, now);
+  afforded_ = std::min(kMaxIdleFrames, afforded_ + since.count() * kIdleFramesPerSecond) - 1;
+  if (afforded_ >= 0) return true;
+  fault_ = {"http2.flood", "more frames that carry nothing than any client needs: resets, settings, pings or errors"};
+  return false;
+}
+
+Http2GuestStream* Http2Guest::find(int32_t id) {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+std::unique_ptr<Exchange> Http2Guest::make_exchange(GuestLeg& leg) {
+  judged_one_ = true;
+  return std::make_unique<Exchange>(outside_, leg, policy_, origin_);
+}
+
+void Http2Guest::arm(Clock::time_point deadline) {
+  if (over_ || deadline >= armed_) return;
+  armed_ = deadline;
+  const auto after = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+  connection_.set_deadline(std::max(after, std::chrono::milliseconds(1)));
+}
+
+void Http2Guest::on_deadline() {
+  if (over_) return;
+  closed_.clear();
+  const auto now = std::max(Clock::now(), std::exchange(armed_, Clock::time_point::max()));
+  std::vector<int32_t> late;
+  auto next = Clock::time_point::max();
+  for (const auto& [id, stream] : streams_) {
+    if (stream->deadline() <= now) {
+      late.push_back(id);
+    } else {
+      next = std::min(next, stream->deadline());
+    }
+  }
+  for (const int32_t id : late) {
+    if (auto* stream = find(id)) stream->on_deadline();
+  }
+  if (over_) return;
+  if (!streams_.empty()) {
+    if (next != Clock::time_point::max()) arm(next);
+    return turn();
+  }
+  const auto idle_until = idle_since_ + (ready_ ? std::chrono::seconds(kKeepAliveTimeout) : kHeadTimeout);
+  if (now >= idle_until) {
+    nghttp2_session_terminate_session(session(), NGHTTP2_NO_ERROR);
+    send_pending();
+    return end();
+  }
+  turn();
+}
+
+void Http2Guest::on_end() {
+  if (over_) return;
+  guest_ended_ = true;
+  std::vector<int32_t> ids;
+  for (const auto& [id, stream] : streams_) ids.push_back(id);
+  for (const int32_t id : ids) {
+    auto* stream = find(id);
+    if (stream != nullptr && !stream->request_ended())
+      stream->abort("the guest closed the connection within its request");
+    if (stream != nullptr && !stream->request_ended()) {
+      nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    }
+  }
+  turn();
+}
+
+void Http2Guest::on_drained() {
+  if (over_) return;
+  turn();
+  if (!over_) connection_.read(wants_bytes());
+}
+
+void Http2Guest::abort(std::string_view why) {
+  over_ = true;
+  for (auto& [id, stream] : streams_) stream->abort(why);
+}
+
+}  // namespace gatehouse::proxy
