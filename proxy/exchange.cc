@@ -41,7 +41,7 @@ Exchange::~Exchange() {
 void Exchange::start(const RequestHead& head) {
   head_ = head;
   head_.port = target_port(origin_, head_);
-  target_ = Target{head_.scheme, head_.host, head_.port};
+  target_ = Target{head_.scheme, head_.host, head_.port, head_.http2 && head_.scheme == Scheme::https};
   record_.describe(head_);
   auto verdict = judge_request(policy_, origin_, head);
   terms_ = std::move(verdict.terms);

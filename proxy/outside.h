@@ -28,6 +28,9 @@ struct Target {
   Scheme scheme = Scheme::http;
   std::string host;  // lower case, as judged
   uint16_t port = 0;
+  // HTTP/2 is offered: to those asked by a guest who speaks it, so that gRPC is HTTP/2 all the way. Who speaks HTTP/1.1
+  // is translated to nothing else.
+  bool http2 = false;
   auto operator<=>(const Target&) const = default;
 };
 

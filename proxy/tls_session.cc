@@ -13,6 +13,7 @@ namespace gatehouse::proxy {
 
 namespace {
 
+constexpr unsigned char kHttp2OrHttp1[] = "\x02h2\x08http/1.1";
 constexpr size_t kMaxNameBytes = 253;       // RFC 1035 section 2.3.4, as text
 constexpr size_t kReadBytes = 16 * 1024;    // one TLS record's plaintext (RFC 8446 section 5.1)
 constexpr unsigned char kHostNameType = 0;  // RFC 6066 section 3
@@ -55,7 +56,7 @@ Result<std::unique_ptr<TlsSession>> TlsSession::accept(const TlsServerContext& c
 }
 
 Result<std::unique_ptr<TlsSession>> TlsSession::connect(TlsClientContext& context, const std::string& host,
-                                                        uint16_t port) {
+                                                        uint16_t port, bool http2) {
   std::unique_ptr<TlsSession> session(new TlsSession);
   session->client_ = &context;
   session->peer_ = fmt::format("{}:{}", host, port);
@@ -63,6 +64,9 @@ Result<std::unique_ptr<TlsSession>> TlsSession::connect(TlsClientContext& contex
   if (auto ok = session->attach(context.context()); !ok) return failed(ok);
   SSL_set_connect_state(session->ssl_.get());
   if (auto ok = session->expect_host(host); !ok) return failed(ok);
+  if (http2 && SSL_set_alpn_protos(session->ssl_.get(), kHttp2OrHttp1, sizeof kHttp2OrHttp1 - 1) != 0) {
+    return tl::unexpected(tls::openssl_error("cannot set ALPN"));
+  }
   if (const auto earlier = context.recall(session->peer_)) SSL_set_session(session->ssl_.get(), earlier.get());
   return session;
 }

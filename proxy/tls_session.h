@@ -22,8 +22,10 @@ class TlsSession {
   static Result<std::unique_ptr<TlsSession>> accept(const TlsServerContext& context, std::string_view fallback_name);
 
   // Towards an upstream, which must prove to be `host` (a DNS name, or a numeric address). An earlier session with the
-  // same host and port is resumed. The first bytes to send come from the first receive(), with no input.
-  static Result<std::unique_ptr<TlsSession>> connect(TlsClientContext& context, const std::string& host, uint16_t port);
+  // same host and port is resumed. http/1.1 is offered by ALPN, and before it h2 with `http2`. The first bytes to send
+  // come from the first receive(), with no input.
+  static Result<std::unique_ptr<TlsSession>> connect(TlsClientContext& context, const std::string& host, uint16_t port,
+                                                     bool http2 = false);
 
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;

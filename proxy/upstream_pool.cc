@@ -109,12 +109,13 @@ class UpstreamPool::Dialling final : public Opening {
     }
     last_rule_ = "upstream.tls";
     const auto bare = target_.host.starts_with('[') ? target_.host.substr(1, target_.host.size() - 2) : target_.host;
-    auto tls = TlsSession::connect(pool_.tls_, bare, target_.port);
+    auto tls = TlsSession::connect(pool_.tls_, bare, target_.port, target_.http2);
     if (!tls) return next(failed(tls));
     upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_);
     upstream_->handshake([this](const Result<void>& shaken) {
       if (!shaken && upstream_->certificate_refused()) last_rule_ = "upstream.certificate";
       if (!shaken) return next(failed(shaken, "TLS with " + target_.host));
+      if (upstream_->alpn() == "h2") return done(pool_.share(target_, std::move(upstream_)));
       done(std::make_unique<Http1Upstream>(std::move(upstream_)));
     });
   }
@@ -156,7 +157,18 @@ std::unique_ptr<Opening> UpstreamPool::open(const Target& target, OnOpened on_op
   return std::make_unique<Dialling>(*this, target, std::move(on_opened));
 }
 
+std::unique_ptr<UpstreamLeg> UpstreamPool::share(const Target& target, std::unique_ptr<UpstreamStream> stream) {
+  if (idle_.empty() && shared_.empty()) sweep_.repeat(kSweepPeriod);
+  shared_.push_front({target, Http2Upstream::create(std::move(stream)), std::chrono::steady_clock::now()});
+  return shared_.front().connection->open_leg();
+}
+
 std::unique_ptr<UpstreamLeg> UpstreamPool::take(const Target& target) {
+  for (auto& shared : shared_) {
+    if (!target.http2 || shared.target != target || !shared.connection->usable()) continue;
+    shared.used = std::chrono::steady_clock::now();
+    return shared.connection->open_leg();
+  }
   for (auto it = idle_.begin(); it != idle_.end();) {
     if (it->useless) {
       it = idle_.erase(it);
@@ -176,7 +188,7 @@ std::unique_ptr<UpstreamLeg> UpstreamPool::take(const Target& target) {
 void UpstreamPool::keep(const Target& target, std::unique_ptr<Upstream> upstream) {
   // Only open() makes upstreams, so this is one of ours.
   static_cast<UpstreamStream&>(*upstream).mark_reused();
-  if (idle_.empty()) sweep_.repeat(kSweepPeriod);
+  if (idle_.empty() && shared_.empty()) sweep_.repeat(kSweepPeriod);
   const auto same = std::count_if(idle_.begin(), idle_.end(), [&](const Idle& idle) { return idle.target == target; });
   if (static_cast<size_t>(same) >= kMaxIdlePerTarget) return;
   idle_.emplace_front(target, std::move(upstream));
@@ -186,7 +198,12 @@ void UpstreamPool::keep(const Target& target, std::unique_ptr<Upstream> upstream
 void UpstreamPool::forget_expired() {
   const auto now = std::chrono::steady_clock::now();
   idle_.remove_if([&](const Idle& idle) { return idle.useless || now - idle.since > kIdleUpstreamTimeout; });
-  if (idle_.empty()) sweep_.stop();
+  shared_.remove_if([&](Shared& shared) {
+    const auto& connection = *shared.connection;
+    if (!connection.idle()) shared.used = now;
+    return connection.idle() && (!connection.usable() || now - shared.used > kIdleUpstreamTimeout);
+  });
+  if (idle_.empty() && shared_.empty()) sweep_.stop();
 }
 
 }  // namespace gatehouse::proxy

@@ -9,6 +9,7 @@
 #include "common/policy/policy.h"
 #include "proxy/outside.h"
 #include "proxy/tls_context.h"
+#include "proxy/upstream_http2.h"
 #include "proxy/upstream_stream.h"
 
 namespace gatehouse::proxy {
@@ -32,7 +33,7 @@ class UpstreamPool {
   // all. `on_opened` is never called from within, and may destroy the opening.
   std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened);
 
-  // On a kept connection to `target`, or null.
+  // On a connection to `target` that is there: one that was kept, or that carries other exchanges in HTTP/2; or null.
   std::unique_ptr<UpstreamLeg> take(const Target& target);
 
   // Keeps a connection from open() for further requests to `target`.
@@ -42,14 +43,21 @@ class UpstreamPool {
 
  private:
   class Idle;
+  struct Shared {
+    Target target;
+    std::shared_ptr<Http2Upstream> connection;
+    std::chrono::steady_clock::time_point used;
+  };
   class Dialling;
 
+  std::unique_ptr<UpstreamLeg> share(const Target& target, std::unique_ptr<UpstreamStream> stream);
   void forget_expired();
 
   Loop& loop_;
   const policy::Policy& policy_;
   TlsClientContext& tls_;
   std::list<Idle> idle_;  // most recently used first
+  std::list<Shared> shared_;
   Timer sweep_;
 };
 

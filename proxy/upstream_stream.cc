@@ -47,11 +47,13 @@ void UpstreamStream::received(std::string_view bytes) {
     if (listener_ != nullptr) listener_->on_upstream_bytes(bytes);
     return;
   }
-  std::string plain, wire;
+  std::string plain = std::exchange(early_, {}), wire;
   const auto outcome = tls_->receive(bytes, plain, wire);
   if (!wire.empty()) stream_->write(wire);
   if (on_handshake_) {
-    // Bytes behind the handshake before any request are no HTTP; the exchange would not know what they answer.
+    // Bytes behind the handshake before any request are no HTTP/1.1; the exchange would not know what they answer. In
+    // HTTP/2 they are the server's settings.
+    if (outcome && tls_->established() && tls_->alpn() == "h2") early_ = std::exchange(plain, {});
     if (!outcome || !plain.empty()) {
       return handshake_done(outcome ? fail("the upstream spoke before it was asked") : Result<void>(failed(outcome)));
     }

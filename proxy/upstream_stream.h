@@ -29,6 +29,7 @@ class UpstreamStream final : public Upstream {
   // After a handshake that failed: it was for the peer's certificate.
   bool certificate_refused() const { return tls_ != nullptr && tls_->certificate_refused(); }
 
+  std::string_view alpn() const { return tls_ ? tls_->alpn() : std::string_view(); }
   void mark_reused() { reused_ = true; }
 
  private:
@@ -41,6 +42,7 @@ class UpstreamStream final : public Upstream {
   std::unique_ptr<TlsSession> tls_;
   std::string address_;
   OnDone on_handshake_;
+  std::string early_;  // came with the end of the handshake; told with what comes next
   UpstreamListener* listener_ = nullptr;
   bool reused_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
