@@ -23,11 +23,12 @@ http {{
   keepalive_requests 1000000;
   default_type text/plain;
   server {{
-    listen 127.0.0.1:{tls} ssl;
+    listen 127.0.0.1:{tls} ssl{http2};
     listen 127.0.0.1:{plain};
     server_name {names};
     ssl_certificate {dir}/server.pem;
     ssl_certificate_key {dir}/server.key;
+    location = /protocol {{ return 200 "$server_protocol\\n"; }}
     location = /created {{ return 201 "created\\n"; }}
     location /files/ {{ alias {dir}/files/; }}
     location / {{ return 200 "hello from $host$uri\\n"; }}
@@ -62,7 +63,7 @@ def wait_until(condition, seconds: float, what: str) -> None:
 class Upstream:
     """Serves every name in `names` over TLS (self.tls) and in clear (self.plain) until closed."""
 
-    def __init__(self, directory: pathlib.Path, names: list[str]):
+    def __init__(self, directory: pathlib.Path, names: list[str], http2: bool = False):
         self.directory = directory
         self.names = names
         self.tls, self.plain, self.status = free_port(), free_port(), free_port()
@@ -72,6 +73,7 @@ class Upstream:
         self._make_certificates()
         config = directory / "nginx.conf"
         config.write_text(NGINX.format(dir=directory, names=" ".join(names), tls=self.tls, plain=self.plain,
+                                       http2=" http2" if http2 else "",
                                        status=self.status))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(config), "-e", str(directory / "error.log"), *user])
