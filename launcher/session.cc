@@ -46,6 +46,10 @@ Result<void> put_aside_old_log(const std::string& path) {
   std::string aside = fmt::format("{}-{}.db", stem, stamp);
   for (int n = 2; ::access(aside.c_str(), F_OK) == 0; ++n) aside = fmt::format("{}-{}-{}.db", stem, stamp, n);
   // Rows not yet moved from the write-ahead log belong to the file of the same name, so that one goes first.
+  // What was counted in that session counts for no other.
+  if (std::remove((path + "-budgets").c_str()) != 0 && errno != ENOENT) {
+    return fail_errno("cannot remove {}-budgets", path);
+  }
   for (const char* suffix : {"-wal", "-shm", ""}) {
     if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {
       return fail_errno("cannot put the earlier log {} aside", path + suffix);

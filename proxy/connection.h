@@ -23,6 +23,7 @@ struct Gate {
   const Inspection* inspection;  // null: no scanner is
   Telemetry* telemetry;
   approval::Client* approver;  // null: nobody can be asked
+  Budgets* budgets;
 };
 
 class Connection final : private GuestSocket, private Outside {
@@ -41,6 +42,7 @@ class Connection final : private GuestSocket, private Outside {
   void set_deadline(std::chrono::milliseconds after) override { deadline_.start(after); }
   const Inspection* inspection() const override { return gate_.inspection; }
   Telemetry* telemetry() const override { return gate_.telemetry; }
+  Budgets* budgets() const override { return gate_.budgets; }
   approval::Client* approver() const override { return gate_.approver; }
   bool knows_names() const override { return gate_.names != nullptr; }
   void find_name(const IpAddress& address, OnName on_name) override;

@@ -39,7 +39,7 @@ constexpr StatusWords kStatusWords[] = {
     {414, "URI Too Long"},
     {417, "Expectation Failed"},
     {421, "Misdirected Request"},
-    {421, "Misdirected Request"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
@@ -102,6 +102,11 @@ std::string_view remedy(const Denial& denial) {
              "policy, and quote the rule and event id.";
     case 421:
       return "Open a connection of its own to that host, by its name: this one was made to another.";
+    case 429:
+      return denial.retry_after.count() > 0
+                 ? "Wait as long as is said before the next request; sending more meanwhile is refused too."
+                 : "Nothing is left of this budget: stop sending, and ask the operator of this sandbox if more is "
+                   "needed.";
     case 502:
     case 504:
       return "The other server did not answer soundly: try again later, or ask the operator.";
@@ -128,6 +133,7 @@ Fields denial_fields(const Denial& denial) {
   Fields fields{{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
   if (!denial.event_id.empty()) fields.push_back({"Gatehouse-Event", field_safe(denial.event_id)});
   fields.push_back({"Gatehouse-Rule", field_safe(denial.rule)});
+  if (denial.retry_after.count() > 0) fields.push_back({"Retry-After", std::to_string(denial.retry_after.count())});
   return fields;
 }
 

@@ -2,6 +2,7 @@
 // rule that decided and the id of the audit row.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@ struct Denial {
   std::string rule;      // rule id or built-in id ("default-deny", "http.content-length-twice")
   std::string reason;    // why, in plain words
   std::string event_id;  // of the audit row; empty when there is none
+  std::chrono::seconds retry_after{0};  // when to try again; 0: not said
 };
 
 Denial denial_of(const Decision& decision, std::string event_id);

@@ -84,7 +84,7 @@ void Exchange::inspect(const Inspection& with) {
   const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
   request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, request_limit().bytes,
                                                  RequestInspection::Callbacks{room, outcome});
-  guest_.set_deadline(kExchangeIdleTimeout);
+  await_body();
   // The body is wanted here and now, whatever the upstream would have said to it.
   if (std::exchange(head_.expects_continue, false)) {
     ResponseHead go_on;
@@ -159,7 +159,7 @@ void Exchange::on_recorded(const Result<void>& committed) {
   }
   const auto& decision = record_.decision();
   if (!decision.allowed()) {
-    return answer({refusal_status_, decision.rule_id, decision.reason, record_.event_id()});
+    return answer({refusal_status_, decision.rule_id, decision.reason, record_.event_id(), retry_after_});
   }
   phase_ = Phase::open;
   record_.begin_result();
@@ -171,7 +171,7 @@ void Exchange::on_recorded(const Result<void>& committed) {
 
 void Exchange::on_request_body(std::string_view bytes) {
   if (phase_ == Phase::holding) {
-    guest_.set_deadline(kExchangeIdleTimeout);
+    await_body();
     if (const auto outcome = request_->take(bytes)) {
       if (outcome->status == kContentTooLarge) return deny_over_limit();
       return deny(*outcome);
@@ -184,6 +184,7 @@ void Exchange::on_request_body(std::string_view bytes) {
     const auto outcome = over_body_limit(limit);
     return stop(outcome.denial, outcome.status);
   }
+  if (!pay(bytes.size(), 0)) return;
   forward_body(bytes);
   if (upstream_->queued() > kMaxQueuedBytes) guest_.want_request(false);
 }
@@ -278,7 +279,8 @@ void Exchange::finish(std::string_view error) {
 
 void Exchange::progress() {
   const bool waiting = forward_complete_ && !responding_;
-  guest_.set_deadline(waiting ? kFirstByteTimeout : kExchangeIdleTimeout);
+  const auto& limits = policy_.limits();
+  guest_.set_deadline(waiting ? limits.first_byte_time : limits.idle_time);
 }
 
 }  // namespace gatehouse::proxy

@@ -35,8 +35,6 @@ namespace gatehouse::proxy {
 
 inline constexpr size_t kMaxQueuedBytes = 256 * 1024;  // per direction; above it the other side is not read
 inline constexpr std::chrono::seconds kExchangeIdleTimeout{120};
-// A model may think for minutes before its first byte.
-inline constexpr std::chrono::seconds kFirstByteTimeout{300};
 
 class Exchange final : private ResponseListener, private ResponseInspection::Owner {
  public:
@@ -82,11 +80,14 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   // What it is bound to (exchange_terms.cc).
   policy::BodyLimit request_limit() const;
   bool is_declared_too_long() const;
+  void await_body();
   void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
   void ask(Decision decision, const std::vector<dlp::Finding>& findings);
   void on_ask_recorded(const Result<void>& committed);
   approval::Wanted question() const;
   void on_decided(const approval::Decided& decided);
+  void admit(Decision decision, const std::vector<dlp::Finding>& findings);
+  bool pay(uint64_t bytes_out, uint64_t bytes_in);
   bool response_fits(uint64_t bytes);
   void stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings = {},
             dlp::Direction direction = dlp::Direction::out);
@@ -135,9 +136,11 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   RequestHead head_;
   Target target_;
   ExchangeRecord record_;
-  Decision judged_;          // by the policy, while the scanner is asked
-  policy::HttpTerms terms_;  // of the same verdict
-  int refusal_status_ = 0;   // of the denial, when the verdict is deny
+  Decision judged_;                      // by the policy, while the scanner is asked
+  policy::HttpTerms terms_;              // of the same verdict
+  int refusal_status_ = 0;               // of the denial, when the verdict is deny
+  std::chrono::seconds retry_after_{0};  // likewise
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   CredentialInjection credentials_;
   std::unique_ptr<ResponseRestorer> restorer_;
   std::unique_ptr<RequestInspection> request_;

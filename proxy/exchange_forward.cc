@@ -70,6 +70,7 @@ void Exchange::forward_held() {
     if (upstream_->queued() > kMaxQueuedBytes) return;  // goes on when it has drained
     const auto piece = request_->body().read(forwarded_);
     if (!piece) return fail(kUnavailable, "dlp.unavailable", piece.error().message());
+    if (!pay(piece->size(), 0)) return;
     forward_body(*piece);
   }
   forward_end(request_->trailers());

@@ -64,7 +64,7 @@ void Exchange::on_head(ResponseHead head) {
 
 void Exchange::on_body(std::string_view bytes) {
   record_.result().bytes_in += bytes.size();
-  if (!response_fits(record_.result().bytes_in)) return;
+  if (!response_fits(record_.result().bytes_in) || !pay(0, bytes.size())) return;
   see_body(bytes);
   pass_body(bytes);
 }

@@ -10,6 +10,7 @@ namespace gatehouse::proxy {
 namespace {
 
 constexpr int kForbidden = 403;
+constexpr int kTooManyRequests = 429;
 constexpr int kBadGateway = 502;
 
 std::string digest(std::string_view text) {
@@ -34,9 +35,40 @@ bool Exchange::is_declared_too_long() const {
   return head_.framing.kind == Framing::Kind::length && head_.framing.length > request_limit().bytes;
 }
 
+// A guest that keeps sending a little must be done some time, too.
+void Exchange::await_body() {
+  const auto& limits = policy_.limits();
+  const auto passed = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
+  const auto left = std::max(limits.request_time - passed, std::chrono::milliseconds(1));
+  guest_.set_deadline(std::min(left, limits.idle_time));
+}
+
 void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
   if (decision.verdict == Verdict::ask) return ask(std::move(decision), findings);
-  record(std::move(decision), kForbidden, findings);
+  admit(std::move(decision), findings);
+}
+
+// What goes is counted, and what nothing is left for does not go.
+void Exchange::admit(Decision decision, const std::vector<dlp::Finding>& findings) {
+  Budgets* budgets = outside_.budgets();
+  if (!decision.allowed() || budgets == nullptr || terms_.quotas.empty()) {
+    return record(std::move(decision), kForbidden, findings);
+  }
+  uint64_t bytes = head_.method.size() + head_.path.size();
+  for (const auto& [name, value] : head_.fields) bytes += name.size() + value.size();
+  const auto overdrawn = budgets->admit(terms_.quotas, bytes, std::chrono::steady_clock::now());
+  if (!overdrawn) return record(std::move(decision), kForbidden, findings);
+  retry_after_ = overdrawn->retry_after;
+  record(overdrawn->denial, kTooManyRequests, findings);
+}
+
+// Before bytes of a body move. False when the exchange has been stopped.
+bool Exchange::pay(uint64_t bytes_out, uint64_t bytes_in) {
+  if (terms_.quotas.empty() || outside_.budgets() == nullptr) return true;
+  const auto overdrawn = outside_.budgets()->spend(terms_.quotas, bytes_out, bytes_in);
+  if (!overdrawn) return true;
+  stop(overdrawn->denial, kTooManyRequests);
+  return false;
 }
 
 // That it waits is a row of its own, and on record before anybody is asked.
@@ -94,7 +126,7 @@ void Exchange::on_decided(const approval::Decided& decided) {
   record_.begin_another();
   record_.set_detail(std::move(detail));
   const Verdict verdict = decided.allowed ? Verdict::allow : Verdict::deny;
-  record({verdict, rule, decided.allowed ? decided.reason : "approval was asked for: " + decided.reason}, kForbidden);
+  admit({verdict, rule, decided.allowed ? decided.reason : "approval was asked for: " + decided.reason}, {});
 }
 
 // False when the exchange has been stopped.

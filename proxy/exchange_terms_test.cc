@@ -220,5 +220,96 @@ TEST_F(AskingTest, DeniesAtOnceWhereNobodyCanBeAsked) {
   EXPECT_EQ(world_->rows[0].decision.rule_id, "first");
 }
 
+class BudgetTest : public TermsTest {
+ protected:
+  BudgetTest() {
+    use(R"("limits": {"session": {"requests": 2, "bytes_in": 6}},
+           "http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"],
+                     "budget": {"bytes_out": 100}},
+                    {"id": "slow", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"],
+                     "paths": ["/slow"], "budget": {"requests_per_minute": 1}}])");
+    world_->counts = Budgets::forgetful();
+    dial();
+  }
+  // A new connection, and the same counts.
+  void again() {
+    auto counts = std::move(world_->counts);
+    restart();
+    world_->counts = std::move(counts);
+    dial();
+  }
+};
+
+TEST_F(BudgetTest, DeniesWithStatus429WhatNothingIsLeftFor) {
+  for (int i = 0; i < 2; ++i) {
+    again();
+    forward(kGet);
+    EXPECT_THAT(wire_.sent, HasSubstr("GET /x"));
+  }
+  again();
+  wire_.sent.clear();
+  session_->on_bytes(kGet);
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 429 Too Many Requests"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("Gatehouse-Rule: limit.session"));
+  EXPECT_THAT(world_->to_guest, HasSubstr("the budget of 2 requests for the session is used up"));
+  EXPECT_FALSE(world_->opened);
+  ASSERT_EQ(world_->rows.size(), 1u);
+  EXPECT_EQ(world_->rows[0].decision.verdict, Verdict::deny);
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "limit.session");
+}
+
+TEST_F(BudgetTest, SaysWhenToTryAgain) {
+  const std::string get = "GET /slow HTTP/1.1\r\n" + kHost + "\r\n";
+  forward(get);
+  again();
+  session_->on_bytes(get);
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("Gatehouse-Rule: slow"));
+  EXPECT_THAT(world_->to_guest, testing::ContainsRegex("Retry-After: (59|60|61)\r\n"));
+}
+
+TEST_F(BudgetTest, StopsARequestBeforeTheByteThatIsTooMuch) {
+  forward("POST /x HTTP/1.1\r\n" + kChunked + "5\r\nfirst\r\n");
+  const std::string sent = wire_.sent;
+  session_->on_bytes("60\r\n" + std::string(96, 'x') + "\r\n");
+  EXPECT_EQ(wire_.sent, sent);
+  EXPECT_FALSE(wire_.open);
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 429 "));
+  EXPECT_EQ(world_->rows.back().decision.rule_id, "all");
+}
+
+TEST_F(BudgetTest, CutsAResponseBeforeTheByteThatIsTooMuch) {
+  forward(kGet);
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsix678\r\n");
+  wire_.listener->on_upstream_bytes("1\r\n7\r\n0\r\n\r\n");
+  EXPECT_THAT(world_->to_guest, testing::EndsWith("six678\r\n"));
+  EXPECT_EQ(world_->log.back(), "reset");
+  EXPECT_EQ(world_->rows.back().decision.rule_id, "limit.session");
+}
+
+TEST_F(TermsTest, GiveUpstreamAndGuestTheTimeThatThePolicySays) {
+  use(R"("limits": {"first_byte_time": "7s", "idle_time": "3s"},
+         "http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]}])");
+  dial();
+  forward(kGet);
+  EXPECT_EQ(world_->deadline, std::chrono::seconds(7));
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh");
+  EXPECT_EQ(world_->deadline, std::chrono::seconds(3));
+}
+
+TEST_F(TermsTest, WaitNoLongerForABodyThanThePolicySays) {
+  use(R"("limits": {"request_time": "2s"},
+         "http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]}])");
+  world_->with_scanner = true;
+  dial();
+  session_->on_bytes("POST /x HTTP/1.1\r\n" + kHost + "Content-Length: 5\r\n\r\n");
+  EXPECT_LE(world_->deadline, std::chrono::seconds(2));
+  session_->on_deadline();
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 408 "));
+}
+
 }  // namespace
 }  // namespace gatehouse::proxy

@@ -287,7 +287,7 @@ TEST_F(GuestSessionTest, DropsTheUpstreamWhenTheGuestIsGone) {
 TEST_F(GuestSessionTest, SaysWhenTheUpstreamIsSilentForTooLong) {
   dial();
   forward(kGet);
-  EXPECT_EQ(world_->deadline, kFirstByteTimeout);
+  EXPECT_EQ(world_->deadline, policy_.limits().first_byte_time);
   session_->on_deadline();
   EXPECT_THAT(world_->to_guest, StartsWith("HTTP/1.1 504"));
   EXPECT_FALSE(wire_.open);

@@ -16,6 +16,7 @@
 #include "common/base/result.h"
 #include "common/base/verdict.h"
 #include "common/dlp/client.h"
+#include "proxy/budgets.h"
 #include "proxy/held_body.h"
 #include "proxy/http_message.h"
 #include "proxy/telemetry/telemetry.h"
@@ -70,6 +71,8 @@ class Outside {
 
   // Null: calls of models are not read.
   virtual Telemetry* telemetry() const = 0;
+  // Null: nothing is counted.
+  virtual Budgets* budgets() const = 0;
   // Null: nobody can be asked for approval.
   virtual approval::Client* approver() const = 0;
 

@@ -83,6 +83,9 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   auto telemetry = Telemetry::create(std::move(*prices));
   if (!telemetry) return failed(telemetry);
   server->telemetry_ = std::move(*telemetry);
+  auto budgets = Budgets::open(options.gate.audit + "-budgets");
+  if (!budgets) return failed(budgets);
+  server->budgets_ = std::move(*budgets);
   server->shared_.reset(new Shared{.policy = policy,
                                    .audit = audit,
                                    .authority = server->authority_,
@@ -94,6 +97,7 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .credentials = server->credentials_,
                                    .telemetry = server->telemetry_.get(),
                                    .approver = *approver,
+                                   .budgets = *server->budgets_,
                                    .holding_folder = audit_folder(options)});
   for (auto& loop : loops) {
     auto worker = Worker::create(loop, *server->shared_);

@@ -37,6 +37,7 @@ class Server {
   CredentialValues values_;
   CredentialTable credentials_;
   std::unique_ptr<Telemetry> telemetry_;
+  std::unique_ptr<Budgets> budgets_;
   std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -51,6 +51,7 @@ class World final : public GuestSocket, public Outside {
   void set_deadline(std::chrono::milliseconds after) override { deadline = after; }
   const Inspection* inspection() const override { return with_scanner ? &with : nullptr; }
   Telemetry* telemetry() const override { return models.get(); }
+  Budgets* budgets() const override { return counts.get(); }
   approval::Client* approver() const override { return with_approver ? &asked : nullptr; }
   bool knows_names() const override { return dns; }
   void find_name(const IpAddress& address, OnName on_name) override {
@@ -86,6 +87,7 @@ class World final : public GuestSocket, public Outside {
 
   bool dns = true;
   bool with_approver = false;
+  std::unique_ptr<Budgets> counts;
   mutable ScriptedApprover asked;
   bool reading = false;
   size_t guest_queued = 0;

@@ -52,7 +52,7 @@ class UpstreamPool::Dialling final : public Opening {
         on_opened_(std::move(on_opened)),
         whole_(pool.loop_, [this] { timed_out(); }),
         one_(pool.loop_, [this] { next(fail("no answer within {} s", kConnectTimeout.count())); }) {
-    whole_.start(kOpenTimeout);
+    whole_.start(pool.policy_.limits().connect_time);
     if (const auto override = pool.policy_.resolve_override(target.host)) {
       // The policy says where this host is; it need not be a public address.
       if (override->port != 0) port_ = override->port;

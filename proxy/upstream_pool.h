@@ -14,7 +14,6 @@
 
 namespace gatehouse::proxy {
 
-inline constexpr std::chrono::seconds kOpenTimeout{20};     // look-up, connecting and handshake together
 inline constexpr std::chrono::seconds kConnectTimeout{10};  // one address
 inline constexpr std::chrono::seconds kIdleUpstreamTimeout{30};
 inline constexpr size_t kMaxIdleUpstreams = 256;

@@ -33,7 +33,8 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
                                .names = worker->names_.get(),
                                .inspection = worker->inspection_ ? &*worker->inspection_ : nullptr,
                                .telemetry = shared.telemetry,
-                               .approver = worker->approver_.get()});
+                               .approver = worker->approver_.get(),
+                               .budgets = &shared.budgets});
   return worker;
 }
 

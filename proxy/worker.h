@@ -33,6 +33,7 @@ struct Shared {
   const CredentialTable& credentials;
   Telemetry* telemetry = nullptr;  // may be null
   std::optional<Endpoint> approver;
+  Budgets& budgets;
   std::string holding_folder;  // for the bodies of requests that wait for the scanner
 };
 

@@ -115,7 +115,7 @@ TEST_F(ClientTest, IsDeniedWhenTheApproverGoesAwayAndAsksAnewAfterwards) {
 
 TEST_F(ClientTest, IsDeniedByAnIncomprehensibleAnswer) {
   for (const std::string& answer : {std::string("\xff\xff\xff\xff\x03"), ipc::encode_frame(3, "{}"),
-                                   ipc::encode_frame(9, "{}"), ipc::encode_frame(3, R"({"id":1,"allowed":true})")}) {
+                                    ipc::encode_frame(9, "{}"), ipc::encode_frame(3, R"({"id":1,"allowed":true})")}) {
     std::optional<Decided> outcome;
     const size_t before = asked_.size();
     const auto question = ask(outcome);

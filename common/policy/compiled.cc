@@ -213,6 +213,15 @@ static void narrow(BodyLimit& limit, const std::optional<uint64_t>& bytes, const
   if (bytes && *bytes < limit.bytes) limit = {*bytes, rule};
 }
 
+// Once, in however many readings of its path it matches.
+static void add_quota(std::vector<Quota>& quotas, const Layer& layer, const HttpRule& rule) {
+  const std::string counter = fmt::format("rule {}/{}", layer.name, rule.id);
+  for (const auto& quota : quotas) {
+    if (quota.counter == counter) return;
+  }
+  quotas.push_back({counter, rule.id, describe_rule(layer, rule.id), *rule.budget});
+}
+
 uint16_t HttpMatcher::default_port(bool https) const {
   return registry_port != 0 ? registry_port : https ? kDefaultHttpsPort : kDefaultHttpPort;
 }
@@ -260,6 +269,7 @@ const Decision* CompiledLayer::judge(const HttpFacts& facts, std::string_view re
     if (strictest == nullptr || found->verdict > strictest->verdict) strictest = found;
     narrow(terms.request_body, matcher.rule->request_body_bytes, matcher.rule->id);
     narrow(terms.response_body, matcher.rule->response_body_bytes, matcher.rule->id);
+    if (matcher.rule->budget) add_quota(terms.quotas, layer, *matcher.rule);
   });
   return strictest;
 }

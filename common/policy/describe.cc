@@ -17,6 +17,19 @@ std::string size_words(uint64_t bytes) {
   return fmt::format("{} bytes", bytes);
 }
 
+// "at most 100 requests, 10 MiB out".
+std::string describe_allowance(const Allowance& allowance) {
+  std::vector<std::string> words;
+  const auto add = [&words](uint64_t value, std::string text) {
+    if (value != Allowance::kUnbounded) words.push_back(std::move(text));
+  };
+  add(allowance.requests, fmt::format("{} requests", allowance.requests));
+  add(allowance.bytes_out, size_words(allowance.bytes_out) + " out");
+  add(allowance.bytes_in, size_words(allowance.bytes_in) + " in");
+  add(allowance.requests_per_minute, fmt::format("{} requests a minute", allowance.requests_per_minute));
+  return words.empty() ? "no bound" : fmt::format("at most {}", fmt::join(words, ", "));
+}
+
 std::string describe_terms(const CompiledLayer& layer, const std::vector<HostTerm>& terms) {
   std::vector<std::string> words;
   for (const auto& term : terms) {
@@ -54,6 +67,7 @@ std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
   for (const auto& condition : rule.headers) text += "; header " + condition.to_string();
   if (rule.request_body_bytes) text += "; request body up to " + size_words(*rule.request_body_bytes);
   if (rule.response_body_bytes) text += "; response body up to " + size_words(*rule.response_body_bytes);
+  if (rule.budget) text += "; " + describe_allowance(*rule.budget);
   return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
 }
 
@@ -112,11 +126,18 @@ std::string describe_secret(const SecretSource& source, const std::optional<Cred
 }
 
 std::string describe_limits(const Limits& limits) {
-  return fmt::format(
+  std::string text = fmt::format(
       "limits of the scanner: request body {}, decoded {}, {} encodings deep, {} ms a request\n"
       "an approval is waited for {} s\n",
       size_words(limits.request_body_bytes), size_words(limits.decoded_bytes), limits.decode_depth,
       limits.scan_time.count(), limits.approval_time.count() / 1000);
+  text +=
+      fmt::format("an upstream has {} ms to connect, {} ms to answer, {} ms between bytes; a request {} ms to come\n",
+                  limits.connect_time.count(), limits.first_byte_time.count(), limits.idle_time.count(),
+                  limits.request_time.count());
+  if (limits.session.bounds()) text += fmt::format("the session: {}\n", describe_allowance(limits.session));
+  if (limits.host.bounds()) text += fmt::format("each host: {}\n", describe_allowance(limits.host));
+  return text;
 }
 
 }  // namespace

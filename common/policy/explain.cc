@@ -134,6 +134,7 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
   };
   bound("request body", decision.terms.request_body);
   bound("response body", decision.terms.response_body);
+  for (const auto& quota : decision.terms.quotas) text += fmt::format("  counted against {}\n", quota.whose);
   return text;
 }
 

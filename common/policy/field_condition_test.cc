@@ -236,6 +236,33 @@ TEST(HttpTerms, AreTheNarrowestOfAllRulesThatMatch) {
   EXPECT_EQ(asked.terms.request_body.rule, "b");
 }
 
+TEST(HttpTerms, CountAgainstTheSessionTheHostAndEachRuleThatMatches) {
+  auto policy = Policy::parse(
+      {{"corp.json", R"({"version": 1, "name": "corp", "unmatched": "pass", "limits": {"session": {"requests": 9}}})",
+        true},
+       {"demo.json", R"({"version": 1, "name": "demo", "limits": {"session": {"requests": 10, "bytes_out": "1MiB"},
+                                                                 "host": {"requests_per_minute": 60}}, "http": [
+          {"id": "a", "action": "allow", "hosts": ["api.example.com"], "budget": {"requests": 5}},
+          {"id": "b", "action": "allow", "hosts": ["api.example.com"], "paths": ["/other"], "budget": {"requests": 6}}]})",
+        false}});
+  ASSERT_TRUE(policy) << policy.error().message();
+  // Read in two ways, and counted once.
+  const auto quotas = policy->judge(get("/x%20y")).terms.quotas;
+  ASSERT_EQ(quotas.size(), 3u);
+  EXPECT_EQ(quotas[0].counter, "rule demo/a");
+  EXPECT_EQ(quotas[0].rule, "a");
+  EXPECT_EQ(quotas[0].allowance.requests, 5u);
+  EXPECT_EQ(quotas[1].counter, "session");
+  EXPECT_EQ(quotas[1].allowance.requests, 9u);
+  EXPECT_EQ(quotas[1].allowance.bytes_out, 1u << 20);
+  EXPECT_EQ(quotas[2].counter, "host api.example.com");
+  EXPECT_EQ(quotas[2].allowance.requests_per_minute, 60u);
+  EXPECT_EQ(policy->judge(get("/other")).terms.quotas.size(), 4u);
+  EXPECT_TRUE(allowing("{}").judge(get("/")).terms.quotas.empty());
+  EXPECT_THAT(policy->describe(),
+              HasSubstr("the session: at most 9 requests, 1 MiB out\neach host: at most 60 requests a minute\n"));
+}
+
 TEST(RequestQuery, IsReadInTheWaysOfServers) {
   const auto readings = [](std::string_view target) { return RequestQuery::parse(target).readings(); };
   EXPECT_EQ(readings("/x"), (std::vector<Parameters>{{}}));

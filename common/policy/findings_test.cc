@@ -265,7 +265,9 @@ TEST(PolicyFindings, DescribesWhatTheScannerIsTold) {
             "  the value of D from the command pass is stopped\n"
             "  all else is denied\n"
             "limits of the scanner: request body 512 KiB, decoded 1000001 bytes, 3 encodings deep, 2000 ms a request\n"
-            "an approval is waited for 300 s\n");
+            "an approval is waited for 300 s\n"
+            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a request 600000 ms "
+            "to come\n");
 }
 
 TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {

@@ -75,6 +75,14 @@ Result<void> read_bounds(const FieldReader& reader, const JsonNode& node, HttpRu
     if (!size) return failed(size);
     *bytes = *size;
   }
+  const JsonNode* budget = node.find("budget");
+  if (budget == nullptr) return {};
+  if (rule.action == Verdict::deny) {
+    return reader.refuse(budget->offset, "'budget' bounds what a rule lets through; this one denies");
+  }
+  const auto allowance = read_allowance(reader, *budget, "budget");
+  if (!allowance) return failed(allowance);
+  rule.budget = *allowance;
   return {};
 }
 

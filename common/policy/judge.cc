@@ -2,6 +2,7 @@
 // several ways, each reading is judged alone too, so that a denial in any of them denies and a permission must hold in
 // all.
 #include <algorithm>
+#include <tuple>
 
 #include "common/base/log.h"
 #include "common/policy/compiled.h"
@@ -152,7 +153,14 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
       }
     });
   }
-  if (strictest.decided()) return {*strictest.decision, std::move(terms)};
+  if (strictest.decided()) {
+    const auto& [session, host] = std::tie(compiled_->limits.session, compiled_->limits.host);
+    if (session.bounds()) terms.quotas.push_back({"session", "limit.session", "the session", session});
+    if (host.bounds()) {
+      terms.quotas.push_back({fmt::format("host {}", request.host), "limit.host", std::string(request.host), host});
+    }
+    return {*strictest.decision, std::move(terms)};
+  }
   return {default_denial(strictest.unmatched, facts, unmatched_reading), {}};
 }
 

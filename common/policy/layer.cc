@@ -13,9 +13,15 @@ namespace {
 constexpr std::string_view kPolicyKeys[] = {"$schema",    "version", "name",    "extends", "unmatched",
                                             "registries", "http",    "dns",     "resolve", "networks",
                                             "dlp",        "limits",  "secrets", "tests"};
-constexpr ObjectKeys kObjectKeys[] = {
-    {"policy", kPolicyKeys},       {"http", kHttpKeys},    {"dns", kDnsKeys},       {"dlp", kDlpKeys},
-    {"exemption", kExemptionKeys}, {"limits", kLimitKeys}, {"secret", kSecretKeys}, {"test", kTestKeys}};
+constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
+                                      {"http", kHttpKeys},
+                                      {"dns", kDnsKeys},
+                                      {"dlp", kDlpKeys},
+                                      {"exemption", kExemptionKeys},
+                                      {"limits", kLimitKeys},
+                                      {"allowance", kAllowanceKeys},
+                                      {"secret", kSecretKeys},
+                                      {"test", kTestKeys}};
 
 // Written for a Gatehouse that enforces them; to read past them would be to promise what is not done.
 constexpr std::string_view kKeysNotEnforcedYet[] = {"git", "mcp"};

@@ -46,6 +46,7 @@ struct HttpRule {
   FieldConditions headers;  // of the header fields
   std::optional<uint64_t> request_body_bytes;
   std::optional<uint64_t> response_body_bytes;
+  std::optional<Allowance> budget;
   std::string reason;
   Place place;
 };
@@ -91,6 +92,12 @@ struct SaidLimits {
   std::optional<int> decode_depth;
   std::optional<std::chrono::milliseconds> scan_time;
   std::optional<std::chrono::milliseconds> approval_time;
+  std::optional<std::chrono::milliseconds> connect_time;
+  std::optional<std::chrono::milliseconds> first_byte_time;
+  std::optional<std::chrono::milliseconds> idle_time;
+  std::optional<std::chrono::milliseconds> request_time;
+  Allowance session;
+  Allowance host;
 
   void narrow(const SaidLimits& other);  // to the narrower of both, each for itself
   Limits over(Limits defaults) const;

@@ -29,6 +29,11 @@ constexpr Range kDecodedBytes{64 * kKiB, 16 * kGiB, "64KiB to 16GiB"};
 constexpr Range kDecodeDepth{1, 32, "1 to 32"};
 constexpr Range kScanTime{10, 600'000, "10ms to 600s"};
 constexpr Range kApprovalTime{1000, 86'400'000, "1s to 24h"};
+constexpr Range kConnectTime{100, 120'000, "100ms to 120s"};
+constexpr Range kWaitingTime{1000, 3'600'000, "1s to 1h"};
+constexpr Range kCount{0, uint64_t{1} << 40, "0 to 2^40"};
+constexpr Range kRate{1, 1'000'000, "1 to 1000000"};
+constexpr Range kBudgetBytes{0, uint64_t{1} << 50, "0 to 1048576GiB"};
 constexpr std::string_view kTime = "a time such as \"500ms\", \"10s\" or \"5min\"";
 
 // "32MiB" in bytes, "10s" in milliseconds; a number too large for 64 bits is the largest there is.
@@ -97,12 +102,49 @@ void SaidLimits::narrow(const SaidLimits& other) {
   narrow_one(decode_depth, other.decode_depth);
   narrow_one(scan_time, other.scan_time);
   narrow_one(approval_time, other.approval_time);
+  narrow_one(connect_time, other.connect_time);
+  narrow_one(first_byte_time, other.first_byte_time);
+  narrow_one(idle_time, other.idle_time);
+  narrow_one(request_time, other.request_time);
+  session.narrow(other.session);
+  host.narrow(other.host);
 }
 
 Limits SaidLimits::over(Limits defaults) const {
-  return {request_body_bytes.value_or(defaults.request_body_bytes), decoded_bytes.value_or(defaults.decoded_bytes),
-          decode_depth.value_or(defaults.decode_depth), scan_time.value_or(defaults.scan_time),
-          approval_time.value_or(defaults.approval_time)};
+  const auto put = [](auto& into, const auto& said) {
+    if (said) into = *said;
+  };
+  put(defaults.request_body_bytes, request_body_bytes);
+  put(defaults.decoded_bytes, decoded_bytes);
+  put(defaults.decode_depth, decode_depth);
+  put(defaults.scan_time, scan_time);
+  put(defaults.approval_time, approval_time);
+  put(defaults.connect_time, connect_time);
+  put(defaults.first_byte_time, first_byte_time);
+  put(defaults.idle_time, idle_time);
+  put(defaults.request_time, request_time);
+  defaults.session.narrow(session);
+  defaults.host.narrow(host);
+  return defaults;
+}
+
+Result<Allowance> read_allowance(const FieldReader& reader, const JsonNode& node, std::string_view key) {
+  if (auto ok = reader.expect_kind(node, JsonNode::Kind::object, key, "an object"); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(node, kAllowanceKeys); !ok) return failed(ok);
+  constexpr std::string_view kNumber = "a whole number";
+  Allowance allowance;
+  const auto take = [&](std::string_view member, uint64_t& into, std::span<const Unit> units, const Range& range,
+                        std::string_view form) -> Result<void> {
+    const auto value = read_quantity(reader, node, member, true, units, range, form);
+    if (!value) return failed(value);
+    if (*value) into = **value;
+    return {};
+  };
+  if (auto ok = take("requests", allowance.requests, {}, kCount, kNumber); !ok) return failed(ok);
+  if (auto ok = take("bytes_out", allowance.bytes_out, kSizeUnits, kBudgetBytes, kSize); !ok) return failed(ok);
+  if (auto ok = take("bytes_in", allowance.bytes_in, kSizeUnits, kBudgetBytes, kSize); !ok) return failed(ok);
+  if (auto ok = take("requests_per_minute", allowance.requests_per_minute, {}, kRate, kNumber); !ok) return failed(ok);
+  return allowance;
 }
 
 Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section) {
@@ -124,10 +166,22 @@ Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& sectio
     std::optional<milliseconds>& into;
   };
   for (const auto& [key, range, into] : {TimeKey{"scan_time", kScanTime, limits.scan_time},
-                                         TimeKey{"approval_time", kApprovalTime, limits.approval_time}}) {
+                                         TimeKey{"approval_time", kApprovalTime, limits.approval_time},
+                                         TimeKey{"connect_time", kConnectTime, limits.connect_time},
+                                         TimeKey{"first_byte_time", kWaitingTime, limits.first_byte_time},
+                                         TimeKey{"idle_time", kWaitingTime, limits.idle_time},
+                                         TimeKey{"request_time", kWaitingTime, limits.request_time}}) {
     const auto time = read_quantity(reader, section, key, false, kTimeUnits, range, kTime);
     if (!time) return failed(time);
     if (*time) into = milliseconds(**time);
+  }
+  for (const auto& [key, into] :
+       {std::pair{std::string_view("session"), &limits.session}, std::pair{std::string_view("host"), &limits.host}}) {
+    const JsonNode* node = section.find(key);
+    if (node == nullptr) continue;
+    const auto allowance = read_allowance(reader, *node, key);
+    if (!allowance) return failed(allowance);
+    *into = *allowance;
   }
   return limits;
 }

@@ -19,6 +19,7 @@
 #include "common/base/result.h"
 #include "common/base/verdict.h"
 #include "common/policy/credential.h"
+#include "common/policy/quota.h"
 #include "common/policy/source_text.h"
 
 namespace gatehouse::policy {
@@ -53,6 +54,7 @@ struct BodyLimit {
 struct HttpTerms {
   BodyLimit request_body;
   BodyLimit response_body;
+  std::vector<Quota> quotas;  // each of which must have something left: the session's, the host's, and those of rules
 };
 struct HttpDecision : Decision {
   HttpTerms terms;  // of no meaning for a denial
@@ -99,11 +101,17 @@ struct FindingSelector {
 
 // What a session is given and may spend. The narrowest of all layers wins; what no layer says is as here.
 struct Limits {
-  uint64_t request_body_bytes = 32 << 20;            // "request_body": over it, denied
-  uint64_t decoded_bytes = 256 << 20;                // "decoded_bytes": of all decodings of one stream together
-  int decode_depth = 8;                              // "decode_depth": encodings within encodings
-  std::chrono::milliseconds scan_time{10'000};       // "scan_time": of one request's scan
-  std::chrono::milliseconds approval_time{300'000};  // "approval_time": a person has for a decision
+  uint64_t request_body_bytes = 32 << 20;              // "request_body": over it, denied
+  uint64_t decoded_bytes = 256 << 20;                  // "decoded_bytes": of all decodings of one stream together
+  int decode_depth = 8;                                // "decode_depth": encodings within encodings
+  std::chrono::milliseconds scan_time{10'000};         // "scan_time": of one request's scan
+  std::chrono::milliseconds approval_time{300'000};    // "approval_time": a person has for a decision
+  std::chrono::milliseconds connect_time{20'000};      // "connect_time": look-up, connecting and handshake together
+  std::chrono::milliseconds first_byte_time{300'000};  // "first_byte_time": from the request's end to the response
+  std::chrono::milliseconds idle_time{120'000};        // "idle_time": without a byte either way
+  std::chrono::milliseconds request_time{600'000};     // "request_time": for a request's body to come from the guest
+  Allowance session;                                   // "session": of all requests together
+  Allowance host;                                      // "host": of each host by itself
 };
 
 // A value that must not leave. The launcher reads it; it is never in the policy itself.

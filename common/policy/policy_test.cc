@@ -429,7 +429,9 @@ TEST(Policy, DescribesItsRules) {
             "  private networks: 10.0.0.0/8\n"
             "  all else is denied\n"
             "limits of the scanner: request body 32 MiB, decoded 256 MiB, 8 encodings deep, 10000 ms a request\n"
-            "an approval is waited for 300 s\n");
+            "an approval is waited for 300 s\n"
+            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a request 600000 ms "
+            "to come\n");
 }
 
 TEST(Policy, HasADigestOfAllItsSources) {

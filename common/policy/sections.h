@@ -5,9 +5,9 @@
 
 namespace gatehouse::policy {
 
-inline constexpr std::string_view kHttpKeys[] = {"id",      "action",       "hosts",         "schemes",
-                                                 "ports",   "methods",      "paths",         "query",
-                                                 "headers", "request_body", "response_body", "reason"};
+inline constexpr std::string_view kHttpKeys[] = {
+    "id",    "action",  "hosts",        "schemes",       "ports",  "methods", "paths",
+    "query", "headers", "request_body", "response_body", "budget", "reason"};
 Result<std::vector<HttpRule>> read_http(const FieldReader& reader, const JsonNode& section);
 Result<std::vector<uint16_t>> read_ports(const FieldReader& reader, const JsonNode& node);  // of "ports"
 
@@ -34,8 +34,12 @@ inline constexpr std::string_view kDlpKeys[] = {"deny", "redact", "warn", "exemp
 inline constexpr std::string_view kExemptionKeys[] = {"id", "rule", "hosts", "reason"};
 Result<DlpRules> read_dlp(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kLimitKeys[] = {"request_body", "decoded_bytes", "decode_depth", "scan_time",
-                                                  "approval_time"};
+inline constexpr std::string_view kLimitKeys[] = {
+    "request_body",    "decoded_bytes", "decode_depth", "scan_time", "approval_time", "connect_time",
+    "first_byte_time", "idle_time",     "request_time", "session",   "host"};
+inline constexpr std::string_view kAllowanceKeys[] = {"requests", "bytes_out", "bytes_in", "requests_per_minute"};
+Result<Allowance> read_allowance(const FieldReader& reader, const JsonNode& node, std::string_view key);
+
 Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kSecretKeys[] = {"from", "hosts", "ports", "as", "inject", "placeholder"};
