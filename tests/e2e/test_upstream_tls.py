@@ -165,8 +165,8 @@ class UpstreamTls(unittest.TestCase):
         server.answer = lambda asked: (200, {"Alt-Svc": 'h3=":443"', "X-Kept": "1"}, [b"x"])
         status, answer = self.gates("alt-svc", server.port).curl(f"https://{HOST}/x", "-i")
         self.assertEqual(status, 200)
-        self.assertIn("X-Kept", answer)
-        self.assertNotIn("Alt-Svc", answer)
+        self.assertIn("x-kept", answer.lower())
+        self.assertNotIn("alt-svc", answer.lower())
 
 
 if __name__ == "__main__":
