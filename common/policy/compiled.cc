@@ -209,6 +209,13 @@ class LayerCompiler {
 
 }  // namespace
 
+// Whether a match of the rule may change what is `decided` already, or its terms.
+static bool adds(const HttpRule& rule, Verdict decided) {
+  if (decided == Verdict::deny) return false;
+  if (rule.action > decided || rule.request_body_bytes || rule.response_body_bytes || rule.budget) return true;
+  return rule.action == Verdict::ask && !(rule.query.empty() && rule.headers.empty());  // unsure, it denies
+}
+
 static void narrow(BodyLimit& limit, const std::optional<uint64_t>& bytes, const std::string& rule) {
   if (bytes && *bytes < limit.bytes) limit = {*bytes, rule};
 }
@@ -263,7 +270,7 @@ bool DnsMatcher::matches_type(std::string_view type) const {
 const Decision* CompiledLayer::judge(const HttpFacts& facts, std::string_view reading, HttpTerms& terms) const {
   const Decision* strictest = nullptr;
   for_each_http(facts.request.host, [&](const HttpMatcher& matcher) {
-    if (strictest != nullptr && strictest->verdict == Verdict::deny) return;
+    if (strictest != nullptr && !adds(*matcher.rule, strictest->verdict)) return;
     const Decision* found = matcher.decide(matcher.compare(facts, reading));
     if (found == nullptr) return;
     if (strictest == nullptr || found->verdict > strictest->verdict) strictest = found;

@@ -135,6 +135,13 @@ TEST(QueryCondition, OfARuleThatAsksDeniesWhereServersMayDiffer) {
   EXPECT_THAT(policy.judge(get("/?publish=TRUE")).reason, HasSubstr("rule 'r' of policy 'demo' may or may not match"));
 }
 
+TEST(QueryCondition, OfARuleThatAsksDeniesBesideAnotherThatAsks) {
+  const Policy policy = policy_of(R"("http": [{"id": "all", "action": "ask", "hosts": ["api.example.com"]},
+      {"id": "r", "action": "ask", "hosts": ["api.example.com"], "query": {"publish": "true"}}])");
+  EXPECT_EQ(by(policy, "/?publish=no"), "ask all");
+  EXPECT_EQ(by(policy, "/?publish=true&publish=no"), "deny r");
+}
+
 TEST(QueryCondition, OfANameWithAStarSpeaksOfAllOthers) {
   const Policy only = allowing(R"({"q": true, "*": false})");
   EXPECT_EQ(by(only, "/?q=1"), "allow r");
