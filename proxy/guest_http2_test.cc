@@ -146,6 +146,16 @@ TEST_F(Http2GuestTest, DeclaresTheLengthThatTheGuestHasDeclared) {
   EXPECT_THAT(wire_.sent, EndsWith("Content-Length: 3\r\n\r\nabc"));
 }
 
+TEST_F(Http2GuestTest, SaysWhereABodyIsUsualThatThereIsNone) {
+  for (const auto& [method, sent] :
+       {std::pair{"POST", "Content-Length: 0\r\n\r\n"}, std::pair{"GET", "example\r\n\r\n"}}) {
+    again();
+    say(headers(1, request_fields(method, "/x")));
+    let_through();
+    EXPECT_THAT(wire_.sent, EndsWith(sent)) << method;
+  }
+}
+
 TEST_F(Http2GuestTest, HoldsTheBodyForTheScanner) {
   world_->with_scanner = true;
   begin();

@@ -110,6 +110,9 @@ tl::expected<RequestHead, Refusal> read_request(const Http2Block& block, Scheme 
   if (host == nullptr && !block.authority.empty()) text.append("host: ").append(block.authority).append("\r\n");
   text.append(*lines);
   if (!ended && !declares_length(block)) text.append("transfer-encoding: chunked\r\n");
+  // RFC 9110 section 8.6: where a body is usual, that there is none is said in HTTP/1.1.
+  const bool usual = block.method == "POST" || block.method == "PUT" || block.method == "PATCH";
+  if (ended && usual && !declares_length(block)) text.append("content-length: 0\r\n");
   text.append("\r\n");
 
   RequestReader reader(scheme);
