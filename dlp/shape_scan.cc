@@ -7,6 +7,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "dlp/decode/simd.h"
+
 namespace gatehouse::dlp {
 
 namespace {
@@ -17,8 +19,15 @@ constexpr size_t kBlock = 64;
 struct Kinds {
   uint64_t digits = 0;
   uint64_t capitals = 0;
-  uint64_t separators = 0;
 };
+
+// What lies `by` places on, out of a block's bits and the next one's.
+uint64_t ahead(uint64_t block, uint64_t next, int by) { return block >> by | next << (64 - by); }
+
+// Where four in a row begin.
+uint64_t fours(uint64_t block, uint64_t next) {
+  return block & ahead(block, next, 1) & ahead(block, next, 2) & ahead(block, next, 3);
+}
 
 // A bit for each of 16 bytes that lies in [low, low + count).
 __m128i in_range(__m128i bytes, char low, char count) {
@@ -38,10 +47,48 @@ Kinds kinds_of(const char* block) {
     std::memcpy(&bytes, block + at, sizeof bytes);
     kinds.digits |= bits(in_range(bytes, '0', 10), at);
     kinds.capitals |= bits(in_range(bytes, 'A', 26), at);
-    kinds.separators |=
-        bits(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'))), at);
   }
   return kinds;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX2_TARGET inline uint32_t in_range_avx2(__m256i bytes, char low, char count) {
+  const __m256i from_zero = _mm256_sub_epi8(bytes, _mm256_set1_epi8(low));
+  const __m256i limit = _mm256_set1_epi8(static_cast<char>(count - 1));
+  return static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(from_zero, limit), from_zero)));
+}
+
+GATEHOUSE_AVX2_TARGET Kinds kinds_of_avx2(const char* block) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 32));
+  Kinds kinds;
+  kinds.digits = in_range_avx2(low, '0', 10) | static_cast<uint64_t>(in_range_avx2(high, '0', 10)) << 32;
+  kinds.capitals = in_range_avx2(low, 'A', 26) | static_cast<uint64_t>(in_range_avx2(high, 'A', 26)) << 32;
+  return kinds;
+}
+
+// From where on, up to `to`, there may be a shape in a block: as find_shapes() sees it, in whole blocks.
+GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view text, size_t begin, size_t to) {
+  if (begin + 2 * kBlock > text.size()) return begin;
+  Kinds next = kinds_of_avx2(text.data() + begin);
+  for (; begin + kBlock <= to && begin + 2 * kBlock <= text.size(); begin += kBlock) {
+    const Kinds block = next;
+    next = kinds_of_avx2(text.data() + begin + kBlock);
+    const uint64_t mixed = block.capitals & ahead(block.capitals, next.capitals, 1) &
+                           ahead(block.digits, next.digits, 2) & ahead(block.digits, next.digits, 3);
+    if ((fours(block.digits, next.digits) | mixed) != 0) break;
+  }
+  return begin;
+}
+#endif
+
+// Blanks and hyphens among the same bytes.
+uint64_t separators_at(std::string_view text, size_t begin) {
+  uint64_t separators = 0;
+  for (size_t i = begin; i < std::min(begin + kBlock, text.size()); ++i) {
+    separators |= static_cast<uint64_t>(text[i] == ' ' || text[i] == '-') << (i - begin);
+  }
+  return separators;
 }
 
 // The kinds of the bytes of [begin, begin + kBlock), none beyond the text's end.
@@ -53,17 +100,10 @@ Kinds kinds_at(std::string_view text, size_t begin) {
   return kinds_of(padded);
 }
 
-// What lies `by` places on, out of a block's bits and the next one's.
-uint64_t ahead(uint64_t block, uint64_t next, int by) { return block >> by | next << (64 - by); }
-
-// Where four in a row begin.
-uint64_t fours(uint64_t block, uint64_t next) {
-  return block & ahead(block, next, 1) & ahead(block, next, 2) & ahead(block, next, 3);
-}
-
 // Where four in a row begin four places on, or five with a separator before them.
-uint64_t second_group(uint64_t group, uint64_t next_group, const Kinds& block, const Kinds& next) {
-  return ahead(group, next_group, 4) | (ahead(block.separators, next.separators, 4) & ahead(group, next_group, 5));
+uint64_t second_group(uint64_t group, uint64_t next_group, std::string_view text, size_t begin) {
+  const uint64_t separators = ahead(separators_at(text, begin), separators_at(text, begin + kBlock), 4);
+  return ahead(group, next_group, 4) | (separators & ahead(group, next_group, 5));
 }
 
 void report(uint64_t places, size_t begin, Shape shape, OnShape on_shape, void* context) {
@@ -86,10 +126,13 @@ std::optional<Shape> find_shape(std::string_view name) {
 
 void find_shapes(std::string_view text, size_t from, size_t to, OnShape on_shape, void* context) {
   assert(to <= text.size());
-  Kinds next = kinds_at(text, from);
   for (size_t begin = from; begin < to; begin += kBlock) {
-    const Kinds block = next;
-    next = kinds_at(text, begin + kBlock);
+#if GATEHOUSE_AVX2
+    if (has_avx2()) begin = skip_blocks_avx2(text, begin, to);
+    if (begin == to) return;
+#endif
+    const Kinds block = kinds_at(text, begin);
+    const Kinds next = kinds_at(text, begin + kBlock);
     const uint64_t wanted = to - begin >= kBlock ? ~uint64_t{0} : (uint64_t{1} << (to - begin)) - 1;
 
     const uint64_t digits = fours(block.digits, next.digits) & wanted;
@@ -99,13 +142,13 @@ void find_shapes(std::string_view text, size_t from, size_t to, OnShape on_shape
     // Of the next block's groups only those count that begin in its first bytes, so nothing beyond it is asked for.
     if (digits != 0) {
       const uint64_t group = fours(block.digits, next.digits);
-      const uint64_t places = digits & second_group(group, fours(next.digits, 0), block, next);
+      const uint64_t places = digits & second_group(group, fours(next.digits, 0), text, begin);
       report(places, begin, Shape::digit_groups, on_shape, context);
     }
     if (mixed != 0) {
       const uint64_t either = block.capitals | block.digits;
       const uint64_t next_either = next.capitals | next.digits;
-      const uint64_t places = mixed & second_group(fours(either, next_either), fours(next_either, 0), block, next);
+      const uint64_t places = mixed & second_group(fours(either, next_either), fours(next_either, 0), text, begin);
       report(places, begin, Shape::letters_digits, on_shape, context);
     }
   }
