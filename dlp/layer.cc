@@ -10,9 +10,11 @@ namespace gatehouse::dlp {
 namespace {
 
 // Readers cost a call each, whatever it holds.
-constexpr size_t kStagedBytes = 4096;
+constexpr size_t kStagedBytes = 16 * 1024;
+// The marks of what is read have to be there still.
+constexpr size_t kStagedMarks = kMaxMarks / 2;
 // What is read is decoded next, while it is in the processor's first cache.
-constexpr size_t kDeliveredBytes = 16 * 1024;
+constexpr size_t kDeliveredBytes = 32 * 1024;
 // A run of decoded bytes gets some more of them at each delivery below, or is over.
 constexpr uint64_t kIdleBytes = 4 * kDeliveredBytes;
 constexpr size_t kMaxLocationBytes = 512;
@@ -111,7 +113,7 @@ bool Layer::admit(size_t bytes) {
 
 bool Layer::take(std::string_view bytes) {
   position_ += bytes.size();
-  if (staged_.size() + bytes.size() <= kStagedBytes) {
+  if (staged_.size() + bytes.size() <= kStagedBytes && staged_marks_ < kStagedMarks) {
     staged_ += bytes;
   } else {
     flush();
@@ -131,6 +133,7 @@ void Layer::separate(uint64_t origin) {
 
 // Whatever is delivered is flushed in the layers above as well, so only the lowest one has to be looked at.
 void Layer::flush() {
+  staged_marks_ = 0;
   if (staged_.empty()) return;
   deliver(staged_);
   staged_.clear();
@@ -301,6 +304,7 @@ std::string Layer::location() const {
 
 void Layer::mark(uint64_t position, uint64_t origin, bool copied) {
   if (parent_ == nullptr) return;
+  staged_marks_ += 1;
   marks_.add({position, origin, parent_->place(origin, origin).offset, copied});
 }
 

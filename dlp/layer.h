@@ -148,7 +148,8 @@ class Layer final : public DecoderHost {
   OnMatch on_match_;
   std::vector<std::unique_ptr<Decoder>> decoders_;  // kept from stream to stream
   std::vector<std::unique_ptr<Child>> children_;
-  std::string staged_;      // small writes, until they are worth a reader's while
+  std::string staged_;  // small writes, until they are worth a reader's while
+  size_t staged_marks_ = 0;
   uint64_t position_ = 0;   // bytes since finish(), staged ones included
   uint64_t delivered_ = 0;  // of them, before those that are being read
   bool fresh_ = true;       // nothing since finish()

@@ -34,8 +34,9 @@ class Marks {
   // Before the ring is full, the first is at 0.
   const Mark& nth(size_t index) const { return ring_[(first_ + index) % kMaxMarks]; }
 
-  std::vector<Mark> ring_;  // grows up to kMaxMarks
-  size_t first_ = 0;        // the oldest one, once it is full
+  std::vector<Mark> ring_;   // grows up to kMaxMarks
+  size_t first_ = 0;         // the oldest one, once it is full
+  mutable size_t last_ = 0;  // the one found last
 };
 
 }  // namespace gatehouse::dlp
