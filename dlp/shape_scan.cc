@@ -82,27 +82,30 @@ GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view text, size_t begi
 }
 #endif
 
-// Blanks and hyphens among the same bytes.
-uint64_t separators_at(std::string_view text, size_t begin) {
+// Blanks and hyphens.
+uint64_t separators_of(const char* block) {
   uint64_t separators = 0;
-  for (size_t i = begin; i < std::min(begin + kBlock, text.size()); ++i) {
-    separators |= static_cast<uint64_t>(text[i] == ' ' || text[i] == '-') << (i - begin);
+  for (size_t at = 0; at < kBlock; at += sizeof(__m128i)) {
+    __m128i bytes;
+    std::memcpy(&bytes, block + at, sizeof bytes);
+    separators |=
+        bits(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'))), at);
   }
   return separators;
 }
 
-// The kinds of the bytes of [begin, begin + kBlock), none beyond the text's end.
-Kinds kinds_at(std::string_view text, size_t begin) {
-  if (begin >= text.size()) return {};
-  if (text.size() - begin >= kBlock) return kinds_of(text.data() + begin);
+// What `of` says of the bytes [begin, begin + kBlock), none beyond the text's end.
+auto of_block(std::string_view text, size_t begin, auto of) {
+  if (begin < text.size() && text.size() - begin >= kBlock) return of(text.data() + begin);
   char padded[kBlock] = {};
-  text.copy(padded, kBlock, begin);
-  return kinds_of(padded);
+  if (begin < text.size()) text.copy(padded, kBlock, begin);
+  return of(padded);
 }
 
 // Where four in a row begin four places on, or five with a separator before them.
 uint64_t second_group(uint64_t group, uint64_t next_group, std::string_view text, size_t begin) {
-  const uint64_t separators = ahead(separators_at(text, begin), separators_at(text, begin + kBlock), 4);
+  const uint64_t separators =
+      ahead(of_block(text, begin, separators_of), of_block(text, begin + kBlock, separators_of), 4);
   return ahead(group, next_group, 4) | (separators & ahead(group, next_group, 5));
 }
 
@@ -131,8 +134,8 @@ void find_shapes(std::string_view text, size_t from, size_t to, OnShape on_shape
     if (has_avx2()) begin = skip_blocks_avx2(text, begin, to);
     if (begin == to) return;
 #endif
-    const Kinds block = kinds_at(text, begin);
-    const Kinds next = kinds_at(text, begin + kBlock);
+    const Kinds block = of_block(text, begin, kinds_of);
+    const Kinds next = of_block(text, begin + kBlock, kinds_of);
     const uint64_t wanted = to - begin >= kBlock ? ~uint64_t{0} : (uint64_t{1} << (to - begin)) - 1;
 
     const uint64_t digits = fours(block.digits, next.digits) & wanted;
