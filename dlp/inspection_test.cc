@@ -224,6 +224,15 @@ TEST(Inspection, DeniesWhatIsEncodedTooManyTimes) {
   EXPECT_THAT(findings[0].detail, HasSubstr("decode_depth"));
 }
 
+TEST(Inspection, TakesOneSignOverAndOverForNothingEncoded) {
+  Scanner scanner;
+  Inspection inspection = scanner.open();
+  inspection.part({"body", {}, {}});
+  inspection.write(std::string(300'000, '\\'));
+  inspection.finish();
+  EXPECT_THAT(inspection.take_findings(), IsEmpty());
+}
+
 TEST(Inspection, DeniesWhenMoreIsDecodedThanAllowed) {
   Scanner scanner;
   scanner.limits.decoded_bytes = 10'000;

@@ -18,7 +18,7 @@ constexpr size_t kDeliveredBytes = 32 * 1024;
 // A run of decoded bytes gets some more of them at each delivery below, or is over.
 constexpr uint64_t kIdleBytes = 4 * kDeliveredBytes;
 constexpr size_t kMaxLocationBytes = 512;
-// Less text in a row holds no secret.
+// Less text in a row holds no secret; a letter that follows itself does not count.
 constexpr size_t kMinSecretText = 12;
 constexpr size_t kMaxIdleLayers = 64;
 
@@ -162,7 +162,13 @@ void Layer::flush_above() {
 
 void Layer::look_for_text(std::string_view bytes) {
   for (const char c : bytes) {
-    text_bytes_ = c > ' ' && c < '\x7f' ? text_bytes_ + 1 : 0;
+    // One letter repeated encodes itself for ever (hex of threes), and so do backslashes: it is no secret's text.
+    if (c <= ' ' || c >= '\x7f') {
+      text_bytes_ = 0;
+    } else if (text_bytes_ == 0 || c != last_text_) {
+      text_bytes_ += 1;
+    }
+    last_text_ = c;
     if (text_bytes_ == kMinSecretText) context_->budget.too_deep();
   }
 }

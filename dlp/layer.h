@@ -154,7 +154,9 @@ class Layer final : public DecoderHost {
   uint64_t delivered_ = 0;  // of them, before those that are being read
   bool fresh_ = true;       // nothing since finish()
   bool too_deep_ = false;
-  size_t text_bytes_ = 0;  // of a layer too deep: in a row
+  // Of a layer too deep: text in a row, and its last character.
+  size_t text_bytes_ = 0;
+  char last_text_ = 0;
   Marks marks_;
 };
 
