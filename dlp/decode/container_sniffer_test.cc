@@ -126,6 +126,18 @@ TEST(ContainerSniffer, TakesMoreAtOnceThanItCanFollowForAFault) {
   }
 }
 
+TEST(ContainerSniffer, LeavesHeadersOfZipAloneThatNoProgramCouldOpen) {
+  // As a list of file types has them, one behind the other.
+  std::string bytes;
+  for (int i = 0; i < 20; ++i) bytes += std::string("PK\3\4\n1>30=\0\x08mimetype\n2>38=\0(application/x\n", 43);
+  for (const size_t piece : {size_t{1}, SIZE_MAX}) {
+    RecordedHost host;
+    sniff(host, bytes, piece);
+    EXPECT_THAT(host.faults, IsEmpty());
+    EXPECT_EQ(host.outputs_asked, 0u);
+  }
+}
+
 TEST(ContainerSniffer, FollowsOnlyFourStreamsOfZlibThatComeToSomething) {
   // Five streams, each in a stored block of the one before, all within the first one's bytes.
   std::string bytes = "the innermost, which is a text of its own and long enough";

@@ -23,6 +23,8 @@ uint64_t little(std::string_view bytes, size_t at, size_t size) {
   return value;
 }
 
+bool can_undo(uint64_t method) { return method == kStored || method == kDeflated || method == kZstd; }
+
 // The compressed size in a zip64 field, which has the uncompressed one first; kInZip64 if there is none.
 uint64_t zip64_size(std::string_view extra) {
   while (extra.size() >= 4) {
@@ -68,6 +70,8 @@ bool ZipEntry::take_header(std::string_view& bytes) {
 bool ZipEntry::feed(std::string_view bytes) {
   if (stage_ == Stage::header) {
     if (!take_header(bytes)) return true;
+    // What only looks like an entry, and no program could open, is none.
+    if (trust_ == Trust::guessed && !can_undo(little(header_, 8, 2))) return false;
     header_bytes_ += little(header_, 26, 2) + little(header_, 28, 2);
     stage_ = Stage::names;
   }

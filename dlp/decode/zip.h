@@ -13,8 +13,8 @@ namespace gatehouse::dlp {
 
 // One entry: its name as a piece labelled "entry-name", then its content as a piece labelled "entry:NAME". Stored,
 // deflate and zstd are undone; anything else, and encryption, is a fault if a zip file was declared and else left
-// alone, as is a stored entry whose size comes after it (what it holds is in the layer in plain). Checksums and
-// the uncompressed size are not looked at.
+// alone, names and all, as is a stored entry whose size comes after it (what it holds is in the layer in plain).
+// Checksums and the uncompressed size are not looked at.
 class ZipEntry : public Follower {
  public:
   ZipEntry(DecoderHost& host, std::string kind, uint64_t origin, Trust trust);
