@@ -51,6 +51,8 @@ const std::vector<Case> kCases{
     {"letters behind", kBase64.substr(0, 54) + "abc", "base64"},
     {"in lines of 16", every(16, kBase64, "\r\n"), "base64"},
     {"in lines of 20, indented", every(20, kBase64, "\n    "), "base64"},
+    {"in quoted lines", every(20, kBase64, "\n> "), "base64"},
+    {"in the lines of a comment", "# " + every(16, kBase64, "\r\n   # "), "base64"},
     {"in lines, the last one short", every(53, kBase64, "\n"), "base64"},
     {"letters in front, in lines", every(25, "q" + kBase64, "\n"), "base64"},
     {"two joined by padding", "QUFBQUFBQUFBQUFBQQ==" + kBase64, "base64"},
@@ -131,6 +133,13 @@ TEST(Alphabets, FollowACompressedFileFromAShiftedBitOn) {
   const std::string file = "xH4sIAAAAAAAAA" + std::string(200, 'k') + "m";
   EXPECT_THAT(story_of<AlphabetDecoder>(file, file.size(), "base64"), HasSubstr(std::string("\x1f\x8b\x08\0\0", 5)));
   EXPECT_GE(story_of<AlphabetDecoder>(file, file.size(), "base64").size(), 150u);
+}
+
+TEST(Alphabets, FollowZlibBehindAFewLetters) {
+  for (size_t letters = 0; letters < 32; ++letters) {
+    const std::string file = std::string(letters, 'Q') + "eJyr" + std::string(200, 'k') + "m";
+    EXPECT_THAT(story_of<AlphabetDecoder>(file, file.size(), "base64"), HasSubstr("\x78\x9c\xab")) << letters;
+  }
 }
 
 TEST(Alphabets, LeaveWordsAlone) {

@@ -7,7 +7,10 @@
 namespace gatehouse::dlp {
 namespace {
 
-bool is_gap(char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; }
+bool is_line_end(char c) { return c == '\n' || c == '\r'; }
+bool is_gap(char c) { return is_line_end(c) || c == ' ' || c == '\t'; }
+// In front of a line.
+bool is_quoting(char c) { return c == '>' || c == '|' || c == '#' || c == '*' || c == ';' || c == '%'; }
 
 // Bit i is set when 16 bits from i on are.
 uint64_t starts_of_16(uint64_t bits) {
@@ -102,7 +105,9 @@ size_t RunFinder::continue_short(std::string_view bytes, uint64_t origin, const 
 
 // Behind a line: more white space, or the line that continues it.
 size_t RunFinder::cross_gap(std::string_view bytes, uint64_t origin, const Mask& mask, size_t at) {
-  while (at < bytes.size() && is_gap(bytes[at]) && gap_bytes_ <= kMaxGapBytes) {
+  while (at < bytes.size() && gap_bytes_ <= kMaxGapBytes &&
+         (is_gap(bytes[at]) || (gap_has_line_end_ && is_quoting(bytes[at])))) {
+    gap_has_line_end_ |= is_line_end(bytes[at]);
     ++gap_bytes_;
     ++at;
   }
@@ -119,6 +124,7 @@ size_t RunFinder::take_line(std::string_view bytes, uint64_t origin, const Mask&
   if (end > at) sink_.chars(bytes.substr(at, end - at), origin + at);
   state_ = end == bytes.size() ? State::inside : State::gap;
   gap_bytes_ = 0;
+  gap_has_line_end_ = false;
   return end;
 }
 

@@ -9,10 +9,10 @@
 namespace gatehouse::dlp {
 
 inline constexpr size_t kMinRunBytes = 16;  // shorter ones hold no secret
-inline constexpr size_t kMaxGapBytes = 64;  // of white space between the lines of one run
+inline constexpr size_t kMaxGapBytes = 64;  // of white space between the lines of one run, and signs that lead lines
 
 // Told of each maximal run of at least kMinRunBytes. Runs with only white space between are lines of one run, and the
-// last line may be shorter.
+// last line may be shorter; so they are with signs of quoting in front of a line, "> ".
 class RunSink {
  public:
   virtual ~RunSink() = default;
@@ -51,6 +51,7 @@ class RunFinder {
   RunSink& sink_;
   State state_ = State::outside;
   size_t gap_bytes_ = 0;
+  bool gap_has_line_end_ = false;
   uint64_t short_origin_ = 0;
   uint8_t short_size_ = 0;  // of a run not yet long enough when the bytes ended
   char short_[kMinRunBytes];

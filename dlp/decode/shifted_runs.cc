@@ -132,6 +132,23 @@ GATEHOUSE_AVX2_TARGET void shift_bytes_avx2(const char* bytes, size_t size, int 
 }
 #endif
 
+// zlib's header as it mostly is, near the beginning: further back, noise would have it too often.
+constexpr size_t kZlibBytes = 32;
+bool has_zlib(std::string_view bytes) {
+  for (size_t at = bytes.find('\x78'); at != bytes.npos && at + 1 < bytes.size(); at = bytes.find('\x78', at + 1)) {
+    switch (static_cast<uint8_t>(bytes[at + 1])) {
+      case 0x01:
+      case 0x5e:
+      case 0x9c:
+      case 0xda:
+        return true;
+      default:
+        break;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 bool begins_file(std::string_view bytes) {
@@ -212,7 +229,9 @@ void ShiftedRuns::shift(Shift& shift, const char* bytes, size_t size) {
   std::memset(out, 0, kFront);
   std::memcpy(out + kFront - shift.before_size, shift.before, shift.before_size);
   const char* text = out + kFront;
-  if (first_ && begins_file({text, size})) begin(shift, Shift::State::file);
+  if (first_ && (begins_file({text, size}) || has_zlib({text, std::min(size, kZlibBytes)}))) {
+    begin(shift, Shift::State::file);
+  }
   for (size_t at = 0; at < size; at += kBlocksAtOnce * kTextBlockBytes) {
     read(shift, text + at, std::min(size - at, kBlocksAtOnce * kTextBlockBytes));
   }
