@@ -175,6 +175,7 @@ TEST(JoinedStrings, AreNotMembersOfAList) {
 TEST(Separated, TakesOutWhatRecurs) {
   std::vector<Case> rows;
   for (size_t n = 1; n <= 8; ++n) rows.push_back({"dots", every(n, kToken, "."), "separated"});
+  rows.push_back({"commas", every(4, kToken, ","), "separated"});
   rows.push_back({"dashes", "ghp_-" + every(4, kToken.substr(4), "-"), "separated"});
   rows.push_back({"one a line", every(1, kToken, "\n"), "separated"});
   rows.push_back({"one a line, Windows", every(1, kToken, "\r\n"), "separated"});
@@ -199,6 +200,18 @@ TEST(Separated, LeavesProseNumbersAndIdentifiersAlone) {
         "123e4567-e89b-12d3-a456-426614174000", "2024-01-02T03:04:05Z", "00:1a:2b:3c:4d:5e"}) {
     EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << text;
   }
+}
+
+TEST(Separated, LeavesTheMappingsOfASourceMapAlone) {
+  // The second has a key's letters in a row without the commas.
+  for (const std::string text :
+       {"IAAI,GAAG,MAAM,CAAC,IAAI,CAAC,GAAG,CAAC,CAAC;", ";QAC9B,KAAK,IAAI,CAAC,GAAG,CAAC,EAAE,CAAC,GAAG;"}) {
+    EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << text;
+  }
+  const std::string key = "AKIARZPUZDIKKUABCDEF";
+  EXPECT_THAT(story_of<SeparatedDecoder>(every(4, key, ","), 1000, "separated"), HasSubstr(key));
+  const std::string behind = "GAAG,MAAM,CAAC,IAAI,CAAC,GAAG,CAAC,CAAC,GAAG,MAAM," + every(4, key, ",");
+  EXPECT_THAT(story_of<SeparatedDecoder>(behind, 1000, "separated"), HasSubstr(key)) << "behind them";
 }
 
 TEST(Separated, TakesTheSeparatorInFrontOfTheFirstWholeGroupToo) {

@@ -214,18 +214,31 @@ void SeparatedDecoder::follow_grid(bool nothing_more) {
   }
 }
 
-bool SeparatedDecoder::equal_groups(uint64_t group, size_t bytes) const {
-  for (size_t i = 0; i < bytes; ++i) {
-    if (stretches_.at(group + i) != stretches_.at(group + i - grid_.period)) return false;
+bool SeparatedDecoder::equal_groups(uint64_t group, size_t bytes) {
+  bool equal = true;
+  for (size_t i = 0; equal && i < bytes; ++i) {
+    equal = stretches_.at(group + i) == stretches_.at(group + i - grid_.period);
   }
-  return true;
+  grid_.changes = static_cast<uint8_t>(grid_.changes << 1 | (equal ? 0 : 1));
+  const bool mapping = bytes > 1 && stretches_.at(group + 1) == 'A';
+  grid_.mappings = mapping ? static_cast<uint8_t>(std::min<size_t>(grid_.mappings + 1u, kMaxMappings)) : 0;
+  return equal;
+}
+
+bool SeparatedDecoder::has_mappings() const {
+  constexpr int kMinChanges = 2;  // or it is one letter repeated
+  static_assert(kMaxMappings <= 8);
+  const size_t least = grid_.accepted ? kMaxMappings : kMinMappings;
+  const bool commas = grid_.size == 1 && grid_.separator.back() == ',';
+  return commas && (grid_.group() == 4 || grid_.group() == 5) && grid_.mappings >= least &&
+         std::popcount(static_cast<uint8_t>(grid_.changes & (0xffu >> (8 - least)))) >= kMinChanges;
 }
 
 void SeparatedDecoder::count_separator(bool equal) {
   if (grid_.count == 0) grid_.first = grid_.next;
   grid_.count += 1;
   grid_.equal = equal ? std::min(grid_.equal + 1, kMaxEqualGroups) : 0;
-  if (grid_.equal == kMaxEqualGroups && grid_.kinds != kDigits) {
+  if ((grid_.equal == kMaxEqualGroups || has_mappings()) && grid_.kinds != kDigits) {
     if (grid_.count <= kMaxKeptGroups) return;
     grid_.count -= 1;
     grid_.first += grid_.period;

@@ -18,6 +18,12 @@ inline constexpr size_t kMaxSeparatorBytes = 8;  // ["a",LF and four blanks "b"]
 // repeated decodes to would be joined and decoded over and over.
 inline constexpr size_t kMaxEqualGroups = 256;
 
+// Groups of four or five letters with commas between, of which so many in a row have an 'A' in second place, are the
+// mappings of a JavaScript source map ("IAAI,GAAG,MAAM"): the file that a place is in seldom changes. Behind the
+// beginning of what was taken for a secret, it takes more of them.
+inline constexpr size_t kMinMappings = 4;
+inline constexpr size_t kMaxMappings = 8;
+
 // Into the layer "separated": the separators are nothing. Stretches of digits alone are passed on only if they are as
 // short as a card's number, hex digits if there are more than a UUID has: tables are full of them.
 class SeparatedDecoder final : public TextDecoder {
@@ -56,6 +62,8 @@ class SeparatedDecoder final : public TextDecoder {
     bool led = false;    // the first group follows a separator and a part of a group, which is not counted
     unsigned kinds = 0;
     size_t equal = kMaxEqualGroups;  // groups in a row, up to the last one
+    uint8_t mappings = 0;            // in a row, up to kMaxMappings
+    uint8_t changes = 0;             // of the last groups, as bits: those that differed from the one before
     bool table = false;              // there are too many digits
     bool accepted = false;           // it is long enough
     size_t group() const { return period - size; }
@@ -66,7 +74,8 @@ class SeparatedDecoder final : public TextDecoder {
   bool begins_escape(uint64_t word, const Grid& grid) const;
   void follow_grid(bool nothing_more);
   void count_separator(bool equal);
-  bool equal_groups(uint64_t group, size_t bytes) const;
+  bool equal_groups(uint64_t group, size_t bytes);
+  bool has_mappings() const;
   void pass_on();
   void finish_grid(uint64_t end);
   size_t least_bytes() const;
