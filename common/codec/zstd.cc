@@ -10,9 +10,34 @@ namespace {
 
 constexpr uint64_t kMaxFrameHeaderBytes = 18;  // RFC 8878 section 3.1.1
 
+// To make a context costs far more than to read a header that turns out to be none, and hostile input has many: a
+// thread keeps a few, as long as they have no window.
+class IdleContexts {
+ public:
+  ~IdleContexts() {
+    for (size_t i = 0; i < count_; ++i) ZSTD_freeDCtx(contexts_[i]);
+  }
+  ZSTD_DCtx* take() { return count_ > 0 ? contexts_[--count_] : ZSTD_createDCtx(); }
+  void give_back(ZSTD_DCtx* context) {
+    const bool small = context != nullptr && ZSTD_sizeof_DCtx(context) <= kMaxIdleBytes;
+    if (small && count_ < contexts_.size() &&
+        !ZSTD_isError(ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters))) {
+      contexts_[count_++] = context;
+    } else {
+      ZSTD_freeDCtx(context);
+    }
+  }
+
+ private:
+  static constexpr size_t kMaxIdleBytes = 512 * 1024;
+  std::array<ZSTD_DCtx*, 4> contexts_;
+  size_t count_ = 0;
+};
+thread_local IdleContexts idle_contexts;
+
 }  // namespace
 
-Zstd::Zstd(int max_window_log, Frames frames) : frames_(frames), context_(ZSTD_createDCtx()) {
+Zstd::Zstd(int max_window_log, Frames frames) : frames_(frames), context_(idle_contexts.take()) {
   if (context_ == nullptr) return;
   if (ZSTD_isError(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, max_window_log))) {
     ZSTD_freeDCtx(context_);
@@ -20,7 +45,7 @@ Zstd::Zstd(int max_window_log, Frames frames) : frames_(frames), context_(ZSTD_c
   }
 }
 
-Zstd::~Zstd() { ZSTD_freeDCtx(context_); }
+Zstd::~Zstd() { idle_contexts.give_back(context_); }
 
 Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
   if (context_ == nullptr) {
