@@ -146,7 +146,7 @@ std::optional<Overdrawn> Budgets::admit(const std::vector<Quota>& quotas, uint64
     }
     const uint64_t rate = allowed.requests_per_minute;
     if (rate != Allowance::kUnbounded && counter->tokens < kMilli) {
-      const uint64_t wait_ms = rate == 0 ? kMinuteMs : (kMilli - counter->tokens) * kMinuteMs / (rate * kMilli);
+      const uint64_t wait_ms = (kMilli - counter->tokens) * kMinuteMs / (rate * kMilli);
       const std::chrono::seconds wait(static_cast<int64_t>((wait_ms + 999) / 1000));
       return Overdrawn{
           {Verdict::deny, quota.rule,

@@ -126,9 +126,16 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   if (outcome.in_host) record_.mask_host();
   if (!outcome.allowed || judged_.verdict == Verdict::deny) return deny(outcome);
   record_.set_detail(joined_words(outcome.detail, credentials_.words()));
-  // A path that was redacted is another path.
-  auto decision = outcome.detail.empty() ? std::move(judged_) : judge_request(policy_, origin_, head_);
-  may_go(std::move(decision), outcome.findings);
+  if (outcome.detail.empty()) return may_go(std::move(judged_), outcome.findings);
+  // A path that was redacted is another path, and bound to that one's terms.
+  auto verdict = judge_request(policy_, origin_, head_);
+  terms_ = std::move(verdict.terms);
+  if (verdict.verdict != Verdict::deny && request_->body().size() > request_limit().bytes) {
+    const auto over = over_body_limit(request_limit());
+    request_.reset();
+    return record(over.denial, over.status, outcome.findings);
+  }
+  may_go(std::move(verdict), outcome.findings);
 }
 
 void Exchange::deny(const ScanOutcome& outcome) {

@@ -248,6 +248,24 @@ TEST_F(InspectedSessionTest, JudgesAPathAnewThatWasRedacted) {
   EXPECT_EQ(world_->rows.at(0).decision.rule_id, "default-deny");
 }
 
+TEST_F(InspectedSessionTest, HoldsARedactedRequestToTheTermsOfWhatItHasBecome) {
+  policy_ = *policy::Policy::parse({{"test.json", R"({"version": 1, "name": "test", "http": [
+    {"id": "as-sent", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"], "query": {"tok_*": true}},
+    {"id": "masked", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"], "query": {"tok_*": false},
+     "request_body": 8}]})"}});
+  for (const std::string body : {"12345678", "123456789"}) {
+    again();
+    session_->on_bytes(
+        fmt::format("POST /x?{}=1 HTTP/1.1\r\n{}Content-Length: {}\r\n\r\n{}", kToken, kHost, body.size(), body));
+    redact("query-name");
+    ASSERT_EQ(world_->rows.size(), 1u);
+    EXPECT_EQ(world_->rows[0].decision.rule_id, "masked");
+    EXPECT_EQ(world_->rows[0].decision.allowed(), body.size() == 8) << body;
+    world_->answer_commit();
+    EXPECT_EQ(static_cast<bool>(world_->opened), body.size() == 8) << body;
+  }
+}
+
 TEST_F(InspectedSessionTest, KeepsWhatWasFoundOutOfEveryRowAndAnswer) {
   for (const std::string& request :
        {"GET /x/" + kToken + "?" + kToken + "=1 HTTP/1.1\r\n" + kHost + "\r\n",

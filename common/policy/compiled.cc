@@ -220,11 +220,12 @@ static void narrow(BodyLimit& limit, const std::optional<uint64_t>& bytes, const
   if (bytes && *bytes < limit.bytes) limit = {*bytes, rule};
 }
 
-// Once, in however many readings of its path it matches.
+// Once, in however many readings of its path it matches. Layers of one name count together, by the narrower of what
+// they say.
 static void add_quota(std::vector<Quota>& quotas, const Layer& layer, const HttpRule& rule) {
   const std::string counter = fmt::format("rule {}/{}", layer.name, rule.id);
-  for (const auto& quota : quotas) {
-    if (quota.counter == counter) return;
+  for (auto& quota : quotas) {
+    if (quota.counter == counter) return quota.allowance.narrow(*rule.budget);
   }
   quotas.push_back({counter, rule.id, describe_rule(layer, rule.id), *rule.budget});
 }

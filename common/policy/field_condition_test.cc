@@ -270,6 +270,21 @@ TEST(HttpTerms, CountAgainstTheSessionTheHostAndEachRuleThatMatches) {
               HasSubstr("the session: at most 9 requests, 1 MiB out\neach host: at most 60 requests a minute\n"));
 }
 
+TEST(HttpTerms, TakeTheNarrowerBudgetWhereLayersOfOneNameHaveOneRule) {
+  const auto layer = [](int requests) {
+    return fmt::format(R"({{"version": 1, "name": "demo", "http": [
+        {{"id": "a", "action": "allow", "hosts": ["api.example.com"], "budget": {{"requests": {}}}}}]}})",
+                       requests);
+  };
+  for (const auto& [machine, session] : {std::pair{5, 3}, {3, 5}}) {
+    auto policy = Policy::parse({{"corp.json", layer(machine), true}, {"demo.json", layer(session), false}});
+    ASSERT_TRUE(policy) << policy.error().message();
+    const auto quotas = policy->judge(get("/x")).terms.quotas;
+    ASSERT_EQ(quotas.size(), 1u);
+    EXPECT_EQ(quotas[0].allowance.requests, 3u);
+  }
+}
+
 TEST(RequestQuery, IsReadInTheWaysOfServers) {
   const auto readings = [](std::string_view target) { return RequestQuery::parse(target).readings(); };
   EXPECT_EQ(readings("/x"), (std::vector<Parameters>{{}}));
