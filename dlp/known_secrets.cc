@@ -1,7 +1,5 @@
 #include "dlp/known_secrets.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <bitset>
 #include <cassert>
@@ -13,6 +11,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/base/secret_source.h"
+#include "common/base/wiping.h"
 #include "dlp/fingerprint.h"
 
 namespace gatehouse::dlp {
@@ -32,21 +31,6 @@ size_t distinct(std::string_view text) {
   for (const char c : text) seen.set(static_cast<unsigned char>(c));
   return seen.count();
 }
-
-void wipe(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
-
-void wipe(Json& tree) {
-  if (tree.is_string()) return wipe(tree.get_ref<std::string&>());
-  if (!tree.is_structured()) return;
-  for (auto& item : tree) wipe(item);
-}
-
-// Wipes what it refers to when it goes.
-template <class T>
-struct Wiping {
-  T& secret;
-  ~Wiping() { wipe(secret); }
-};
 
 // Parses without exceptions; the words of an error hold nothing of the text.
 Result<Json> parse_tree(std::string_view text) {

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "common/base/wiping.h"
 #include "launcher/installation.h"
 #include "launcher/spawn.h"
 
@@ -21,14 +22,6 @@ namespace {
 
 constexpr size_t kFingerprintKeyBytes = 32;
 constexpr size_t kPlaceholderRandomBytes = 16;
-
-void wipe(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
-
-void wipe(nlohmann::json& tree) {
-  if (tree.is_string()) return wipe(tree.get_ref<std::string&>());
-  if (!tree.is_structured()) return;
-  for (auto& item : tree) wipe(item);
-}
 
 Result<std::string> from_environment(const std::string& variable) {
   const char* value = std::getenv(variable.c_str());

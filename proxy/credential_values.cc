@@ -1,11 +1,10 @@
 #include "proxy/credential_values.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/secret_source.h"
+#include "common/base/wiping.h"
 
 namespace gatehouse::proxy {
 
@@ -14,21 +13,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kMaxInputBytes = 1 << 20;
-
-void wipe(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
-
-void wipe(Json& tree) {
-  if (tree.is_string()) return wipe(tree.get_ref<std::string&>());
-  if (!tree.is_structured()) return;
-  for (auto& item : tree) wipe(item);
-}
-
-// Wipes what it refers to when it goes.
-template <class T>
-struct Wiping {
-  T& secret;
-  ~Wiping() { wipe(secret); }
-};
 
 const std::string* text_member(const Json& object, const char* key) {
   const auto member = object.find(key);
