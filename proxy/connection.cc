@@ -8,7 +8,7 @@ Connection::Connection(const Gate& gate, GuestSession::Entry entry, std::unique_
       stream_(std::move(stream)),
       on_closed_(std::move(on_closed)),
       deadline_(gate.loop, [this] { session_.on_deadline(); }),
-      session_(entry, *this, *this, gate.policy, gate.tls) {
+      session_(entry, *this, *this, gate.tls) {
   stream_->set_callbacks({.data = [this](std::string_view bytes) { session_.on_bytes(bytes); },
                           .end = [this] { session_.on_end(); },
                           .error = [this](const Error& error) { session_.on_error(error); },

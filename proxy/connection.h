@@ -5,7 +5,9 @@
 #include <memory>
 
 #include "common/audit/log.h"
+#include "common/base/in_force.h"
 #include "common/net/stream.h"
+#include "proxy/generation.h"
 #include "proxy/guest_session.h"
 #include "proxy/name_lookup.h"
 #include "proxy/upstream_pool.h"
@@ -15,7 +17,7 @@ namespace gatehouse::proxy {
 // What every connection of one loop works with. All outlive the connections.
 struct Gate {
   Loop& loop;
-  const policy::Policy& policy;
+  const InForce<Generation>& generation;
   audit::AuditLog& audit;
   const TlsServerContext& tls;
   UpstreamPool& upstreams;
@@ -40,6 +42,7 @@ class Connection final : private GuestSocket, private Outside {
   void shutdown() override { stream_->shutdown(); }
   void close(bool reset) override;
   void set_deadline(std::chrono::milliseconds after) override { deadline_.start(after); }
+  std::shared_ptr<const Generation> generation() const override { return gate_.generation.get(); }
   const Inspection* inspection() const override { return gate_.inspection; }
   Telemetry* telemetry() const override { return gate_.telemetry; }
   Budgets* budgets() const override { return gate_.budgets; }

@@ -37,7 +37,8 @@ class CredentialExchangeTest : public testing::Test {
  protected:
   CredentialExchangeTest() {
     world_.with_scanner = true;
-    world_.credentials = CredentialTable(*CredentialTable::create(policy_, values_));
+    generation_.credentials = *CredentialTable::create(policy_, values_);
+    world_.rules = &generation_;
     origin_.tls = true;
     origin_.port = 443;
   }
@@ -46,7 +47,7 @@ class CredentialExchangeTest : public testing::Test {
     guest_ = {};
     wire_ = {};
     origin_.name = origin_.sni = host;
-    exchange_ = std::make_unique<Exchange>(world_, guest_, policy_, origin_);
+    exchange_ = std::make_unique<Exchange>(world_, guest_, origin_);
     RequestHead head;
     head.method = "GET";
     head.scheme = Scheme::https;
@@ -76,10 +77,12 @@ class CredentialExchangeTest : public testing::Test {
     return all;
   }
 
-  policy::Policy policy_ = *policy::Policy::parse({{"t.json", R"({"version": 1,
+  Generation generation_{*policy::Policy::parse({{"t.json", R"({"version": 1,
       "http": [{"id": "all", "action": "allow", "hosts": ["a.example.com", "b.example.com"]},
                {"id": "no", "action": "deny", "hosts": ["a.example.com"], "paths": ["/no"]}],
-      "secrets": {"T": {"from": "env:T", "hosts": ["a.example.com"], "as": "bearer"}}})"}});
+      "secrets": {"T": {"from": "env:T", "hosts": ["a.example.com"], "as": "bearer"}}})"}}),
+                         {}};
+  policy::Policy& policy_ = generation_.policy;
   CredentialValues values_ = *CredentialValues::parse(
       fmt::format(R"({{"secrets": [{{"name": "T", "value": "{}", "placeholder": "{}"}}]}})", kV, kP));
   World world_;

@@ -30,8 +30,13 @@ int status_of(const Decision& denial, const Origin& origin, const RequestHead& h
 
 }  // namespace
 
-Exchange::Exchange(Outside& outside, GuestLeg& guest, const policy::Policy& policy, const Origin& origin)
-    : outside_(outside), guest_(guest), policy_(policy), origin_(origin), record_(outside, origin) {}
+Exchange::Exchange(Outside& outside, GuestLeg& guest, const Origin& origin)
+    : outside_(outside),
+      guest_(guest),
+      generation_(outside.generation()),
+      policy_(generation_->policy),
+      origin_(origin),
+      record_(outside, origin) {}
 
 Exchange::~Exchange() {
   abort("the connection to the guest was closed");
@@ -49,7 +54,7 @@ void Exchange::start(const RequestHead& head) {
   const auto* with = outside_.inspection();
   if (with != nullptr) {
     record_.set_path(std::string(kPathNotScanned));
-    credentials_ = CredentialInjection(with->credentials, target_);
+    credentials_ = CredentialInjection(generation_->credentials, target_);
   }
   if (judged_.verdict == Verdict::ask && outside_.approver() == nullptr) {
     judged_.verdict = Verdict::deny;

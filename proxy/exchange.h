@@ -24,6 +24,7 @@
 #include "proxy/credential_injection.h"
 #include "proxy/denial.h"
 #include "proxy/exchange_record.h"
+#include "proxy/generation.h"
 #include "proxy/guest_leg.h"
 #include "proxy/judgement.h"
 #include "proxy/outside.h"
@@ -39,7 +40,7 @@ inline constexpr std::chrono::seconds kExchangeIdleTimeout{120};
 class Exchange final : private ResponseListener, private ResponseInspection::Owner {
  public:
   // All outlive the exchange.
-  Exchange(Outside& outside, GuestLeg& guest, const policy::Policy& policy, const Origin& origin);
+  Exchange(Outside& outside, GuestLeg& guest, const Origin& origin);
   ~Exchange() override;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -131,7 +132,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
 
   Outside& outside_;
   GuestLeg& guest_;
-  const policy::Policy& policy_;
+  const std::shared_ptr<const Generation> generation_;  // in force when the request began
+  const policy::Policy& policy_;                        // of that
   const Origin& origin_;
   RequestHead head_;
   Target target_;

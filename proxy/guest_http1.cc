@@ -4,11 +4,9 @@
 
 namespace gatehouse::proxy {
 
-Http1Guest::Http1Guest(Outside& outside, GuestConnection& connection, const policy::Policy& policy,
-                       const Origin& origin, bool may_tunnel)
+Http1Guest::Http1Guest(Outside& outside, GuestConnection& connection, const Origin& origin, bool may_tunnel)
     : outside_(outside),
       connection_(connection),
-      policy_(policy),
       origin_(origin),
       may_tunnel_(may_tunnel),
       reader_(origin.tls ? Scheme::https : Scheme::http) {}
@@ -90,7 +88,7 @@ bool Http1Guest::read_request() {
 void Http1Guest::begin_exchange() {
   state_ = State::exchanging;
   judged_one_ = true;
-  exchange_ = std::make_unique<Exchange>(outside_, static_cast<GuestLeg&>(*this), policy_, origin_);
+  exchange_ = std::make_unique<Exchange>(outside_, static_cast<GuestLeg&>(*this), origin_);
 }
 
 void Http1Guest::refuse_request(const Refusal& refusal) {

@@ -16,8 +16,7 @@ inline constexpr size_t kMaxAheadBytes = 64 * 1024;  // read and not looked at w
 class Http1Guest final : public GuestProtocol, private GuestLeg {
  public:
   // All outlive this. A CONNECT is understood when `may_tunnel`.
-  Http1Guest(Outside& outside, GuestConnection& connection, const policy::Policy& policy, const Origin& origin,
-             bool may_tunnel);
+  Http1Guest(Outside& outside, GuestConnection& connection, const Origin& origin, bool may_tunnel);
   ~Http1Guest() override;
 
   void start() override { await_request(); }
@@ -56,7 +55,6 @@ class Http1Guest final : public GuestProtocol, private GuestLeg {
 
   Outside& outside_;
   GuestConnection& connection_;
-  const policy::Policy& policy_;
   const Origin& origin_;
   const bool may_tunnel_;
   State state_ = State::request;

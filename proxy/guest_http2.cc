@@ -120,9 +120,8 @@ struct Http2Guest::Callbacks {
   }
 };
 
-Http2Guest::Http2Guest(Outside& outside, GuestConnection& connection, const policy::Policy& policy,
-                       const Origin& origin)
-    : outside_(outside), connection_(connection), policy_(policy), origin_(origin), refilled_(Clock::now()) {
+Http2Guest::Http2Guest(Outside& outside, GuestConnection& connection, const Origin& origin)
+    : outside_(outside), connection_(connection), origin_(origin), refilled_(Clock::now()) {
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_option* option = nullptr;
   nghttp2_session* session = nullptr;
@@ -263,7 +262,7 @@ Http2GuestStream* Http2Guest::find(int32_t id) {
 
 std::unique_ptr<Exchange> Http2Guest::make_exchange(GuestLeg& leg) {
   judged_one_ = true;
-  return std::make_unique<Exchange>(outside_, leg, policy_, origin_);
+  return std::make_unique<Exchange>(outside_, leg, origin_);
 }
 
 void Http2Guest::arm(Clock::time_point deadline) {

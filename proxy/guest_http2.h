@@ -31,7 +31,7 @@ inline constexpr size_t kMaxUnackedFrames = 64;  // PING and SETTINGS that the g
 class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
  public:
   // All outlive this.
-  Http2Guest(Outside& outside, GuestConnection& connection, const policy::Policy& policy, const Origin& origin);
+  Http2Guest(Outside& outside, GuestConnection& connection, const Origin& origin);
   ~Http2Guest() override;
 
   void start() override;
@@ -73,7 +73,6 @@ class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
 
   Outside& outside_;
   GuestConnection& connection_;
-  const policy::Policy& policy_;
   const Origin& origin_;
   std::unique_ptr<nghttp2_session, Deleter> session_;
   std::map<int32_t, std::unique_ptr<Http2GuestStream>> streams_;

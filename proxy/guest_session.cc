@@ -21,11 +21,9 @@ std::string_view without_brackets(std::string_view host) {
 
 }  // namespace
 
-GuestSession::GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const policy::Policy& policy,
-                           const TlsServerContext& tls)
+GuestSession::GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const TlsServerContext& tls)
     : socket_(socket),
       outside_(outside),
-      policy_(policy),
       tls_context_(tls),
       state_(entry == Entry::transparent ? State::proxy_header : State::sensing) {
   if (entry == Entry::explicit_proxy) origin_.way = Origin::Way::forward;
@@ -164,10 +162,10 @@ void GuestSession::start_talking(bool http2) {
   state_ = State::talking;
   auto& connection = static_cast<GuestConnection&>(*this);
   if (http2) {
-    protocol_ = std::make_unique<Http2Guest>(outside_, connection, policy_, origin_);
+    protocol_ = std::make_unique<Http2Guest>(outside_, connection, origin_);
   } else {
     const bool may_tunnel = origin_.way == Origin::Way::forward;
-    protocol_ = std::make_unique<Http1Guest>(outside_, connection, policy_, origin_, may_tunnel);
+    protocol_ = std::make_unique<Http1Guest>(outside_, connection, origin_, may_tunnel);
   }
   protocol_->start();
 }

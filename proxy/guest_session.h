@@ -33,9 +33,8 @@ class GuestSession final : private GuestConnection {
  public:
   enum class Entry { transparent, explicit_proxy };
 
-  // All four outlive the session.
-  GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const policy::Policy& policy,
-               const TlsServerContext& tls);
+  // All three outlive the session.
+  GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const TlsServerContext& tls);
   ~GuestSession() override;
 
   void start();
@@ -70,7 +69,6 @@ class GuestSession final : private GuestConnection {
 
   GuestSocket& socket_;
   Outside& outside_;
-  const policy::Policy& policy_;
   const TlsServerContext& tls_context_;
   State state_;
   Origin origin_;

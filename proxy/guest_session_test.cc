@@ -284,6 +284,27 @@ TEST_F(GuestSessionTest, DropsTheUpstreamWhenTheGuestIsGone) {
   EXPECT_EQ(world_->log.back(), "close");
 }
 
+// One that was judged before keeps to what it was judged by, here the rule's limit on a body.
+TEST_F(GuestSessionTest, JudgesEachRequestByThePolicyThatIsInForceWhenItBegins) {
+  policy_ = *policy::Policy::parse({{"test.json", R"({"version": 1, "name": "test", "http": [
+    {"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"], "request_body": 3}]})"}});
+  const Generation next{*policy::Policy::parse({{"test.json", R"({"version": 1, "name": "test", "http": [
+    {"id": "gone", "action": "deny", "hosts": ["api.test.example"]}]})"}}),
+                        {}};
+  dial();
+  forward("POST /x HTTP/1.1\r\nHost: api.test.example\r\nTransfer-Encoding: chunked\r\n\r\n");
+  world_->rules = &next;
+  session_->on_bytes("3\r\nabc\r\n0\r\n\r\n");
+  wire_.listener->on_upstream_bytes(kResponse);
+  EXPECT_THAT(world_->to_guest, EndsWith("hi"));
+  world_->log.clear();
+  session_->on_bytes(kGet);
+  world_->answer_commit();
+  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "all");
+  EXPECT_EQ(world_->rows.at(1).decision.rule_id, "gone");
+  EXPECT_THAT(world_->log, IsEmpty());
+}
+
 TEST_F(GuestSessionTest, SaysWhenTheUpstreamIsSilentForTooLong) {
   dial();
   forward(kGet);

@@ -18,7 +18,7 @@ int run(int argc, char** argv) {
   if (auto dns = dns_endpoint(options); !dns) return report(dns.error(), kExitUsage);
   if (auto approver = approver_endpoint(options); !approver) return report(approver.error(), kExitUsage);
   if (auto dlp = dlp::scanner_endpoint(options.dlp); !dlp) return report(dlp.error(), kExitUsage);
-  const auto policy = policy::Policy::load(options.gate.policies);
+  auto policy = policy::Policy::load(options.gate.policies);
   if (!policy) return report(policy.error(), kExitUsage);
   if (auto ok = require_scanner(options, *policy); !ok) return report(ok.error(), kExitUsage);
   if (options.gate.check_config) return kExitOk;
@@ -28,11 +28,11 @@ int run(int argc, char** argv) {
   std::list<Loop> loops(static_cast<size_t>(options.workers));
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "proxy"});
   if (!audit) return report(audit.error(), kExitFailed);
-  const auto server = Server::create(loops, options, *policy, **audit);
+  const audit::PolicyEvent loaded{"loaded", policy->files(), policy->sha256(), "gatehouse-proxy"};
+  const auto server = Server::create(loops, options, std::move(*policy), **audit);
   if (!server) return report(server.error(), kExitFailed);
   if (auto ok = (*server)->listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   if (auto ok = confine(confinement(options)); !ok) return report(ok.error(), kExitFailed);
-  const audit::PolicyEvent loaded{"loaded", policy->files(), policy->sha256(), "gatehouse-proxy"};
   if (auto ok = (*audit)->append_and_wait(loaded); !ok) return report(ok.error(), kExitFailed);
   return (*server)->run_until_signal();
 }

@@ -51,20 +51,22 @@ class Opening {
   virtual ~Opening() = default;
 };
 
-class CredentialTable;
+struct Generation;
 
 // What has requests and responses scanned. Credentials are put into requests that were: nobody else would notice one
 // that goes astray.
 struct Inspection {
   dlp::ScanClient& scanner;
   BodyRoom& room;  // to hold requests in meanwhile
-  const CredentialTable& credentials;
 };
 
 // None of these calls back from within, or after the connection is gone.
 class Outside {
  public:
   virtual ~Outside() = default;
+
+  // What a request that begins now is judged by. Never null.
+  virtual std::shared_ptr<const Generation> generation() const = 0;
 
   // Null: no scanner is configured, and nothing is held back for one.
   virtual const Inspection* inspection() const = 0;

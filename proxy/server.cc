@@ -51,7 +51,7 @@ Server::Server(std::list<Loop>& loops, CertificateAuthority authority, tls::KeyP
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const ProxyOptions& options,
-                                               const policy::Policy& policy, audit::AuditLog& audit) {
+                                               policy::Policy policy, audit::AuditLog& audit) {
   const auto dns = dns_endpoint(options);
   if (!dns) return failed(dns);
   const auto dlp = dlp::scanner_endpoint(options.dlp);
@@ -77,7 +77,8 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   }
   auto credentials = CredentialTable::create(policy, server->values_);
   if (!credentials) return failed(credentials, "--credentials");
-  server->credentials_ = std::move(*credentials);
+  server->generation_ = std::make_unique<InForce<Generation>>(
+      std::make_shared<const Generation>(Generation{std::move(policy), std::move(*credentials)}));
   auto prices = load_prices();
   if (!prices) return failed(prices);
   auto telemetry = Telemetry::create(std::move(*prices));
@@ -86,7 +87,7 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   auto budgets = Budgets::open(options.gate.audit + "-budgets");
   if (!budgets) return failed(budgets);
   server->budgets_ = std::move(*budgets);
-  server->shared_.reset(new Shared{.policy = policy,
+  server->shared_.reset(new Shared{.generation = *server->generation_,
                                    .audit = audit,
                                    .authority = server->authority_,
                                    .leaf_key = *server->leaf_key_,
@@ -94,7 +95,6 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .upstream_ca = options.upstream_ca,
                                    .dns = *dns,
                                    .dlp = *dlp,
-                                   .credentials = server->credentials_,
                                    .telemetry = server->telemetry_.get(),
                                    .approver = *approver,
                                    .budgets = *server->budgets_,

@@ -13,9 +13,9 @@ namespace gatehouse::proxy {
 class Server {
  public:
   // Loads or makes the CA and writes its certificate where --ca-cert-out says. One worker for each of `loops` (at least
-  // one). All arguments outlive the server; the loops outlive the audit log too, which posts to them.
+  // one). The log and the loops outlive the server; the loops outlive the audit log too, which posts to them.
   static Result<std::unique_ptr<Server>> create(std::list<Loop>& loops, const ProxyOptions& options,
-                                                const policy::Policy& policy, audit::AuditLog& audit);
+                                                policy::Policy policy, audit::AuditLog& audit);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -35,7 +35,7 @@ class Server {
   tls::KeyPtr leaf_key_;
   TicketKeys tickets_;
   CredentialValues values_;
-  CredentialTable credentials_;
+  std::unique_ptr<InForce<Generation>> generation_;
   std::unique_ptr<Telemetry> telemetry_;
   std::unique_ptr<Budgets> budgets_;
   std::unique_ptr<Shared> shared_;

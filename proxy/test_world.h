@@ -5,7 +5,7 @@
 
 #include <deque>
 
-#include "proxy/credential_table.h"
+#include "proxy/generation.h"
 #include "proxy/guest_http1.h"
 #include "proxy/guest_session.h"
 #include "proxy/scripted_approver.h"
@@ -49,6 +49,7 @@ class World final : public GuestSocket, public Outside {
   void shutdown() override { log.push_back("shutdown"); }
   void close(bool reset) override { log.push_back(reset ? "reset" : "close"); }
   void set_deadline(std::chrono::milliseconds after) override { deadline = after; }
+  std::shared_ptr<const Generation> generation() const override { return {std::shared_ptr<void>(), rules}; }
   const Inspection* inspection() const override { return with_scanner ? &with : nullptr; }
   Telemetry* telemetry() const override { return models.get(); }
   Budgets* budgets() const override { return counts.get(); }
@@ -85,6 +86,7 @@ class World final : public GuestSocket, public Outside {
     std::exchange(opened, nullptr)(std::make_unique<Http1Upstream>(std::make_unique<TestUpstream>(wire, false)));
   }
 
+  const Generation* rules = nullptr;  // outlives the world
   bool dns = true;
   bool with_approver = false;
   std::unique_ptr<Budgets> counts;
@@ -97,8 +99,7 @@ class World final : public GuestSocket, public Outside {
   bool with_scanner = false;
   ScriptedScanner scanner;
   BodyRoom room{testing::TempDir()};
-  CredentialTable credentials;
-  Inspection with{scanner, room, credentials};
+  Inspection with{scanner, room};
   std::vector<std::string> order;  // of the rows, "net" or "dlp" or "result"
   std::vector<audit::NetEvent> rows;
   std::vector<audit::DlpFinding> findings;
@@ -153,7 +154,8 @@ class SessionTest : public testing::Test {
     world_->with_scanner = with_scanner;
   }
   void start(GuestSession::Entry entry = GuestSession::Entry::transparent) {
-    session_ = std::make_unique<GuestSession>(entry, *world_, *world_, policy_, *tls_);
+    world_->rules = &generation_;
+    session_ = std::make_unique<GuestSession>(entry, *world_, *world_, *tls_);
     session_->start();
   }
   void dial(const std::string& name = "api.test.example", uint16_t port = 80) {
@@ -174,7 +176,8 @@ class SessionTest : public testing::Test {
   LeafCache leaves_{authority_, *key_};
   TicketKeys tickets_ = *TicketKeys::create();
   std::unique_ptr<TlsServerContext> tls_ = *TlsServerContext::create(leaves_, authority_, tickets_);
-  policy::Policy policy_ = *policy::Policy::parse({{"test.json", std::string(kPolicy)}});
+  Generation generation_{*policy::Policy::parse({{"test.json", std::string(kPolicy)}}), {}};
+  policy::Policy& policy_ = generation_.policy;
   Wire wire_;
   Wire second_;  // of the upstream that takes the first one's place
   std::unique_ptr<World> world_ = std::make_unique<World>();

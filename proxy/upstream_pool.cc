@@ -47,13 +47,14 @@ class UpstreamPool::Dialling final : public Opening {
  public:
   Dialling(UpstreamPool& pool, const Target& target, OnOpened on_opened)
       : pool_(pool),
+        generation_(pool.generation_),
         target_(target),
         port_(target.port),
         on_opened_(std::move(on_opened)),
         whole_(pool.loop_, [this] { timed_out(); }),
         one_(pool.loop_, [this] { next(fail("no answer within {} s", kConnectTimeout.count())); }) {
-    whole_.start(pool.policy_.limits().connect_time);
-    if (const auto override = pool.policy_.resolve_override(target.host)) {
+    whole_.start(generation_->policy.limits().connect_time);
+    if (const auto override = generation_->policy.resolve_override(target.host)) {
       // The policy says where this host is; it need not be a public address.
       if (override->port != 0) port_ = override->port;
       pool.loop_.post([this, address = override->address, alive = std::weak_ptr(alive_)] {
@@ -69,7 +70,7 @@ class UpstreamPool::Dialling final : public Opening {
     const auto lookup = std::move(resolving_);
     if (!addresses) return done(tl::unexpected(failure(502, "upstream.lookup", addresses.error().message())));
     for (const auto& address : *addresses) {
-      auto decision = pool_.policy_.judge_address(address);
+      auto decision = generation_->policy.judge_address(address);
       if (decision.allowed()) continue;
       OpenFailure refused = failure(403, decision.rule_id, decision.reason, address.to_string());
       refused.denied = Decision{Verdict::deny, decision.rule_id, decision.reason};
@@ -104,14 +105,14 @@ class UpstreamPool::Dialling final : public Opening {
   void connected(Result<std::unique_ptr<Stream>> stream) {
     if (!stream) return next(failed(stream));
     if (target_.scheme == Scheme::http) {
-      upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), nullptr, address_);
+      upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), nullptr, address_, generation_);
       return done(std::make_unique<Http1Upstream>(std::move(upstream_)));
     }
     last_rule_ = "upstream.tls";
     const auto bare = target_.host.starts_with('[') ? target_.host.substr(1, target_.host.size() - 2) : target_.host;
     auto tls = TlsSession::connect(pool_.tls_, bare, target_.port, target_.http2);
     if (!tls) return next(failed(tls));
-    upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_);
+    upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_, generation_);
     upstream_->handshake([this](const Result<void>& shaken) {
       if (!shaken && upstream_->certificate_refused()) last_rule_ = "upstream.certificate";
       if (!shaken) return next(failed(shaken, "TLS with " + target_.host));
@@ -133,6 +134,7 @@ class UpstreamPool::Dialling final : public Opening {
   }
 
   UpstreamPool& pool_;
+  const std::shared_ptr<const Generation> generation_;
   Target target_;
   uint16_t port_;
   OnOpened on_opened_;
@@ -148,22 +150,37 @@ class UpstreamPool::Dialling final : public Opening {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-UpstreamPool::UpstreamPool(Loop& loop, const policy::Policy& policy, TlsClientContext& tls)
-    : loop_(loop), policy_(policy), tls_(tls), sweep_(loop, [this] { forget_expired(); }) {}
+UpstreamPool::UpstreamPool(Loop& loop, const InForce<Generation>& generation, TlsClientContext& tls)
+    : loop_(loop), generations_(generation), generation_(generation.get()), tls_(tls), sweep_(loop, [this] {
+        forget_expired();
+      }) {}
 
 UpstreamPool::~UpstreamPool() = default;
 
+// Another policy may refuse the very address that something kept is connected to.
+void UpstreamPool::keep_up() {
+  auto now = generations_.get();
+  if (now == generation_) return;
+  generation_ = std::move(now);
+  idle_.clear();
+  shared_.clear();  // exchanges on them hold them
+}
+
 std::unique_ptr<Opening> UpstreamPool::open(const Target& target, OnOpened on_opened) {
+  keep_up();
   return std::make_unique<Dialling>(*this, target, std::move(on_opened));
 }
 
 std::unique_ptr<UpstreamLeg> UpstreamPool::share(const Target& target, std::unique_ptr<UpstreamStream> stream) {
+  keep_up();
+  if (stream->generation() != generation_) return Http2Upstream::create(std::move(stream))->open_leg();
   if (idle_.empty() && shared_.empty()) sweep_.repeat(kSweepPeriod);
   shared_.push_front({target, Http2Upstream::create(std::move(stream)), std::chrono::steady_clock::now()});
   return shared_.front().connection->open_leg();
 }
 
 std::unique_ptr<UpstreamLeg> UpstreamPool::take(const Target& target) {
+  keep_up();
   for (auto& shared : shared_) {
     if (!target.http2 || shared.target != target || !shared.connection->usable()) continue;
     shared.used = std::chrono::steady_clock::now();
@@ -187,7 +204,10 @@ std::unique_ptr<UpstreamLeg> UpstreamPool::take(const Target& target) {
 
 void UpstreamPool::keep(const Target& target, std::unique_ptr<Upstream> upstream) {
   // Only open() makes upstreams, so this is one of ours.
-  static_cast<UpstreamStream&>(*upstream).mark_reused();
+  auto& stream = static_cast<UpstreamStream&>(*upstream);
+  keep_up();
+  if (stream.generation() != generation_) return;
+  stream.mark_reused();
   if (idle_.empty() && shared_.empty()) sweep_.repeat(kSweepPeriod);
   const auto same = std::count_if(idle_.begin(), idle_.end(), [&](const Idle& idle) { return idle.target == target; });
   if (static_cast<size_t>(same) >= kMaxIdlePerTarget) return;
@@ -196,6 +216,7 @@ void UpstreamPool::keep(const Target& target, std::unique_ptr<Upstream> upstream
 }
 
 void UpstreamPool::forget_expired() {
+  keep_up();
   const auto now = std::chrono::steady_clock::now();
   idle_.remove_if([&](const Idle& idle) { return idle.useless || now - idle.since > kIdleUpstreamTimeout; });
   shared_.remove_if([&](Shared& shared) {

@@ -5,8 +5,9 @@
 #include <list>
 #include <memory>
 
+#include "common/base/in_force.h"
 #include "common/net/stream.h"
-#include "common/policy/policy.h"
+#include "proxy/generation.h"
 #include "proxy/outside.h"
 #include "proxy/tls_context.h"
 #include "proxy/upstream_http2.h"
@@ -24,7 +25,9 @@ class UpstreamPool {
  public:
   using OnOpened = Outside::OnOpened;
 
-  UpstreamPool(Loop& loop, const policy::Policy& policy, TlsClientContext& tls);
+  // Where a host is, and which addresses are refused, says the policy that is in force when a connection is made. One
+  // made under an earlier policy carries what it was made for, and nothing else.
+  UpstreamPool(Loop& loop, const InForce<Generation>& generation, TlsClientContext& tls);
   ~UpstreamPool();
 
   // A new connection. The host is looked up (or taken from the policy's
@@ -50,10 +53,12 @@ class UpstreamPool {
   class Dialling;
 
   std::unique_ptr<UpstreamLeg> share(const Target& target, std::unique_ptr<UpstreamStream> stream);
+  void keep_up();
   void forget_expired();
 
   Loop& loop_;
-  const policy::Policy& policy_;
+  const InForce<Generation>& generations_;
+  std::shared_ptr<const Generation> generation_;  // that of all that is kept
   TlsClientContext& tls_;
   std::list<Idle> idle_;  // most recently used first
   std::list<Shared> shared_;

@@ -2,8 +2,12 @@
 
 namespace gatehouse::proxy {
 
-UpstreamStream::UpstreamStream(std::unique_ptr<Stream> stream, std::unique_ptr<TlsSession> tls, std::string address)
-    : stream_(std::move(stream)), tls_(std::move(tls)), address_(std::move(address)) {
+UpstreamStream::UpstreamStream(std::unique_ptr<Stream> stream, std::unique_ptr<TlsSession> tls, std::string address,
+                               std::shared_ptr<const Generation> generation)
+    : stream_(std::move(stream)),
+      tls_(std::move(tls)),
+      address_(std::move(address)),
+      generation_(std::move(generation)) {
   stream_->set_callbacks({.data = [this](std::string_view bytes) { received(bytes); },
                           .end = [this] { ended(); },
                           .error = [this](const Error& error) { broke(error); },

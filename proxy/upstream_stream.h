@@ -13,7 +13,8 @@ namespace gatehouse::proxy {
 class UpstreamStream final : public Upstream {
  public:
   // Over TLS when `tls` is given; then handshake() comes first.
-  UpstreamStream(std::unique_ptr<Stream> stream, std::unique_ptr<TlsSession> tls, std::string address);
+  UpstreamStream(std::unique_ptr<Stream> stream, std::unique_ptr<TlsSession> tls, std::string address,
+                 std::shared_ptr<const Generation> generation = nullptr);
 
   // Shakes hands; `on_done` is called once, never from within, and may destroy this object.
   using OnDone = std::function<void(Result<void>)>;
@@ -31,6 +32,8 @@ class UpstreamStream final : public Upstream {
 
   std::string_view alpn() const { return tls_ ? tls_->alpn() : std::string_view(); }
   void mark_reused() { reused_ = true; }
+  // Under which it was dialled.
+  const std::shared_ptr<const Generation>& generation() const { return generation_; }
 
  private:
   void received(std::string_view bytes);
@@ -41,6 +44,7 @@ class UpstreamStream final : public Upstream {
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<TlsSession> tls_;
   std::string address_;
+  const std::shared_ptr<const Generation> generation_;
   OnDone on_handshake_;
   std::string early_;  // came with the end of the handshake; told with what comes next
   UpstreamListener* listener_ = nullptr;

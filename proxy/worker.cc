@@ -18,15 +18,16 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
   if (!client_tls) return failed(client_tls);
   worker->server_tls_ = std::move(*server_tls);
   worker->client_tls_ = std::move(*client_tls);
-  worker->upstreams_ = std::make_unique<UpstreamPool>(loop, shared.policy, *worker->client_tls_);
+  worker->upstreams_ = std::make_unique<UpstreamPool>(loop, shared.generation, *worker->client_tls_);
   if (shared.dns) worker->names_ = std::make_unique<NameLookup>(loop, *shared.dns);
   if (shared.dlp) {
-    worker->scanner_ = dlp::ScanClient::create(loop, *shared.dlp, dlp::scan_deadline(shared.policy.limits()));
-    worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_, shared.credentials});
+    worker->scanner_ =
+        dlp::ScanClient::create(loop, *shared.dlp, dlp::scan_deadline(shared.generation.get()->policy.limits()));
+    worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_});
   }
   if (shared.approver) worker->approver_ = approval::Client::create(loop, *shared.approver);
   worker->gate_.reset(new Gate{.loop = loop,
-                               .policy = shared.policy,
+                               .generation = shared.generation,
                                .audit = shared.audit,
                                .tls = *worker->server_tls_,
                                .upstreams = *worker->upstreams_,

@@ -12,7 +12,6 @@
 #include "common/net/loop.h"
 #include "common/policy/policy.h"
 #include "proxy/connection.h"
-#include "proxy/credential_table.h"
 #include "proxy/held_body.h"
 
 namespace gatehouse::proxy {
@@ -22,7 +21,7 @@ inline constexpr std::chrono::seconds kCrowdedRowPeriod{1};  // one such row in 
 
 // What the workers of a process share; outlives them. Nothing in it changes while they run.
 struct Shared {
-  const policy::Policy& policy;
+  const InForce<Generation>& generation;
   audit::AuditLog& audit;
   const CertificateAuthority& authority;
   EVP_PKEY& leaf_key;
@@ -30,7 +29,6 @@ struct Shared {
   std::string upstream_ca;
   std::optional<Endpoint> dns;
   std::optional<Endpoint> dlp;
-  const CredentialTable& credentials;
   Telemetry* telemetry = nullptr;  // may be null
   std::optional<Endpoint> approver;
   Budgets& budgets;

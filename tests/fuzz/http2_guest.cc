@@ -24,16 +24,17 @@ struct Setup {
   LeafCache leaves{authority, *key};
   TicketKeys tickets = *TicketKeys::create();
   std::unique_ptr<TlsServerContext> tls = *TlsServerContext::create(leaves, authority, tickets);
-  policy::Policy policy = *policy::Policy::parse({{"fuzz.json", std::string(kPolicy)}});
+  Generation generation{*policy::Policy::parse({{"fuzz.json", std::string(kPolicy)}}), {}};
 };
 
 std::vector<std::string> judged(const Setup& setup, std::string_view bytes, size_t piece, bool scanned) {
   std::deque<Wire> wires;  // of all upstreams ever
   World world;
+  world.rules = &setup.generation;
   world.dns = false;
   world.with_scanner = scanned;
   {
-    GuestSession session(GuestSession::Entry::transparent, world, world, setup.policy, *setup.tls);
+    GuestSession session(GuestSession::Entry::transparent, world, world, *setup.tls);
     session.start();
     session.on_bytes(serialize_proxy_header({*IpAddress::parse("10.0.0.1"), 1, *IpAddress::parse("198.18.0.7"), 80}));
     session.on_bytes(std::string(kClientPreface) + frame(NGHTTP2_SETTINGS, 0, 0) +

@@ -1,0 +1,15 @@
+// What requests are judged by from one load of the policy to the next.
+#pragma once
+
+#include "common/policy/policy.h"
+#include "proxy/credential_table.h"
+
+namespace gatehouse::proxy {
+
+// Immutable, and shared by all threads. An exchange keeps the one it began with.
+struct Generation {
+  policy::Policy policy;
+  CredentialTable credentials;
+};
+
+}  // namespace gatehouse::proxy
