@@ -146,7 +146,7 @@ TEST_F(DeviceTest, CarriesBytesBothWays) {
   device.work(now);
   EXPECT_EQ(far.written, "question");
   far.to_read = std::string(10000, 'a');
-  last->on_ready(true, false);
+  last->on_ready(true, false, now);
   std::string answer;
   while (const auto packet = guest.receive()) answer += packet->payload;
   EXPECT_EQ(answer, std::string(10000, 'a'));

@@ -3,6 +3,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <span>
@@ -35,7 +36,7 @@ class HostStream {
   // Chooses what on_ready tells of; level-triggered. false, false pauses.
   virtual void watch(bool readable, bool writable) = 0;
   // May destroy the stream.
-  std::function<void(bool readable, bool writable)> on_ready;
+  std::function<void(bool readable, bool writable, std::chrono::steady_clock::time_point now)> on_ready;
 };
 
 }  // namespace gatehouse::bridge

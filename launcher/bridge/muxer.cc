@@ -111,13 +111,12 @@ bool Muxer::open(uint32_t guest_port, std::unique_ptr<HostStream> stream, Time n
 }
 
 void Muxer::bind(Connection& connection) {
-  connection.stream()->on_ready = [this, at = &connection](bool readable, bool writable) {
-    host_ready(*at, readable, writable);
+  connection.stream()->on_ready = [this, at = &connection](bool readable, bool writable, Time now) {
+    host_ready(*at, readable, writable, now);
   };
 }
 
-void Muxer::host_ready(Connection& connection, bool readable, bool writable) {
-  const auto now = std::chrono::steady_clock::now();
+void Muxer::host_ready(Connection& connection, bool readable, bool writable, Time now) {
   const auto fate = connection.host_ready(readable, writable, now);
   const auto found = connections_.find(connection.key());
   if (found != connections_.end() && found->second.connection.get() == &connection) {

@@ -84,7 +84,7 @@ class Muxer {
   void request(ConnectionKey key, const PacketHeader& header, Time now);
   Entry& add(ConnectionKey key, std::unique_ptr<Connection> connection);
   void bind(Connection& connection);
-  void host_ready(Connection& connection, bool readable, bool writable);
+  void host_ready(Connection& connection, bool readable, bool writable, Time now);
   Entry* find(const Ticket& ticket);
   void apply(Entry& entry, Connection::Fate fate, Time now);
   void end(Entry& entry, Time now);

@@ -155,7 +155,7 @@ TEST_F(MuxerTest, CountsWhatIsStillDrainingAgainstItsLimit) {
   send(Op::request, 99, 53);
   EXPECT_THAT(output_packets(), ElementsAre("reset 99"));
   for (auto& end : ends) end.room = 100;
-  for (auto* stream : streams) stream->on_ready(false, true);
+  for (auto* stream : streams) stream->on_ready(false, true, now);
   EXPECT_EQ(muxer.size(), 0u);
   EXPECT_EQ(ends[0].written, "kept");
 }
@@ -164,7 +164,7 @@ TEST_F(MuxerTest, LetsConnectionsTakeTurns) {
   for (uint32_t port = 1; port <= 3; ++port) accept(port);
   for (size_t i = 0; i < 3; ++i) {
     ends[i].to_read = std::string(20, 'x');
-    streams[i]->on_ready(true, false);
+    streams[i]->on_ready(true, false, now);
   }
   EXPECT_THAT(output_packets(6), ElementsAre("data 1", "data 2", "data 3", "data 1", "data 2", "data 3"));
   EXPECT_EQ(output, 3);
@@ -174,7 +174,7 @@ TEST_F(MuxerTest, DoesNotLetResetsStarveTheRest) {
   auto& far = accept(1);
   for (uint32_t port = 100; port < 103; ++port) send(Op::data, port, 53, "x");
   far.to_read = std::string(20, 'x');
-  streams[0]->on_ready(true, false);
+  streams[0]->on_ready(true, false, now);
   EXPECT_THAT(output_packets(4), ElementsAre("reset 100", "data 1", "reset 101", "data 1"));
 }
 
@@ -229,7 +229,7 @@ TEST_F(MuxerTest, EndsEverythingWhenTheGuestIsReset) {
   EXPECT_FALSE(muxer.due());
   EXPECT_EQ(muxer.size(), 1u);
   busy.room = 100;
-  streams[1]->on_ready(false, true);
+  streams[1]->on_ready(false, true, now);
   EXPECT_EQ(busy.written, "last words") << "what had been sent still goes out";
   EXPECT_FALSE(busy.open);
 }

@@ -27,7 +27,7 @@ msghdr message(std::span<const iovec> parts) {
 
 UnixStream::UnixStream(Loop& loop, Fd socket)
     : socket_(std::move(socket)), watch_(loop, socket_.get(), [this](bool readable, bool writable) {
-        if (on_ready) on_ready(readable, writable);
+        if (on_ready) on_ready(readable, writable, std::chrono::steady_clock::now());
       }) {}
 
 HostStream::Moved UnixStream::read(std::span<const iovec> into) {

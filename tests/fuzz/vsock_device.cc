@@ -107,7 +107,7 @@ class House final : HostSide, DeviceHost {
     } else if (!ends_.empty()) {
       const auto index = input.ConsumeIntegralInRange<size_t>(0, ends_.size() - 1);
       ends_[index].to_read += std::string(input.ConsumeIntegral<uint16_t>(), 'x');
-      if (ends_[index].open) streams_[index]->on_ready(true, true);
+      if (ends_[index].open) streams_[index]->on_ready(true, true, now_);
     }
   }
 

@@ -130,7 +130,7 @@ class House final : HostSide {
     far.reset = far.reset || input_.ConsumeIntegralInRange(0, 19) == 0;
     const bool readable = far.watches_readable && (!far.to_read.empty() || far.ended || far.reset);
     const bool writable = far.watches_writable && (far.room > 0 || far.deaf || far.reset);
-    if (far.open && (readable || writable)) streams_[index]->on_ready(readable, writable);
+    if (far.open && (readable || writable)) streams_[index]->on_ready(readable, writable, now_);
     size_t written = 0;
     for (const auto& each : ends_) written += each.written.size();
     require(written <= guest_bytes_ + ends_.size() * sizeof "OK 1073741824");
@@ -168,8 +168,7 @@ class House final : HostSide {
   }
 
   FuzzedDataProvider& input_;
-  // Ahead of the clock, which the muxer looks at itself when the host's side is ready.
-  Time now_ = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  Time now_ = Time() + std::chrono::seconds(1000);
   Muxer muxer_{*this, 3, kLimit};
   std::deque<Ticket> tickets_;
   std::deque<test::FarEnd> ends_;
