@@ -2,6 +2,8 @@
 
 #include <cassert>
 
+#include "proxy/websocket_opening.h"
+
 namespace gatehouse::proxy {
 
 namespace {
@@ -44,11 +46,13 @@ Exchange::~Exchange() {
 }
 
 void Exchange::start(const RequestHead& head) {
-  head_ = head;
+  RequestHead asked = head;
+  take_websocket(asked);
+  head_ = asked;
   head_.port = target_port(origin_, head_);
   target_ = Target{head_.scheme, head_.host, head_.port, head_.http2 && head_.scheme == Scheme::https};
   record_.describe(head_);
-  auto verdict = judge_request(policy_, origin_, head);
+  auto verdict = judge_request(policy_, origin_, asked);
   terms_ = std::move(verdict.terms);
   judged_ = std::move(verdict);
   const auto* with = outside_.inspection();
@@ -176,7 +180,7 @@ void Exchange::on_recorded(const Result<void>& committed) {
   phase_ = Phase::open;
   record_.begin_result();
   prepare_head();
-  upstream_ = outside_.take(target_);
+  if (!head_.websocket) upstream_ = outside_.take(target_);
   if (upstream_ != nullptr) return forward();
   open();
 }
@@ -190,6 +194,10 @@ void Exchange::on_request_body(std::string_view bytes) {
     }
     if (request_->full()) guest_.want_request(false);
     return;
+  }
+  if (relay_) {
+    if (!pay(bytes.size(), 0)) return;
+    return relay_->on_guest_bytes(bytes);
   }
   assert(upstream_ != nullptr);
   if (const auto limit = request_limit(); forwarded_ + bytes.size() > limit.bytes) {
@@ -207,6 +215,7 @@ void Exchange::on_request_complete(const Fields& trailers) {
     phase_ = Phase::scanning;
     return request_->complete(trailers);
   }
+  if (relay_) return relay_->on_guest_end();
   assert(upstream_ != nullptr);
   forward_end(trailers);
 }
@@ -235,6 +244,7 @@ void Exchange::on_deadline() {
     case Phase::asking:
       return on_decided({0, false, approval::Scope::once, "", "the approver does not answer"});
     case Phase::open:
+      if (relay_) return relay_->on_deadline();
       return fail(kGatewayTimeout, "upstream.timeout", "no byte has moved for too long");
     case Phase::over:
       return;
@@ -251,6 +261,7 @@ void Exchange::abort(std::string_view why) {
   question_.reset();
   opening_.reset();
   request_.reset();
+  relay_.reset();
   upstream_.reset();
   response_.reset();
   finish(why);
@@ -259,6 +270,7 @@ void Exchange::abort(std::string_view why) {
 void Exchange::fail(int status, const std::string& rule, const std::string& reason) {
   opening_.reset();
   request_.reset();
+  relay_.reset();
   upstream_.reset();
   response_.reset();
   piece_ = {};  // what has not been judged

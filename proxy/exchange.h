@@ -13,6 +13,7 @@
 //   prepare_head()      the rows are committed; what the request's head says upstream is changed here, unseen by log
 //                       and scanner. Once, also when it is sent twice.
 //   see_head/body/end() every byte of the response, once, before the scanner and the guest get it; changed or copied.
+//   relay_              has the exchange once a WebSocket is open (exchange_websocket.cc).
 //   call_               reads what is a call of a model, both ways, once the bytes are on their way (see_later()).
 #pragma once
 
@@ -31,6 +32,7 @@
 #include "proxy/request_inspection.h"
 #include "proxy/response_inspection.h"
 #include "proxy/telemetry/model_call.h"
+#include "proxy/websocket_relay.h"
 
 namespace gatehouse::proxy {
 
@@ -125,6 +127,11 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void on_passed(const ResponsePiece& piece, const std::vector<dlp::Finding>& findings) override;
   void on_stopped(const ScanOutcome& outcome) override;
 
+  // Once it is a WebSocket (exchange_websocket.cc).
+  void open_websocket(const ResponseHead& head);
+  MessageGate::Setting gate_setting(dlp::Direction direction, const DeflateAgreement& deflate) const;
+  void close_websocket(std::string_view error);
+
   void fail(int status, const std::string& rule, const std::string& reason);
   void answer(const Denial& denial);
   void finish(std::string_view error);
@@ -151,6 +158,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   std::unique_ptr<UpstreamLeg> upstream_;
   std::unique_ptr<ResponseInspection> response_;
   ResponsePiece piece_;  // for the inspection
+  std::unique_ptr<WebSocketRelay> relay_;
   std::unique_ptr<ModelCallReader> call_;
   std::string unseen_;  // of the response, for call_
   bool response_whole_ = false;

@@ -92,6 +92,7 @@ void Exchange::forward_end(const Fields& trailers) {
 }
 
 void Exchange::on_upstream_drained() {
+  if (relay_) return relay_->on_upstream_drained();
   progress();
   if (forward_complete_) return;
   if (request_) return forward_held();
@@ -109,6 +110,10 @@ bool Exchange::may_retry(const UpstreamLoss& loss) const {
 }
 
 void Exchange::on_lost(const UpstreamLoss& loss) {
+  if (relay_) {
+    const auto upstream = std::move(upstream_);  // it is what calls
+    return relay_->on_upstream_end(loss.reason);
+  }
   if (!may_retry(loss)) return fail(kBadGateway, loss.rule, loss.reason);
   retried_ = true;
   forwarded_ = 0;

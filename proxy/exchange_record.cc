@@ -67,13 +67,22 @@ void ExchangeRecord::commit(Decision decision, const std::vector<dlp::Finding>& 
                             Outside::OnCommitted on_committed) {
   event_.decision = std::move(decision);
   if (findings.empty()) return outside_.commit(event_, std::move(on_committed));
+  auto all = rows(findings, direction);
+  all.emplace_back(event_);
+  commit_all(std::move(all), std::move(on_committed));
+}
+
+void ExchangeRecord::commit(const std::vector<dlp::Finding>& findings, dlp::Direction direction,
+                            Outside::OnCommitted on_committed) {
+  commit_all(rows(findings, direction), std::move(on_committed));
+}
+
+void ExchangeRecord::commit_all(std::vector<audit::Event> all, Outside::OnCommitted on_committed) {
   struct Pending {
     size_t left;
     Result<void> outcome;
     Outside::OnCommitted done;
   };
-  auto all = rows(findings, direction);
-  all.emplace_back(event_);
   const auto pending = std::make_shared<Pending>(Pending{all.size(), {}, std::move(on_committed)});
   for (auto& row : all) {
     outside_.commit(std::move(row), [pending](const Result<void>& committed) {

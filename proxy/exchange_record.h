@@ -32,6 +32,8 @@ class ExchangeRecord {
   // are committed or one is not.
   void commit(Decision decision, const std::vector<dlp::Finding>& findings, dlp::Direction direction,
               Outside::OnCommitted on_committed);
+  // The findings alone.
+  void commit(const std::vector<dlp::Finding>& findings, dlp::Direction direction, Outside::OnCommitted on_committed);
   // The same rows when nobody waits for them; without a decision the findings alone.
   void note(Decision decision, const std::vector<dlp::Finding>& findings, dlp::Direction direction);
   void note(const std::vector<dlp::Finding>& findings, dlp::Direction direction);
@@ -54,6 +56,7 @@ class ExchangeRecord {
   dlp::StreamInfo stream(dlp::Direction direction) const;
 
  private:
+  void commit_all(std::vector<audit::Event> all, Outside::OnCommitted on_committed);
   std::vector<audit::Event> rows(const std::vector<dlp::Finding>& findings, dlp::Direction direction) const;
 
   Outside& outside_;

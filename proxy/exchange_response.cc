@@ -35,6 +35,7 @@ void Exchange::on_interim(ResponseHead head) {
 }
 
 void Exchange::on_head(ResponseHead head) {
+  if (head.status == 101 && head_.websocket) return open_websocket(head);
   if (head.status < 200) {
     return fail(kBadGateway, "upstream.upgrade", "the upstream changed the protocol without being asked to");
   }
@@ -63,6 +64,10 @@ void Exchange::on_head(ResponseHead head) {
 }
 
 void Exchange::on_body(std::string_view bytes) {
+  if (relay_) {
+    if (!pay(0, bytes.size())) return;
+    return relay_->on_upstream_bytes(bytes);
+  }
   record_.result().bytes_in += bytes.size();
   if (!response_fits(record_.result().bytes_in) || !pay(0, bytes.size())) return;
   see_body(bytes);
@@ -79,6 +84,7 @@ void Exchange::pass_body(std::string_view bytes) {
 
 void Exchange::on_response_end(const Fields& trailers) {
   const auto upstream = std::move(upstream_);  // it is what calls
+  if (relay_) return relay_->on_upstream_end("the upstream ended the connection without closing the WebSocket");
   if (auto connection = upstream->release()) outside_.keep(target_, std::move(connection));
   Fields end = trailers;
   see_end(end);
@@ -92,6 +98,7 @@ void Exchange::on_response_end(const Fields& trailers) {
 }
 
 void Exchange::on_pause() {
+  if (relay_) return guest_.flush();
   progress();
   guest_.flush();
   if (response_ && !piece_.empty()) response_->hold(std::exchange(piece_, {}));
@@ -131,6 +138,7 @@ void Exchange::on_stopped(const ScanOutcome& outcome) {
 void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings,
                     dlp::Direction direction) {
   guest_.want_request(false);
+  relay_.reset();
   upstream_.reset();
   request_.reset();
   response_.reset();
@@ -145,6 +153,7 @@ void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::F
 }
 
 void Exchange::on_guest_drained() {
+  if (relay_) return relay_->on_guest_drained();
   if (upstream_ == nullptr) return;
   progress();
   if (guest_keeps_up()) upstream_->read(true);

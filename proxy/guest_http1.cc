@@ -98,7 +98,20 @@ void Http1Guest::refuse_request(const Refusal& refusal) {
   exchange_->refuse(refusal);
 }
 
+bool Http1Guest::feed_raw() {
+  if (!request_wanted_) return false;
+  if (input().empty()) {
+    if (guest_ended_ && !std::exchange(end_told_, true)) exchange_->on_request_complete({});
+    return false;
+  }
+  const std::string bytes(input());
+  consumed_ = input_.size();
+  exchange_->on_request_body(bytes);
+  return true;
+}
+
 bool Http1Guest::feed_exchange() {
+  if (raw_) return feed_raw();
   if (!request_wanted_ || request_done_) return false;
   const auto event = reader_.feed(input());
   if (!event) {
@@ -165,6 +178,13 @@ void Http1Guest::send_interim(const ResponseHead& head) {
 }
 
 void Http1Guest::send_head(const ResponseHead& head) {
+  if (head.status == 101) {
+    raw_ = true;
+    close_after_ = true;
+    framing_ = {};
+    output_ += serialize_websocket_head(head);
+    return;
+  }
   framing_ = framing_for_guest(reader_.head(), head);
   // An early answer to a request still being sent: what is left of it cannot be told from a next request.
   close_after_ = !reader_.head().keep_alive || framing_.kind == Framing::Kind::until_close || !request_done_;

@@ -34,6 +34,7 @@ class Http1Guest final : public GuestProtocol, private GuestLeg {
   void process();
   bool read_request();
   bool feed_exchange();
+  bool feed_raw();
   void await_request();
   void begin_exchange();
   void refuse_request(const Refusal& refusal);
@@ -68,9 +69,11 @@ class Http1Guest final : public GuestProtocol, private GuestLeg {
   bool head_begun_ = false;
   bool request_wanted_ = false;  // the exchange takes more of the body
   bool request_done_ = false;
+  bool raw_ = false;          // the protocol was changed: there are no requests any more
   bool refused_ = false;      // what came is no request, and what follows it cannot be told
   bool close_after_ = false;  // this response
   bool guest_ended_ = false;
+  bool end_told_ = false;  // to the exchange, once raw
   bool processing_ = false;
 };
 

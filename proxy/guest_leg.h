@@ -19,6 +19,7 @@ class GuestLeg {
   // (keep_end_to_end). The head's framing tells what follows it; a body whose length is not declared has
   // any of the others. None of these calls back from within.
   virtual void send_interim(const ResponseHead& head) = 0;  // 1xx other than 101
+  // After a 101, send_body() and Exchange::on_request_body() are of what is spoken then, to the end of both.
   virtual void send_head(const ResponseHead& head) = 0;
   virtual void send_body(std::string_view bytes) = 0;  // not empty
   virtual void send_end(const Fields& trailers) = 0;

@@ -153,6 +153,13 @@ std::string serialize_request_head(const RequestHead& head, bool close) {
   append_end_to_end(out, head.fields, "Host");
   if (head.expects_continue) out.append("Expect: 100-continue\r\n");
   append_framing(out, head.framing);
+  if (head.websocket) {
+    fmt::format_to(std::back_inserter(out),
+                   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                   "Sec-WebSocket-Key: {}\r\n{}",
+                   head.websocket->key,
+                   head.websocket->deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
+  }
   if (close) out.append("Connection: close\r\n");
   return out.append("\r\n");
 }
@@ -179,6 +186,13 @@ std::string serialize_response_head(const ResponseHead& head, const Framing& fra
 
 std::string serialize_interim_head(const ResponseHead& head) {
   std::string out = status_line(head);
+  append_end_to_end(out, head.fields, "Content-Length");
+  return out.append("\r\n");
+}
+
+std::string serialize_websocket_head(const ResponseHead& head) {
+  std::string out = status_line(head);
+  out.append("Connection: Upgrade\r\nUpgrade: websocket\r\n");
   append_end_to_end(out, head.fields, "Content-Length");
   return out.append("\r\n");
 }

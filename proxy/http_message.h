@@ -62,6 +62,14 @@ enum class Scheme { http, https };
 std::string_view to_string(Scheme scheme);
 uint16_t default_port(Scheme scheme);
 
+// A WebSocket that a request opens (websocket_opening.h), which is then of scheme ws or wss.
+struct WebSocketOffer {
+  std::string key;         // what the upstream is asked with
+  std::string accept;      // what the guest's own key is answered with
+  bool deflate = false;    // permessage-deflate is spoken with the guest, and offered to the upstream
+  std::string extensions;  // the answer to the guest's offers; may be empty
+};
+
 struct RequestHead {
   enum class Form { origin, absolute, authority };
 
@@ -82,6 +90,7 @@ struct RequestHead {
   bool wants_upgrade = false;     // Upgrade, named by Connection; `Upgrade` itself is in fields
   bool http2 = false;             // came by HTTP/2
   bool takes_trailers = false;    // TE: trailers
+  std::optional<WebSocketOffer> websocket;
 };
 
 bool has_body(const RequestHead& head);
@@ -115,6 +124,8 @@ std::string serialize_response_head(const ResponseHead& head, const Framing& fra
 inline constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // "HTTP/1.1 103 Early Hints" and other interim responses (1xx except 101), fields included.
 std::string serialize_interim_head(const ResponseHead& head);
+// The 101 that opens a WebSocket, after which there is no HTTP any more on the connection.
+std::string serialize_websocket_head(const ResponseHead& head);
 
 // One chunk of a chunked body: `bytes` must not be empty (that would end the body). The three pieces are size line,
 // bytes, CRLF; chunk_prefix gives the first so that a large body need not be copied.

@@ -32,7 +32,7 @@ std::optional<Decision> judge_form(const Origin& origin, const RequestHead& head
     return deny("protocol.form", "this port is an explicit proxy: send the absolute URL, or CONNECT for https");
   }
   if (head.wants_upgrade && !is_ignorable_upgrade(head)) {
-    return deny("protocol.upgrade", "connection upgrades (WebSocket and others) are not supported yet");
+    return deny("protocol.upgrade", "of connection upgrades WebSocket alone is supported, as RFC 6455 opens it");
   }
   return std::nullopt;
 }
@@ -74,6 +74,11 @@ std::optional<Decision> judge_names(const Origin& origin, const RequestHead& hea
 
 }  // namespace
 
+std::string_view scheme_of(const RequestHead& head) {
+  if (!head.websocket) return to_string(head.scheme);
+  return head.scheme == Scheme::https ? "wss" : "ws";
+}
+
 policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head) {
   if (origin.fault) return {*origin.fault, {}};
   if (auto refused = judge_form(origin, head)) return {*refused, {}};
@@ -87,7 +92,7 @@ policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& o
     keep_end_to_end(forwarded);
     for (const auto& [name, value] : forwarded) fields.push_back({name, value});
   }
-  return policy.judge(policy::HttpRequest{.scheme = to_string(head.scheme),
+  return policy.judge(policy::HttpRequest{.scheme = scheme_of(head),
                                           .host = head.host,
                                           .port = target_port(origin, head),
                                           .method = head.method,

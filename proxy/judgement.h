@@ -31,6 +31,9 @@ struct Origin {
 // the origin's fault; all others are the policy's.
 policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head);
 
+// "https", "http"; of a request that opens a WebSocket "wss", "ws".
+std::string_view scheme_of(const RequestHead& head);
+
 // The port the request goes to.
 uint16_t target_port(const Origin& origin, const RequestHead& head);
 

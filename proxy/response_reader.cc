@@ -118,6 +118,7 @@ tl::expected<ReadEvent, Refusal> ResponseReader::read_head(std::string_view inpu
     }
     return ReadEvent{ReadEvent::Kind::interim, consumed, {}};
   }
+  if (upgrade_ && head_.status == 101) head_.framing.kind = Framing::Kind::until_close;
   body_.start(head_.framing);
   state_ = State::body;
   return ReadEvent{ReadEvent::Kind::head, consumed, {}};

@@ -15,7 +15,8 @@ inline constexpr int kMaxInterimResponses = 16;  // 1xx before one final respons
 class ResponseReader {
  public:
   // `method` is the request's: it decides whether a body follows (RFC 9112 section 6.3).
-  explicit ResponseReader(std::string_view method) : method_(method) {}
+  // `upgrade`: it asks for another protocol, and what follows a 101 comes as its body.
+  explicit ResponseReader(std::string_view method, bool upgrade = false) : method_(method), upgrade_(upgrade) {}
 
   // As RequestReader::feed(). 1xx other than 101 come as `interim`; 101, and 2xx to CONNECT, come as `head` followed by
   // `complete`, and what follows on the connection is no longer HTTP. A body framed until_close completes by finish().
@@ -42,6 +43,7 @@ class ResponseReader {
   tl::expected<ReadEvent, Refusal> read_head(std::string_view input);
 
   std::string method_;
+  bool upgrade_ = false;
   State state_ = State::head;
   HeadBuffer buffer_{HeadBuffer::Start::response};
   ResponseHead head_;

@@ -12,7 +12,7 @@ Http1Upstream::~Http1Upstream() {
 
 void Http1Upstream::send_head(const RequestHead& head, ResponseListener& listener) {
   listener_ = &listener;
-  reader_ = ResponseReader(head.method);
+  reader_ = ResponseReader(head.method, head.websocket.has_value());
   chunked_ = head.framing.kind == Framing::Kind::chunked;
   connection_->set_listener(this);
   connection_->send(serialize_request_head(head, false));

@@ -42,8 +42,9 @@ class ResponseListener {
 class UpstreamLeg {
  public:
   virtual ~UpstreamLeg() = default;
-  // Once, first: only what travels on is sent, and the framing decides what may follow. `listener` outlives the leg.
-  // Reading begins. None of these calls back from within.
+  // After a 101 to a request with `websocket`, on_body() and send_body() are of what is spoken then, to the end of
+  // both. Once, first: only what travels on is sent, and the framing decides what may follow. `listener` outlives the
+  // leg. Reading begins. None of these calls back from within.
   virtual void send_head(const RequestHead& head, ResponseListener& listener) = 0;
   virtual void send_body(std::string_view bytes) = 0;  // not empty
   virtual void send_end(const Fields& trailers) = 0;   // once, also for a request without body

@@ -236,8 +236,8 @@ uint16_t HttpMatcher::default_port(bool https) const {
 
 Comparison HttpMatcher::compare(const HttpFacts& facts, std::string_view reading) const {
   const HttpRequest& request = facts.request;
-  const bool https = request.scheme == "https";
-  if ((schemes & (https ? kHttps : kHttp)) == 0) return {Miss::scheme};
+  const bool https = is_over_tls(request.scheme);
+  if ((schemes & scheme_named(request.scheme)) == 0) return {Miss::scheme};
   if (rule->ports) {
     if (!contains(*rule->ports, request.port)) return {Miss::port};
   } else if (decision.verdict != Verdict::deny && request.port != default_port(https)) {

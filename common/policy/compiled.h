@@ -121,6 +121,8 @@ Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const Ho
 
 // In the words of every message: "rule 'x' of policy 'demo'".
 std::string describe_rule(const Layer& layer, std::string_view id);
+// "http or https"; "none".
+std::string describe_schemes(Schemes schemes);
 // "policy 'demo' (demo.json)", as a line over what is in it.
 std::string describe_layer(const Layer& layer);
 

@@ -52,8 +52,7 @@ std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
   std::string text =
       fmt::format("  http  {:5}  {:20}  {}", to_string(rule.action), rule.id, describe_terms(layer, rule.hosts));
   if (rule.schemes) {
-    constexpr std::string_view kNames[] = {"none", "http", "https", "http or https"};
-    text += fmt::format("; scheme {}", kNames[*rule.schemes]);
+    text += fmt::format("; scheme {}", describe_schemes(*rule.schemes));
   }
   if (rule.ports)
     text += fmt::format("; port {}", rule.ports->empty() ? "none" : fmt::format("{}", fmt::join(*rule.ports, " ")));
@@ -141,6 +140,14 @@ std::string describe_limits(const Limits& limits) {
 }
 
 }  // namespace
+
+std::string describe_schemes(Schemes schemes) {
+  std::string words;
+  for (const std::string_view name : kSchemeNames) {
+    if ((schemes & scheme_named(name)) != 0) words += (words.empty() ? "" : " or ") + std::string(name);
+  }
+  return words.empty() ? "none" : words;
+}
 
 std::string describe_layer(const Layer& layer) {
   return fmt::format("policy '{}' ({}){}\n", layer.name, layer.place.source->name,

@@ -9,15 +9,14 @@ namespace gatehouse::policy {
 namespace {
 
 constexpr size_t kMaxMethodBytes = 32;
-constexpr std::string_view kSchemes[] = {"http", "https"};
 
 Result<Schemes> read_schemes(const FieldReader& reader, const JsonNode& node) {
   const auto words = reader.list_of_items<std::string>(node, "schemes", "a list of strings", [&](const JsonNode& item) {
-    return reader.word_of(item, "scheme", kSchemes);
+    return reader.word_of(item, "scheme", kSchemeNames);
   });
   if (!words) return failed(words);
   Schemes schemes = 0;
-  for (const auto& word : *words) schemes |= word == "http" ? kHttp : kHttps;
+  for (const auto& word : *words) schemes |= scheme_named(word);
   return schemes;
 }
 

@@ -63,10 +63,10 @@ std::string nearest_rule(const CompiledLayer& layer, const HttpFacts& facts, std
     case Miss::none:
       return {};
     case Miss::scheme:
-      only = nearest->schemes == kHttps ? "https" : nearest->schemes == kHttp ? "http" : "no scheme";
+      only = nearest->schemes == 0 ? "no scheme" : describe_schemes(nearest->schemes);
       break;
     case Miss::port:
-      only = "port " + allowed_ports(*nearest, facts.request.scheme == "https");
+      only = "port " + allowed_ports(*nearest, is_over_tls(facts.request.scheme));
       break;
     case Miss::method:
       only = "method " + first_few(*nearest->rule->methods);
@@ -88,7 +88,7 @@ std::string nearest_rule(const CompiledLayer& layer, const HttpFacts& facts, std
 }
 
 std::string shown(const HttpRequest& request, std::string_view path) {
-  const bool usual = request.port == (request.scheme == "https" ? 443 : 80);
+  const bool usual = request.port == (is_over_tls(request.scheme) ? 443 : 80);
   return fmt::format("{} {}://{}{}{}", log::printable(request.method, 32), log::printable(request.scheme, 8),
                      request.host, usual ? "" : fmt::format(":{}", request.port), log::printable(path, kMaxShownBytes));
 }
@@ -144,7 +144,7 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
   HttpTerms terms;
   Strictest strictest;
   std::string_view unmatched_reading = path->raw();
-  if (request.scheme == "https" || request.scheme == "http") {
+  if (scheme_named(request.scheme) != 0) {
     path->for_each_reading([&](std::string_view reading) {
       for (const auto& layer : compiled_->layers) {
         const bool was_matched = strictest.unmatched == nullptr;

@@ -8,6 +8,13 @@
 
 namespace gatehouse::policy {
 
+Schemes scheme_named(std::string_view name) {
+  for (size_t i = 0; i < std::size(kSchemeNames); ++i) {
+    if (kSchemeNames[i] == name) return static_cast<Schemes>(1U << i);
+  }
+  return 0;
+}
+
 namespace {
 
 constexpr std::string_view kPolicyKeys[] = {"$schema",    "version", "name",    "extends", "unmatched",

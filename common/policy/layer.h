@@ -28,11 +28,16 @@ struct HostTerm {
   Place place;
 };
 
-// Which of the two schemes, as a set.
+// Which of the schemes, as a set. A WebSocket's opening is a request of scheme ws or wss, and of no other.
 using Schemes = uint8_t;
 inline constexpr Schemes kHttp = 1;
 inline constexpr Schemes kHttps = 2;
-inline constexpr Schemes kAnyScheme = kHttp | kHttps;
+inline constexpr Schemes kWs = 4;
+inline constexpr Schemes kWss = 8;
+inline constexpr Schemes kAnyScheme = kHttp | kHttps | kWs | kWss;
+inline constexpr std::string_view kSchemeNames[] = {"http", "https", "ws", "wss"};  // in the order of their bits
+Schemes scheme_named(std::string_view name);                                        // none for another name
+inline bool is_over_tls(std::string_view scheme) { return scheme == "https" || scheme == "wss"; }
 
 struct HttpRule {
   std::string id;

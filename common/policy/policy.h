@@ -36,7 +36,7 @@ struct HeaderField {
 // One request as the proxy understands it. `host` is a lower-case name without final dot; `path` is the request target
 // in origin form, with or without query; `fields` are those that would be forwarded.
 struct HttpRequest {
-  std::string_view scheme;  // "http" or "https"
+  std::string_view scheme;  // "http" or "https"; of what opens a WebSocket "ws" or "wss"
   std::string_view host;
   uint16_t port = 0;
   std::string_view method;

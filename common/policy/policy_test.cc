@@ -115,6 +115,24 @@ TEST(Policy, TakesTheSchemesOwnPortUnlessOneIsNamed) {
                       {{"https", "b.example.com", 443, "GET", "/"}, Verdict::deny, "default-deny"}});
 }
 
+TEST(Policy, OpensAWebSocketOnlyWhereARuleSaysSo) {
+  const Policy policy = policy_of({session(R"("http": [
+      {"id": "api", "action": "allow", "hosts": ["a.example.com"]},
+      {"id": "live", "action": "allow", "hosts": ["a.example.com"], "schemes": ["wss"], "paths": ["/live/**"]},
+      {"id": "clear", "action": "allow", "hosts": ["b.example.com"], "schemes": ["ws"]},
+      {"id": "no", "action": "deny", "hosts": ["a.example.com"], "paths": ["/live/keys"]}])")});
+  expect_all(policy, {{{"wss", "a.example.com", 443, "GET", "/live/x"}, Verdict::allow, "live"},
+                      {{"wss", "a.example.com", 8443, "GET", "/live/x"}, Verdict::deny, "default-deny"},
+                      {{"wss", "a.example.com", 443, "GET", "/other"}, Verdict::deny, "default-deny"},
+                      {{"ws", "a.example.com", 80, "GET", "/live/x"}, Verdict::deny, "default-deny"},
+                      {{"ws", "b.example.com", 80, "GET", "/"}, Verdict::allow, "clear"},
+                      {{"http", "b.example.com", 80, "GET", "/"}, Verdict::deny, "default-deny"},
+                      {{"wss", "a.example.com", 443, "GET", "/live/keys"}, Verdict::deny, "no"}});
+  EXPECT_EQ(
+      policy.judge(HttpRequest{"https", "b.example.com", 443, "GET", "/"}).reason,
+      "no rule of policy 'demo' allows GET https://b.example.com/; rule 'clear' names this host, but only for ws");
+}
+
 TEST(Policy, DeniesOnEverySchemeAndPortUnlessTheRuleSaysWhich) {
   const Policy policy = policy_of({session(R"("http": [
       {"id": "all", "action": "allow", "hosts": ["a.example.com"], "schemes": ["http", "https"], "ports": [80, 443, 8443]},

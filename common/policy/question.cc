@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/policy/finding_words.h"
 #include "common/policy/http_words.h"
+#include "common/policy/layer.h"
 #include "common/policy/text_glob.h"
 
 namespace gatehouse::policy {
@@ -51,7 +52,7 @@ Result<std::pair<std::string, std::string>> parse_header_field(std::string_view 
 std::string Question::to_string() const {
   if (kind == QuestionKind::dns) return fmt::format("dns {} {}", type, host);
   if (kind == QuestionKind::dlp) return fmt::format("dlp {} {}", rule, host);
-  const bool usual = port == (scheme == "https" ? kHttpsPort : kHttpPort);
+  const bool usual = port == (is_over_tls(scheme) ? kHttpsPort : kHttpPort);
   return fmt::format("{} {}://{}{}{}", method, scheme, host, usual ? "" : fmt::format(":{}", port), path);
 }
 
@@ -64,8 +65,8 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
   const size_t colon = url.find("://");
   if (colon == std::string_view::npos) return unreadable(text);
   question.scheme = fold_case(url.substr(0, colon));
-  if (question.scheme != "http" && question.scheme != "https") return unreadable(text);
-  question.port = question.scheme == "https" ? kHttpsPort : kHttpPort;
+  if (scheme_named(question.scheme) == 0) return unreadable(text);
+  question.port = is_over_tls(question.scheme) ? kHttpsPort : kHttpPort;
   url.remove_prefix(colon + 3);
 
   std::string_view authority = url.substr(0, url.find_first_of("/?"));
