@@ -2,6 +2,8 @@
 #include "proxy/exchange.h"
 #include "proxy/test_credentials.h"
 #include "proxy/test_world.h"
+#include "proxy/websocket/frame.h"
+#include "proxy/websocket/handshake.h"
 
 namespace gatehouse::proxy {
 namespace {
@@ -55,6 +57,7 @@ class CredentialExchangeTest : public testing::Test {
     head.port = 443;
     head.path = path;
     head.fields = fields;
+    head.wants_upgrade = find_field(fields, "Upgrade") != nullptr;
     exchange_->start(head);
     if (!world_.scanner.last().question) exchange_->on_request_complete({});
   }
@@ -79,7 +82,8 @@ class CredentialExchangeTest : public testing::Test {
 
   Generation generation_{*policy::Policy::parse({{"t.json", R"({"version": 1,
       "http": [{"id": "all", "action": "allow", "hosts": ["a.example.com", "b.example.com"]},
-               {"id": "no", "action": "deny", "hosts": ["a.example.com"], "paths": ["/no"]}],
+               {"id": "no", "action": "deny", "hosts": ["a.example.com"], "paths": ["/no"]},
+               {"id": "live", "action": "allow", "hosts": ["a.example.com"], "schemes": ["wss"], "paths": ["/live"]}],
       "secrets": {"T": {"from": "env:T", "hosts": ["a.example.com"], "as": "bearer"}}})"}}),
                          {}};
   policy::Policy& policy_ = generation_.policy;
@@ -147,6 +151,26 @@ TEST_F(CredentialExchangeTest, WhatThePolicyDeniesGetsNoValueAndItsPlaceholderIs
   let_through();
   EXPECT_EQ(guest_.told, "403 no");
   EXPECT_THAT(world_.log, testing::IsEmpty());
+}
+
+TEST_F(CredentialExchangeTest, WhatComesBackInAWebSocketIsThePlaceholderToo) {
+  Fields opening = bearer_;
+  for (const Field& field : Fields{
+           {"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", random_websocket_key()}}) {
+    opening.push_back(field);
+  }
+  ask("a.example.com", "/live", opening);
+  let_through();
+  EXPECT_THAT(wire_.sent, HasSubstr("Bearer " + kV + "\r\n"));
+  const size_t key = wire_.sent.find("Sec-WebSocket-Key: ") + 19;
+  std::string frames;
+  append_frame(frames, Opcode::text, "you are " + kV, Sender::server);
+  append_frame(frames, Opcode::ping, kV, Sender::server);
+  append_frame(frames, Opcode::close, close_payload(1000, "bye " + kV), Sender::server);
+  answer("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: " +
+         websocket_accept(wire_.sent.substr(key, 24)) + "\r\n\r\n" + frames);
+  EXPECT_THAT(guest_.told, AllOf(HasSubstr("you are " + kP), HasSubstr("bye " + kP), Not(HasSubstr(kV))));
+  exchange_.reset();
 }
 
 TEST_F(CredentialExchangeTest, ARequestThatIsSentTwiceCarriesTheValueTwice) {

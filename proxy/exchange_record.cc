@@ -34,6 +34,7 @@ ExchangeRecord::ExchangeRecord(Outside& outside, const Origin& origin)
 }
 
 void ExchangeRecord::describe(const RequestHead& head) {
+  if (head.websocket) event_.channel = scheme_of(head);
   event_.host = head.host;
   event_.port = head.port;
   event_.method = head.method;
@@ -46,7 +47,7 @@ void ExchangeRecord::mask_host() {
 }
 
 std::string ExchangeRecord::what() const {
-  const bool usual = event_.port == (event_.channel == "https" ? 443 : 80);
+  const bool usual = event_.port == (event_.channel == "https" || event_.channel == "wss" ? 443 : 80);
   return fmt::format("{} {}://{}{}{}", event_.method, event_.channel, event_.host,
                      usual ? "" : fmt::format(":{}", event_.port), event_.path);
 }

@@ -137,8 +137,8 @@ void Exchange::on_stopped(const ScanOutcome& outcome) {
 // What was allowed goes no further: a verdict of its own, on the same trace.
 void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings,
                     dlp::Direction direction) {
+  if (relay_) return relay_->deny(direction, {.denial = denial, .status = status, .findings = findings});
   guest_.want_request(false);
-  relay_.reset();
   upstream_.reset();
   request_.reset();
   response_.reset();

@@ -67,7 +67,7 @@ bool Exchange::pay(uint64_t bytes_out, uint64_t bytes_in) {
   if (terms_.quotas.empty() || outside_.budgets() == nullptr) return true;
   const auto overdrawn = outside_.budgets()->spend(terms_.quotas, bytes_out, bytes_in);
   if (!overdrawn) return true;
-  stop(overdrawn->denial, kTooManyRequests);
+  stop(overdrawn->denial, kTooManyRequests, {}, bytes_in > 0 ? dlp::Direction::in : dlp::Direction::out);
   return false;
 }
 
@@ -113,8 +113,8 @@ approval::Wanted Exchange::question() const {
                         type == nullptr ? "" : " of " + type->value);
   if (query) wanted.detail += ", with a query";
   // What the rows show may be masked; what is decided for the session is this very URL, whatever its query and body.
-  wanted.key = digest(fmt::format("{}\n{}\n{}\n{}:{}\n{}", wanted.rule, head_.method, to_string(head_.scheme),
-                                  target_.host, target_.port, without_query(head_.path)));
+  wanted.key = digest(fmt::format("{}\n{}\n{}\n{}:{}\n{}", wanted.rule, head_.method, scheme_of(head_), target_.host,
+                                  target_.port, without_query(head_.path)));
   wanted.time = policy_.limits().approval_time;
   return wanted;
 }

@@ -12,6 +12,7 @@ constexpr int kSwitchingProtocols = 101;
 void Exchange::open_websocket(const ResponseHead& head) {
   auto opened = answer_websocket(head_, head);
   if (!opened.refusal.empty()) return fail(kBadGateway, "upstream.websocket", opened.refusal);
+  see_head(opened.to_guest);
   request_.reset();
   responding_ = true;
   head_sent_ = true;
@@ -32,6 +33,7 @@ MessageGate::Setting Exchange::gate_setting(dlp::Direction direction, const Defl
   setting.direction = direction;
   setting.deflate = deflate;
   setting.max_message = request_limit().bytes;
+  if (direction == dlp::Direction::in) setting.max_message = std::min(setting.max_message, terms_.response_body.bytes);
   setting.inspection = outside_.inspection();
   setting.stream = scan_stream(direction);
   if (direction == dlp::Direction::in && restorer_) setting.restorer = [this] { return credentials_.restorer(); };

@@ -136,13 +136,9 @@ bool MessageGate::read_some() {
       held = !message_->restorer || hold(*message_, message_->restorer->finish_body());
       if (held) start_scanning(std::move(message_));
       break;
-    case MessageReader::Event::Kind::control: {
-      auto frame = std::make_unique<Held>(setting_.inspection->room);
-      frame->opcode = event->opcode;
-      held = hold(*frame, event->bytes);
-      if (held) start_scanning(std::move(frame));
+    case MessageReader::Event::Kind::control:
+      held = hold_control(*event);
       break;
-    }
   }
   if (held) input_.erase(0, event->consumed);
   return held;
@@ -168,6 +164,31 @@ void MessageGate::pass_on(const MessageReader::Event& event) {
   if (head.key) mask(wire.data() + start, event.bytes.size(), *head.key, 0);
   owner_.pass(setting_.direction, wire);
   if (event.opcode == Opcode::close) owner_.on_close_passed(setting_.direction);
+}
+
+bool MessageGate::hold_control(const MessageReader::Event& event) {
+  std::string payload(event.bytes);
+  if (setting_.restorer) {
+    // What a placeholder makes too long for a frame of this kind is cut where it is words, and nowhere else.
+    const size_t words = event.opcode == Opcode::close ? std::min<size_t>(payload.size(), 2) : 0;
+    const auto restorer = setting_.restorer();
+    std::string restored(restorer->restore_body(std::string_view(payload).substr(words)));
+    restored += restorer->finish_body();
+    if (event.opcode == Opcode::close && reader_.close_code()) {
+      payload = close_payload(*reader_.close_code(), restored);
+    } else {
+      payload = std::move(restored);
+    }
+    if (payload.size() > kMaxControlBytes) {
+      owner_.on_fault(setting_.direction, {kClosePolicy, "a control frame holds a secret that is not the guest's"});
+      return false;
+    }
+  }
+  auto frame = std::make_unique<Held>(setting_.inspection->room);
+  frame->opcode = event.opcode;
+  if (!hold(*frame, payload)) return false;
+  start_scanning(std::move(frame));
+  return true;
 }
 
 bool MessageGate::hold(Held& held, std::string_view bytes) {

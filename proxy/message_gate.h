@@ -62,7 +62,10 @@ class MessageGate {
   void on_drained() { proceed(); }
   // Nothing more is read or passed.
   void stop();
-  bool idle() const { return phase_ == Phase::reading && !message_ && input_.empty(); }
+  // All that can be passed of what has come has been.
+  bool idle() const { return phase_ == Phase::reading && input_.empty(); }
+  // A message has passed in part: nothing else can be said that way.
+  bool within_message() const { return phase_ == Phase::passing; }
 
  private:
   enum class Phase { reading, showing, judging, recording, passing, stopped };
@@ -81,6 +84,7 @@ class MessageGate {
   bool read_some();
   bool behind() const;
   void pass_on(const MessageReader::Event& event);
+  bool hold_control(const MessageReader::Event& event);
   bool hold(Held& held, std::string_view bytes);
   void start_scanning(std::unique_ptr<Held> held);
   bool show_some();

@@ -27,9 +27,10 @@ void WebSocketRelay::on_guest_bytes(std::string_view bytes) {
   from_guest_.take(bytes);
 }
 
+// What it has said is still to pass; likewise below.
 void WebSocketRelay::on_guest_end() {
-  if (stopped_) return;
-  close(0, {}, kCloseGoingAway, guest_closed_ ? "" : "the guest ended the connection without closing the WebSocket");
+  guest_ended_ = true;
+  if (!stopped_ && from_guest_.idle()) on_idle(dlp::Direction::out);
 }
 
 void WebSocketRelay::on_upstream_bytes(std::string_view bytes) {
@@ -38,7 +39,6 @@ void WebSocketRelay::on_upstream_bytes(std::string_view bytes) {
   from_upstream_.take(bytes);
 }
 
-// What it has said is still to pass.
 void WebSocketRelay::on_upstream_end(std::string_view error) {
   upstream_ = nullptr;
   upstream_error_ = error;
@@ -82,7 +82,13 @@ void WebSocketRelay::on_close_passed(dlp::Direction direction) {
 }
 
 void WebSocketRelay::on_idle(dlp::Direction direction) {
-  if (stopped_ || direction == dlp::Direction::out || upstream_ != nullptr) return;
+  if (stopped_) return;
+  if (direction == dlp::Direction::out) {
+    if (!guest_ended_) return;
+    return close(0, {}, kCloseGoingAway,
+                 guest_closed_ ? "" : "the guest ended the connection without closing the WebSocket");
+  }
+  if (upstream_ != nullptr) return;
   const std::string error = upstream_closed_ ? "" : upstream_error_;
   close(kCloseBadGateway, "the upstream ended the connection", 0, error);
 }
@@ -96,9 +102,8 @@ void WebSocketRelay::on_fault(dlp::Direction direction, const WebSocketFault& fa
 }
 
 void WebSocketRelay::on_denied(dlp::Direction direction, const ScanOutcome& outcome) {
-  stopped_ = true;
-  from_guest_.stop();
-  from_upstream_.stop();
+  if (stopped_) return;
+  halt();
   guest_.want_request(false);
   const Decision denial = outcome.denial;
   record_.end(denial.rule_id + ": " + denial.reason);
@@ -119,17 +124,23 @@ void WebSocketRelay::on_log_lost() {
   close(kCloseInternalError, kWords, kCloseGoingAway, kWords);
 }
 
-void WebSocketRelay::close(uint16_t to_guest, std::string_view reason, uint16_t to_upstream, std::string_view error) {
-  stopped_ = true;
+void WebSocketRelay::halt() {
+  if (std::exchange(stopped_, true)) return;
+  cut_to_guest_ = from_upstream_.within_message();
+  cut_to_upstream_ = from_guest_.within_message();
   from_guest_.stop();
   from_upstream_.stop();
+}
+
+void WebSocketRelay::close(uint16_t to_guest, std::string_view reason, uint16_t to_upstream, std::string_view error) {
+  halt();
   std::string wire;
-  if (to_guest != 0 && !upstream_closed_) {
+  if (to_guest != 0 && !upstream_closed_ && !cut_to_guest_) {
     append_frame(wire, Opcode::close, close_payload(to_guest, reason), Sender::server);
     guest_.send_body(wire);
     guest_.flush();
   }
-  if (to_upstream != 0 && upstream_ != nullptr && !guest_closed_) {
+  if (to_upstream != 0 && upstream_ != nullptr && !guest_closed_ && !cut_to_upstream_) {
     wire.clear();
     append_frame(wire, Opcode::close, close_payload(to_upstream, {}), Sender::client);
     upstream_->send_body(wire);

@@ -39,6 +39,8 @@ class WebSocketRelay final : private MessageGate::Owner {
   void on_upstream_end(std::string_view error);  // the upstream is gone
   void on_upstream_drained() { from_guest_.on_drained(); }
   void on_deadline();
+  // The policy's objection to what goes on, which came from there.
+  void deny(dlp::Direction direction, const ScanOutcome& outcome) { on_denied(direction, outcome); }
 
  private:
   void pass(dlp::Direction direction, std::string_view wire) override;
@@ -51,6 +53,7 @@ class WebSocketRelay final : private MessageGate::Owner {
   void on_log_lost() override;
 
   void progress();
+  void halt();
   // Says so to both sides, as far as they have not closed, and is over.
   void close(uint16_t to_guest, std::string_view reason, uint16_t to_upstream, std::string_view error);
 
@@ -62,7 +65,10 @@ class WebSocketRelay final : private MessageGate::Owner {
   MessageGate from_upstream_;
   bool guest_closed_ = false;     // its close frame has passed
   bool upstream_closed_ = false;  // likewise
+  bool guest_ended_ = false;
   bool stopped_ = false;
+  bool cut_to_guest_ = false;  // within a message, where no close frame can be
+  bool cut_to_upstream_ = false;
   std::string upstream_error_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -18,7 +18,8 @@ using testing::StartsWith;
 using Outcome = dlp::ScanVerdict::Outcome;
 
 constexpr std::string_view kSocketPolicy = R"({"version": 1, "name": "test", "http": [
-  {"id": "live", "action": "allow", "hosts": ["api.test.example"], "schemes": ["ws"], "paths": ["/live"]},
+  {"id": "live", "action": "allow", "hosts": ["api.test.example"], "schemes": ["ws"], "paths": ["/live"],
+   "response_body": 1000, "budget": {"bytes_out": 2000}},
   {"id": "rest", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]}]})";
 const std::string kKey = "dGhlIHNhbXBsZSBub25jZQ==";
 const std::string kToken = "tok_AAAABBBBCCCC";
@@ -105,6 +106,7 @@ TEST_F(WebSocketSessionTest, OpensWhereARuleSaysSoOnceTheRowIsCommitted) {
   session_->on_bytes(
       opening("/live", "Sec-WebSocket-Protocol: chat, other\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"));
   EXPECT_EQ(world_->rows.at(0).decision.rule_id, "live");
+  EXPECT_EQ(world_->rows[0].channel, "ws");
   EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7"));
   world_->answer_commit();
   world_->answer_open(wire_);
@@ -284,10 +286,58 @@ TEST_F(WebSocketSessionTest, TellsBothSidesOfABreachOfTheProtocol) {
 }
 
 TEST_F(WebSocketSessionTest, TellsTheGuestThatTheUpstreamIsGone) {
+  for (const bool scanned : {false, true}) {
+    for (const size_t said : {0U, 1U, 4U}) {
+      restart();
+      wire_ = Wire();
+      open(scanned);
+      wire_.listener->on_upstream_bytes(frame(Opcode::text, "not all of it", Sender::server).substr(0, said));
+      wire_.listener->on_upstream_end(true);
+      EXPECT_THAT(world_->to_guest, HasSubstr("the upstream ended the connection")) << scanned << said;
+      EXPECT_THAT(world_->results.at(0).error, HasSubstr("without closing"));
+    }
+  }
+}
+
+TEST_F(WebSocketSessionTest, PassesWhatTheGuestSaidBeforeItEndedTheConnection) {
+  open(true);
+  session_->on_bytes(frame(Opcode::text, "last words"));
+  session_->on_end();
+  EXPECT_THAT(wire_.sent, IsEmpty());
+  allow();
+  EXPECT_THAT(to_upstream(), ElementsAre("text last words", "close 1001 "));
+  EXPECT_THAT(world_->results.at(0).error, HasSubstr("the guest ended the connection"));
+}
+
+TEST_F(WebSocketSessionTest, PutsNoCloseFrameIntoAMessageThatTheGuestHasNotTaken) {
+  open(true);
+  world_->guest_queued = kMaxPassQueuedBytes + 1;
+  wire_.listener->on_upstream_bytes(frame(Opcode::text, "hello", Sender::server));
+  allow();
+  const std::string begun = world_->to_guest;
+  EXPECT_THAT(begun, Not(IsEmpty()));
+  session_->on_deadline();
+  EXPECT_EQ(world_->to_guest, begun);
+  EXPECT_THAT(world_->results.at(0).error, HasSubstr("nothing was said for too long"));
+}
+
+TEST_F(WebSocketSessionTest, TakesNoLongerMessageThanTheRuleLetsThrough) {
+  open(true);
+  wire_.listener->on_upstream_bytes(frame(Opcode::binary, std::string(1001, 'x'), Sender::server));
+  EXPECT_THAT(to_guest(), ElementsAre("close 1014 the upstream broke the WebSocket protocol: a message is too long"));
+  EXPECT_THAT(to_upstream(), ElementsAre("close 1009 "));
+}
+
+TEST_F(WebSocketSessionTest, SaysSoWhenNothingIsLeftOfABudget) {
+  world_->counts = Budgets::forgetful();
   open(false);
-  wire_.listener->on_upstream_end(true);
-  EXPECT_THAT(to_guest(), ElementsAre("close 1014 the upstream ended the connection"));
-  EXPECT_THAT(world_->results.at(0).error, HasSubstr("without closing"));
+  session_->on_bytes(frame(Opcode::binary, std::string(1500, 'x')));
+  session_->on_bytes(frame(Opcode::binary, std::string(1500, 'x')));
+  EXPECT_THAT(world_->to_guest, IsEmpty());
+  world_->answer_commit();
+  EXPECT_THAT(to_guest(), ElementsAre(StartsWith("close 1008 live event " + world_->rows.at(1).event_id)));
+  EXPECT_EQ(world_->rows[1].decision.verdict, Verdict::deny);
+  EXPECT_THAT(to_upstream(), ElementsAre("binary " + std::string(1500, 'x'), "close 1001 "));
 }
 
 }  // namespace
