@@ -124,6 +124,7 @@ int run(const RunWords& words) {
   auto secrets = read_secrets(policy->secrets());
   if (!secrets) return fail_with(secrets.error(), kExitUsage);
   if (auto ok = make_placeholders(*secrets, policy->credentials()); !ok) return fail_with(ok.error(), kExitUsage);
+  if (auto ok = check_identities(*secrets, policy->client_identities()); !ok) return fail_with(ok.error(), kExitUsage);
   if (auto ok = check_environment(*settings, *secrets); !ok) return fail_with(ok.error(), kExitUsage);
   return run_session(*settings, *policy, *secrets);
 }

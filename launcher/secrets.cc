@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/wiping.h"
+#include "common/tls/certified_key.h"
 #include "launcher/installation.h"
 #include "launcher/spawn.h"
 
@@ -159,6 +160,20 @@ Result<void> make_placeholders(std::vector<Secret>& secrets, const std::vector<p
   return {};
 }
 
+Result<void> check_identities(const std::vector<Secret>& secrets,
+                              const std::vector<policy::ClientIdentity>& identities) {
+  const auto value_of = [&](const std::string& name) {
+    const auto found =
+        std::find_if(secrets.begin(), secrets.end(), [&](const Secret& secret) { return secret.name == name; });
+    return found == secrets.end() ? std::string_view() : found->value.view();
+  };
+  for (const auto& identity : identities) {
+    const auto ok = tls::certified_key_from_pem(value_of(identity.certificate), value_of(identity.key));
+    if (!ok) return tl::unexpected(identity.error(ok.error().message()));
+  }
+  return {};
+}
+
 std::vector<std::pair<std::string, std::string>> placeholder_environment(const std::vector<Secret>& secrets) {
   std::vector<std::pair<std::string, std::string>> environment;
   for (const auto& secret : secrets) {
@@ -167,21 +182,37 @@ std::vector<std::pair<std::string, std::string>> placeholder_environment(const s
   return environment;
 }
 
-Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets) {
+Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets,
+                                      const std::vector<policy::ClientIdentity>& identities) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& secret : secrets) {
-    if (!secret.placeholder.empty()) list.push_back(entry(secret));
+    const bool shown = std::any_of(identities.begin(), identities.end(), [&](const auto& identity) {
+      return identity.certificate == secret.name || identity.key == secret.name;
+    });
+    if (shown || !secret.placeholder.empty()) list.push_back(entry(secret));
   }
   nlohmann::json tree = nlohmann::json::object();
   tree["secrets"] = std::move(list);
   return dump(std::move(tree));
 }
 
-Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries) {
+// A certificate alone: shown to whoever asks, and full of names that stand in every request.
+static bool is_public(const Secret& secret, const std::vector<policy::ClientIdentity>& identities) {
+  const auto used = [&](auto member) {
+    return std::any_of(identities.begin(), identities.end(),
+                       [&](const auto& identity) { return identity.*member == secret.name; });
+  };
+  return used(&policy::ClientIdentity::certificate) && !used(&policy::ClientIdentity::key);
+}
+
+Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries,
+                                    const std::vector<policy::ClientIdentity>& identities) {
   auto key = random_hex(kFingerprintKeyBytes);
   if (!key) return failed(key, "the session's key");
   nlohmann::json known = nlohmann::json::array();
-  for (const auto& secret : secrets) known.push_back(entry(secret));
+  for (const auto& secret : secrets) {
+    if (!is_public(secret, identities)) known.push_back(entry(secret));
+  }
   nlohmann::json decoys = nlohmann::json::array();
   for (const auto& canary : canaries) decoys.push_back(entry(canary.name, canary.value));
   nlohmann::json tree = nlohmann::json::object();

@@ -35,15 +35,21 @@ Result<std::vector<Secret>> read_secrets(const std::vector<policy::SecretSource>
 // 32 random hexadecimal digits. A value that cannot stand where it is to is an error in words that do not hold it.
 Result<void> make_placeholders(std::vector<Secret>& secrets, const std::vector<policy::Credential>& credentials);
 
+// Refuses a client certificate that could not be shown, at its place in the policy and in words that do not hold it.
+Result<void> check_identities(const std::vector<Secret>& secrets,
+                              const std::vector<policy::ClientIdentity>& identities);
+
 // The guest's environment: each placeholder under the name of its secret.
 std::vector<std::pair<std::string, std::string>> placeholder_environment(const std::vector<Secret>& secrets);
 
-// What gatehouse-proxy reads with --credentials, as JSON: those that have a placeholder.
-Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets);
+// What gatehouse-proxy reads with --credentials, as JSON: those that have a placeholder or are part of an identity.
+Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets,
+                                      const std::vector<policy::ClientIdentity>& identities);
 
 // What gatehouse-dlp reads with --secrets, as JSON: the secrets, the canaries, and the session's key for fingerprints,
-// so that a restarted scanner gives the same secret the same one.
-Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries);
+// so that a restarted scanner gives the same secret the same one. Certificates without their keys are no secrets.
+Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries,
+                                    const std::vector<policy::ClientIdentity>& identities = {});
 
 // The read end of a pipe that holds all of `parts`, one after the other, with nobody reading yet.
 Result<Fd> pipe_of(std::initializer_list<std::string_view> parts);

@@ -103,13 +103,19 @@ TEST(Secrets, ThatGoToHostsHaveAPlaceholderInTheGuest) {
   ASSERT_EQ(environment.size(), 1U);
   EXPECT_EQ(environment[0], std::pair(std::string("TOKEN"), placeholder));
 
-  const auto proxy = nlohmann::json::parse(proxy_credentials(*secrets)->view());
+  const auto proxy = nlohmann::json::parse(proxy_credentials(*secrets, {})->view());
   EXPECT_EQ(proxy,
             nlohmann::json(
                 {{"secrets", {{{"name", "TOKEN"}, {"value", "first-value-0123"}, {"placeholder", placeholder}}}}}));
+  const auto shown = nlohmann::json::parse(proxy_credentials(*secrets, {{{}, "OTHER", "OTHER", {}}})->view());
+  EXPECT_EQ(shown["secrets"][1], nlohmann::json({{"name", "OTHER"}, {"value", "other-value-0123"}}));
   const auto scanner = nlohmann::json::parse(scanner_secrets(*secrets, {})->view());
   EXPECT_EQ(scanner["secrets"][0]["placeholder"], placeholder);
   EXPECT_EQ(scanner["secrets"][1], nlohmann::json({{"name", "OTHER"}, {"value", "other-value-0123"}}));
+
+  const auto without = nlohmann::json::parse(scanner_secrets(*secrets, {}, {{{}, "OTHER", "TOKEN", {}}})->view());
+  EXPECT_EQ(without["secrets"].size(), 1U) << "a certificate is no secret, its key is";
+  EXPECT_EQ(without["secrets"][0]["name"], "TOKEN");
 
   const std::string before = placeholder;
   ASSERT_TRUE(make_placeholders(*secrets, {credential}));

@@ -174,10 +174,10 @@ Result<void> Session::lay_canaries() {
   auto canaries = make_canaries();
   if (!canaries) return failed(canaries);
   decoys_ = std::move(canaries->files);
-  auto known = scanner_secrets(secrets_, canaries->values);
+  auto known = scanner_secrets(secrets_, canaries->values, policy_.client_identities());
   if (!known) return failed(known);
   handed_.scanner_secrets = std::move(*known);
-  auto credentials = proxy_credentials(secrets_);
+  auto credentials = proxy_credentials(secrets_, policy_.client_identities());
   if (!credentials) return failed(credentials);
   handed_.proxy_credentials = std::move(*credentials);
   return {};

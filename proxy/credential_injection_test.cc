@@ -307,6 +307,8 @@ TEST(CredentialTable, RefusesWhatCannotBeSent) {
   EXPECT_EQ(error("two\\nlines"), "secret T: the value has characters that cannot be sent as bearer");
   EXPECT_EQ(error("with space"), "secret T: the value has characters that cannot be sent as bearer");
   EXPECT_EQ(error("short"), "secrets[0]: the value has 5 bytes: 6 to 8192 can be put into a request");
+  const auto bare = CredentialValues::parse(R"({"secrets": [{"name": "T", "value": "hunter2"}]})");
+  EXPECT_EQ(CredentialTable::create(*policy, *bare).error().message(), "the secret T has no placeholder");
   EXPECT_EQ(CredentialTable::create(*policy, CredentialValues()).error().message(),
             "no value was given for the secret T, which the policy sends to hosts");
 }
@@ -318,12 +320,12 @@ TEST(CredentialValues, RefuseWhatIsWrongInWordsWithoutTheValue) {
       {R"({"secrets": {}})", "is no JSON object with a list of \"secrets\""},
       {R"({"secrets": ["hunter2"]})", "secrets[0]: must be an object"},
       {R"({"secrets": [{"name": "T", "placeholder": "x"}]})",
-       "secrets[0]: a secret has \"name\", \"value\" and \"placeholder\", each a string"},
+       "secrets[0]: a secret has \"name\", \"value\" and perhaps \"placeholder\", each a string"},
       {R"({"secrets": [{"name": "T", "value": "hunter2", "placeholder": "short"}]})",
        "secrets[0]: the placeholder is not 32 to 256 letters, digits and \"-_.\""},
   };
   for (const auto& [json, words] : cases) EXPECT_EQ(CredentialValues::parse(json).error().message(), words) << json;
-  EXPECT_TRUE(CredentialValues::parse(R"({"secrets": [{"name": "T", "value": "hunter2"}]})")->empty());
+  EXPECT_EQ(CredentialValues::parse(R"({"secrets": [{"name": "T", "value": "hunter2"}]})")->find("T")->placeholder, "");
 }
 
 }  // namespace

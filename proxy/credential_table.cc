@@ -10,6 +10,7 @@ Result<CredentialTable> CredentialTable::create(const policy::Policy& policy, co
     const auto* value = values.find(rule.secret);
     if (value == nullptr)
       return fail("no value was given for the secret {}, which the policy sends to hosts", rule.secret);
+    if (value->placeholder.empty()) return fail("the secret {} has no placeholder", rule.secret);
     if (auto ok = rule.check_value(value->bytes.view()); !ok) return failed(ok, "secret " + rule.secret);
     BoundCredential bound{rule, value, {}};
     const auto add = [&](std::string form) -> Result<void> {

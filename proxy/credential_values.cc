@@ -31,10 +31,10 @@ Result<CredentialValue> read_value(const Json& item) {
   const auto* name = text_member(item, "name");
   const auto* value = text_member(item, "value");
   const auto* placeholder = text_member(item, "placeholder");
-  if (name == nullptr || value == nullptr || placeholder == nullptr) {
-    return fail("a secret has \"name\", \"value\" and \"placeholder\", each a string");
+  if (name == nullptr || value == nullptr || (placeholder == nullptr && item.contains("placeholder"))) {
+    return fail("a secret has \"name\", \"value\" and perhaps \"placeholder\", each a string");
   }
-  if (!is_placeholder(*placeholder)) {
+  if (placeholder != nullptr && !is_placeholder(*placeholder)) {
     return fail("the placeholder is not {} to {} letters, digits and \"-_.\"", kMinPlaceholderBytes,
                 kMaxPlaceholderBytes);
   }
@@ -44,7 +44,7 @@ Result<CredentialValue> read_value(const Json& item) {
   }
   auto bytes = SecretBytes::copy_of(*value);
   if (!bytes) return failed(bytes);
-  return CredentialValue{*name, *placeholder, std::move(*bytes)};
+  return CredentialValue{*name, placeholder != nullptr ? *placeholder : "", std::move(*bytes)};
 }
 
 }  // namespace
@@ -59,7 +59,6 @@ Result<CredentialValues> CredentialValues::parse(std::string_view json) {
   CredentialValues all;
   for (size_t i = 0; i < list->size(); ++i) {
     const Json& item = (*list)[i];
-    if (item.is_object() && !item.contains("placeholder")) continue;
     auto value = item.is_object() ? read_value(item) : fail("must be an object");
     if (!value) return failed(value, fmt::format("secrets[{}]", i));
     if (all.find(value->name) != nullptr) return fail("secrets[{}]: the name is taken", i);

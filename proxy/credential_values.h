@@ -17,7 +17,7 @@ inline constexpr size_t kMaxPlaceholderBytes = 256;
 
 struct CredentialValue {
   std::string name;         // of the secret
-  std::string placeholder;  // what stands for it in the guest: letters, digits, '-', '_' and '.'
+  std::string placeholder;  // what stands for it in the guest: letters, digits, '-', '_' and '.'; or nothing does
   SecretBytes bytes;
 };
 
@@ -26,8 +26,8 @@ class CredentialValues {
  public:
   CredentialValues() = default;
 
-  // Reads {"secrets": [{"name": "GITHUB_TOKEN", "value": "...", "placeholder": "..."}]}; those without placeholder are
-  // for the scanner alone and are left out, as are other members of the object. Errors hold no value.
+  // Reads {"secrets": [{"name": "GITHUB_TOKEN", "value": "...", "placeholder": "..."}]}, the placeholder only of those
+  // that the guest uses. Other members of the object are the scanner's. Errors hold no value.
   static Result<CredentialValues> parse(std::string_view json);
 
   // parse() of "fd:N", an inherited descriptor that is read to its end and closed, or of a file that nobody but its

@@ -23,6 +23,11 @@ std::string joined_words(std::string words, const std::string& more) {
   return words + more;
 }
 
+std::string certificate_words(const policy::Policy& policy, const Target& target) {
+  const auto* shown = target.scheme == Scheme::https ? policy.client_identity(target.host, target.port) : nullptr;
+  return shown == nullptr ? "" : fmt::format("client certificate {}", shown->certificate);
+}
+
 int status_of(const Decision& denial, const Origin& origin, const RequestHead& head) {
   if (denial.rule_id == "dns.unavailable") return kUnavailable;
   // RFC 9113 section 9.1.2: a client may believe that a sound connection serves another name too.
@@ -161,6 +166,7 @@ void Exchange::record(Decision decision, int refusal_status, const std::vector<d
                       dlp::Direction direction) {
   phase_ = Phase::recording;
   refusal_status_ = refusal_status;
+  if (decision.allowed()) record_.set_detail(joined_words(record_.detail(), certificate_words(policy_, target_)));
   guest_.set_deadline(kExchangeIdleTimeout);
   record_.commit(std::move(decision), findings, direction,
                  [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/policy/policy.h"
+#include "proxy/client_identity.h"
 #include "proxy/credential_table.h"
 
 namespace gatehouse::proxy {
@@ -10,6 +11,7 @@ namespace gatehouse::proxy {
 struct Generation {
   policy::Policy policy;
   CredentialTable credentials;
+  ClientIdentities identities = {};
 };
 
 }  // namespace gatehouse::proxy

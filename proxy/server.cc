@@ -77,8 +77,10 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   }
   auto credentials = CredentialTable::create(policy, server->values_);
   if (!credentials) return failed(credentials, "--credentials");
-  server->generation_ = std::make_unique<InForce<Generation>>(
-      std::make_shared<const Generation>(Generation{std::move(policy), std::move(*credentials)}));
+  auto identities = ClientIdentities::create(policy, server->values_);
+  if (!identities) return failed(identities);
+  server->generation_ = std::make_unique<InForce<Generation>>(std::make_shared<const Generation>(
+      Generation{std::move(policy), std::move(*credentials), std::move(*identities)}));
   auto prices = load_prices();
   if (!prices) return failed(prices);
   auto telemetry = Telemetry::create(std::move(*prices));

@@ -55,7 +55,7 @@ class TlsClientContext {
 
   SSL_CTX* context() const { return context_.get(); }
 
-  // Keeps `session` to resume with the same `peer` ("host:port"), in place of an older one.
+  // Keeps `session` to resume with the same `peer`, in place of an older one.
   void remember(const std::string& peer, tls::SslSessionPtr session);
   // Hands out the session kept for `peer`; null when there is none. One of TLS 1.3 once (RFC 8446 appendix C.4); of 1.2
   // a server gives no new one when it resumes.

@@ -56,7 +56,7 @@ Result<std::unique_ptr<TlsSession>> TlsSession::accept(const TlsServerContext& c
 }
 
 Result<std::unique_ptr<TlsSession>> TlsSession::connect(TlsClientContext& context, const std::string& host,
-                                                        uint16_t port, bool http2) {
+                                                        uint16_t port, bool http2, const tls::CertifiedKey* identity) {
   std::unique_ptr<TlsSession> session(new TlsSession);
   session->client_ = &context;
   session->peer_ = fmt::format("{}:{}", host, port);
@@ -66,6 +66,11 @@ Result<std::unique_ptr<TlsSession>> TlsSession::connect(TlsClientContext& contex
   if (auto ok = session->expect_host(host); !ok) return failed(ok);
   if (http2 && SSL_set_alpn_protos(session->ssl_.get(), kHttp2OrHttp1, sizeof kHttp2OrHttp1 - 1) != 0) {
     return tl::unexpected(tls::openssl_error("cannot set ALPN"));
+  }
+  if (identity != nullptr) {
+    if (auto ok = tls::show(*session->ssl_, *identity); !ok) return failed(ok);
+    // A session remembers whom the server took us for.
+    session->peer_ += " as " + identity->fingerprint;
   }
   if (const auto earlier = context.recall(session->peer_)) SSL_set_session(session->ssl_.get(), earlier.get());
   return session;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/tls/certified_key.h"
 #include "common/tls/openssl.h"
 #include "proxy/tls_context.h"
 
@@ -22,10 +23,11 @@ class TlsSession {
   static Result<std::unique_ptr<TlsSession>> accept(const TlsServerContext& context, std::string_view fallback_name);
 
   // Towards an upstream, which must prove to be `host` (a DNS name, or a numeric address). An earlier session with the
-  // same host and port is resumed. http/1.1 is offered by ALPN, and before it h2 with `http2`. The first bytes to send
-  // come from the first receive(), with no input.
+  // same host and port, in which we were the same, is resumed. http/1.1 is offered by ALPN, and before it h2 with
+  // `http2`. `identity` is shown when it asks who we are, if not null. The first bytes to send come from the first
+  // receive(), with no input.
   static Result<std::unique_ptr<TlsSession>> connect(TlsClientContext& context, const std::string& host, uint16_t port,
-                                                     bool http2 = false);
+                                                     bool http2 = false, const tls::CertifiedKey* identity = nullptr);
 
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
@@ -73,7 +75,7 @@ class TlsSession {
   LeafCache* leaves_ = nullptr;         // server side
   std::string fallback_name_;           // server side
   TlsClientContext* client_ = nullptr;  // client side
-  std::string peer_;                    // client side: "host:port"
+  std::string peer_;                    // client side: whose session, "host:port"; and as whom
   std::string host_;                    // client side
   std::string sni_;
   std::string refusal_;  // our own reason, where OpenSSL knows only that a callback said no

@@ -110,7 +110,8 @@ class UpstreamPool::Dialling final : public Opening {
     }
     last_rule_ = "upstream.tls";
     const auto bare = target_.host.starts_with('[') ? target_.host.substr(1, target_.host.size() - 2) : target_.host;
-    auto tls = TlsSession::connect(pool_.tls_, bare, target_.port, target_.http2);
+    auto tls = TlsSession::connect(pool_.tls_, bare, target_.port, target_.http2,
+                                   generation_->identities.find(target_.host, target_.port));
     if (!tls) return next(failed(tls));
     upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_, generation_);
     upstream_->handshake([this](const Result<void>& shaken) {

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/log.h"
+#include "common/policy/field_reader.h"
+
 namespace gatehouse::policy {
 
 namespace {
 
 constexpr uint16_t kDefaultHttpPort = 80;
-constexpr uint16_t kDefaultHttpsPort = 443;
 
 std::string_view verb(Verdict verdict) {
   switch (verdict) {
@@ -51,6 +53,7 @@ class LayerCompiler {
     for (const auto& secret : out_->layer.secrets) {
       if (auto ok = add(secret); !ok) return failed(ok);
     }
+    if (auto ok = add(out_->layer.tls); !ok) return failed(ok);
     for (const auto& test : out_->layer.tests) {
       if (auto ok = add(test); !ok) return failed(ok);
     }
@@ -165,25 +168,59 @@ class LayerCompiler {
       return {};
     }
     Credential credential = secret.bound->credential;
+    auto hosts = over_tls(secret.bound->hosts, secret.bound->ports);
+    if (!hosts) return failed(hosts);
+    credential.hosts = std::move(*hosts);
+    out_->credentials.emplace_back(std::move(credential));
+    return {};
+  }
+
+  // Nothing is sent where anybody on the way could read it.
+  Result<std::vector<CredentialHost>> over_tls(const std::vector<HostTerm>& terms, const std::vector<uint16_t>& ports) {
+    std::vector<CredentialHost> hosts;
     const auto at_ports = [&](const HostPattern& pattern, uint16_t own) {
-      if (secret.bound->ports.empty()) credential.hosts.push_back({pattern, own});
-      for (const uint16_t port : secret.bound->ports) credential.hosts.push_back({pattern, port});
+      if (ports.empty()) hosts.push_back({pattern, own});
+      for (const uint16_t port : ports) hosts.push_back({pattern, port});
     };
-    for (const auto& term : secret.bound->hosts) {
+    for (const auto& term : terms) {
       if (term.symbol.empty()) {
-        if (auto ok = check_wildcard(term, Verdict::allow); !ok) return ok;
-        at_ports(term.pattern, kDefaultHttpsPort);
+        if (auto ok = check_wildcard(term, Verdict::allow); !ok) return failed(ok);
+        at_ports(term.pattern, kHttpsPort);
         continue;
       }
       const auto origins = origins_of(term.symbol);
       if (!origins) return tl::unexpected(term.place.error(origins.error().message()));
       for (const auto& origin : *origins) {
-        // Nothing is sent where anybody on the way could read it.
         if (origin.https) at_ports({HostPattern::Kind::exact, origin.host}, origin.port);
       }
     }
-    out_->credentials.emplace_back(std::move(credential));
+    return hosts;
+  }
+
+  Result<void> add(const TlsRules& rules) {
+    for (const auto& entry : rules.client_certificates) {
+      for (const auto& name : {entry.certificate, entry.key}) {
+        if (auto ok = check_kept(name, entry.place); !ok) return ok;
+      }
+      auto hosts = over_tls(entry.hosts, entry.ports);
+      if (!hosts) return failed(hosts);
+      out_->client_identities.push_back({std::move(*hosts), entry.certificate, entry.key, entry.place});
+    }
     return {};
+  }
+
+  // A secret that this proxy uses itself: of this layer, and not one that requests carry.
+  Result<void> check_kept(const std::string& name, const Place& place) const {
+    std::vector<std::string_view> names;
+    for (const auto& secret : out_->layer.secrets) {
+      names.push_back(secret.source.name);
+      if (secret.source.name != name) continue;
+      if (!secret.bound) return {};
+      return tl::unexpected(place.error(
+          fmt::format("the secret '{}' is put into requests (it has \"hosts\"), so it cannot be used here", name)));
+    }
+    return tl::unexpected(place.error(
+        fmt::format("'{}' is no secret of this policy{}", log::printable(name, kMaxIdBytes), suggest(name, names))));
   }
 
   Result<void> add(const TestEntry& test) {
@@ -231,7 +268,7 @@ static void add_quota(std::vector<Quota>& quotas, const Layer& layer, const Http
 }
 
 uint16_t HttpMatcher::default_port(bool https) const {
-  return registry_port != 0 ? registry_port : https ? kDefaultHttpsPort : kDefaultHttpPort;
+  return registry_port != 0 ? registry_port : https ? kHttpsPort : kDefaultHttpPort;
 }
 
 Comparison HttpMatcher::compare(const HttpFacts& facts, std::string_view reading) const {

@@ -77,7 +77,8 @@ struct CompiledLayer {
   RuleIndex dns_names;
   std::unordered_map<std::string_view, const ListedFinding*> findings;  // by rule id or category; the strictest
   RuleIndex exempt_hosts;                                               // into layer.dlp.exempt
-  std::vector<std::optional<Credential>> credentials;                   // of each of layer.secrets
+  std::vector<ClientIdentity> client_identities;
+  std::vector<std::optional<Credential>> credentials;  // of each of layer.secrets
   std::vector<CompiledTest> tests;
 
   // Calls `use(const HttpMatcher&)` or `use(const DnsMatcher&)` for each whose host matches.
@@ -112,6 +113,7 @@ struct Policy::Compiled {
   std::vector<SecretSource> secrets;
   std::vector<Credential> credentials;
   bool asks_for_fields = false;
+  std::vector<ClientIdentity> client_identities;
   std::string files;
   std::string sha256;
 };

@@ -84,10 +84,17 @@ std::string CredentialPlace::to_string() const {
   return {};
 }
 
+Error ClientIdentity::error(std::string_view message) const {
+  return place.error(fmt::format("client certificate: {}", message));
+}
+
+bool any_matches(const std::vector<CredentialHost>& hosts, std::string_view host, uint16_t port) {
+  return std::any_of(hosts.begin(), hosts.end(),
+                     [&](const CredentialHost& known) { return known.port == port && known.pattern.matches(host); });
+}
+
 bool Credential::goes_to(std::string_view scheme, std::string_view host, uint16_t port) const {
-  return scheme == "https" && std::any_of(hosts.begin(), hosts.end(), [&](const CredentialHost& known) {
-           return known.port == port && known.pattern.matches(host);
-         });
+  return scheme == "https" && any_matches(hosts, host, port);
 }
 
 Result<void> Credential::check_value(std::string_view value) const {

@@ -8,6 +8,7 @@
 
 #include "common/base/result.h"
 #include "common/policy/host_pattern.h"
+#include "common/policy/source_text.h"
 
 namespace gatehouse::policy {
 
@@ -56,5 +57,18 @@ struct Credential {
   Result<void> check_value(std::string_view value) const;
   bool operator==(const Credential&) const = default;
 };
+
+// The certificate that the proxy shows to these hosts, over TLS, when they ask for one.
+struct ClientIdentity {
+  std::vector<CredentialHost> hosts;
+  std::string certificate;  // names of secrets: PEM, the certificate first, then those that lead to its root
+  std::string key;          // PEM, unencrypted; may be the same
+  Place place;              // in the policy
+
+  // "file:line:column: client certificate: MESSAGE".
+  Error error(std::string_view message) const;
+};
+
+bool any_matches(const std::vector<CredentialHost>& hosts, std::string_view host, uint16_t port);
 
 }  // namespace gatehouse::policy

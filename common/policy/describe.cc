@@ -94,6 +94,16 @@ std::string describe_dlp(const CompiledLayer& layer) {
   return text;
 }
 
+std::string describe_tls(const CompiledLayer& layer) {
+  std::string text;
+  for (const auto& entry : layer.layer.tls.client_certificates) {
+    text +=
+        fmt::format("  tls   client certificate {} for {}{}\n", entry.certificate, describe_terms(layer, entry.hosts),
+                    entry.ports.empty() ? "" : fmt::format("; port {}", fmt::join(entry.ports, " ")));
+  }
+  return text;
+}
+
 // A command's arguments are left out: somebody may have put a password there.
 std::string whence(const SecretSource& source) {
   switch (source.from) {
@@ -170,6 +180,7 @@ std::string Policy::describe() const {
       text += fmt::format("  private networks: {}\n", networks.empty() ? "none" : join_words(networks));
     }
     text += describe_dlp(*layer);
+    text += describe_tls(*layer);
     const auto& secrets = layer->layer.secrets;
     for (size_t i = 0; i < secrets.size(); ++i) text += describe_secret(secrets[i].source, layer->credentials[i]);
     if (!layer->layer.pass_unmatched) text += "  all else is denied\n";

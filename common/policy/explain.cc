@@ -103,6 +103,13 @@ std::string explain_credentials(const Policy& policy, const HttpRequest& request
   return text;
 }
 
+std::string explain_identity(const Policy& policy, const HttpRequest& request) {
+  const auto* identity = is_over_tls(request.scheme) ? policy.client_identity(request.host, request.port) : nullptr;
+  return identity == nullptr
+             ? ""
+             : fmt::format("  shows the client certificate {} if asked for one\n", identity->certificate);
+}
+
 std::string explain_in_layer(const CompiledLayer& layer, const Question& question, const FindingRule& facts) {
   switch (question.kind) {
     case QuestionKind::http:
@@ -173,7 +180,10 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
     const FindingRule facts = facts_of(question.rule, rules);
     text += question.to_string() + "\n" + answer_line(*this, question, facts);
     std::vector<HeaderField> none;
-    if (question.kind == QuestionKind::http) text += explain_credentials(*this, question.request(none));
+    if (question.kind == QuestionKind::http) {
+      const HttpRequest request = question.request(none);
+      text += explain_credentials(*this, request) + explain_identity(*this, request);
+    }
     for (const auto& layer : compiled_->layers) text += explain_in_layer(*layer, question, facts);
   }
   return text;

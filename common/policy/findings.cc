@@ -59,6 +59,14 @@ FindingDecision Policy::judge(const FindingQuestion& question) const {
 const Limits& Policy::limits() const { return compiled_->limits; }
 const std::vector<SecretSource>& Policy::secrets() const { return compiled_->secrets; }
 const std::vector<Credential>& Policy::credentials() const { return compiled_->credentials; }
+const std::vector<ClientIdentity>& Policy::client_identities() const { return compiled_->client_identities; }
+
+const ClientIdentity* Policy::client_identity(std::string_view host, uint16_t port) const {
+  for (const auto& identity : compiled_->client_identities) {
+    if (any_matches(identity.hosts, host, port)) return &identity;
+  }
+  return nullptr;
+}
 
 std::vector<FindingSelector> Policy::finding_selectors() const {
   std::vector<FindingSelector> selectors;

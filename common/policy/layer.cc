@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kPolicyKeys[] = {"$schema",    "version", "name",    "extends", "unmatched",
                                             "registries", "http",    "dns",     "resolve", "networks",
-                                            "dlp",        "limits",  "secrets", "tests"};
+                                            "dlp",        "limits",  "secrets", "tls",     "tests"};
 constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"http", kHttpKeys},
                                       {"dns", kDnsKeys},
@@ -28,6 +28,8 @@ constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"limits", kLimitKeys},
                                       {"allowance", kAllowanceKeys},
                                       {"secret", kSecretKeys},
+                                      {"tls", kTlsKeys},
+                                      {"clientCertificate", kClientCertificateKeys},
                                       {"test", kTestKeys}};
 
 // Written for a Gatehouse that enforces them; to read past them would be to promise what is not done.
@@ -125,6 +127,7 @@ Result<void> read_sections(const FieldReader& reader, const JsonNode& root, Laye
   if (auto ok = read_section(reader, root, "dlp", read_dlp, layer.dlp); !ok) return ok;
   if (auto ok = read_section(reader, root, "limits", read_limits, layer.limits); !ok) return ok;
   if (auto ok = read_section(reader, root, "secrets", read_secrets, layer.secrets); !ok) return ok;
+  if (auto ok = read_section(reader, root, "tls", read_tls, layer.tls); !ok) return ok;
   if (auto ok = read_section(reader, root, "tests", read_tests, layer.tests); !ok) return ok;
   if (auto ok = read_section(reader, root, "resolve", read_resolve, layer.resolve); !ok) return ok;
   if (auto ok = read_section(reader, root, "registries", read_registries, layer.registries); !ok) return ok;

@@ -115,6 +115,21 @@ struct CredentialEntry {
   Credential credential;        // without its hosts
 };
 
+inline constexpr uint16_t kHttpsPort = 443;
+
+// What the proxy shows a host that asks who it is: names of secrets. ClientIdentity with hosts as written.
+struct ClientCertificate {
+  std::vector<HostTerm> hosts;
+  std::vector<uint16_t> ports;  // none: 443, or the registry's own
+  std::string certificate;
+  std::string key;
+  Place place;
+};
+
+struct TlsRules {
+  std::vector<ClientCertificate> client_certificates;
+};
+
 struct SecretEntry {
   SecretSource source;
   std::optional<CredentialEntry> bound;
@@ -147,6 +162,7 @@ struct Layer {
   std::vector<ResolveEntry> resolve;
   std::optional<std::vector<IpNetwork>> networks;
   DlpRules dlp;
+  TlsRules tls;
   SaidLimits limits;
   std::vector<SecretEntry> secrets;
   std::vector<TestEntry> tests;

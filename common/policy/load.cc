@@ -99,6 +99,7 @@ Result<void> join(Layer& into, Layer extended) {
   put_before(into.dns, std::move(extended.dns));
   put_before(into.dlp.listed, std::move(extended.dlp.listed));
   put_before(into.dlp.exempt, std::move(extended.dlp.exempt));
+  put_before(into.tls.client_certificates, std::move(extended.tls.client_certificates));
   into.limits.narrow(extended.limits);
   into.registries.merge(extended.registries);  // the extending layer's own win
   if (extended.networks) {
@@ -204,6 +205,8 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
       if (auto ok = join_secret(*out_, secret_places_, secrets[i], (*compiled)->credentials[i]); !ok) return failed(ok);
     }
     limits_.narrow((*compiled)->layer.limits);
+    const auto& identities = (*compiled)->client_identities;
+    out_->client_identities.insert(out_->client_identities.end(), identities.begin(), identities.end());
     note_exact_names(**compiled);
     for (const auto& rule : (*compiled)->layer.http) out_->asks_for_fields |= !rule.headers.empty();
     out_->layers.push_back(std::move(*compiled));

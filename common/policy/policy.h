@@ -194,6 +194,10 @@ class Policy {
   const std::vector<SecretSource>& secrets() const;
   // Those of them that go somewhere. One secret that layers send to different places is refused at load.
   const std::vector<Credential>& credentials() const;
+  // Of all layers, in the order written: the first that matches a host counts.
+  const std::vector<ClientIdentity>& client_identities() const;
+  // That one, or null.
+  const ClientIdentity* client_identity(std::string_view host, uint16_t port) const;
 
   // Every selector of every layer, in the order written.
   std::vector<FindingSelector> finding_selectors() const;

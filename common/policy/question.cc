@@ -15,7 +15,6 @@ namespace gatehouse::policy {
 namespace {
 
 constexpr uint16_t kHttpPort = 80;
-constexpr uint16_t kHttpsPort = 443;
 
 tl::unexpected<Error> unreadable(std::string_view text) {
   return fail("cannot read '{}'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\"",

@@ -45,6 +45,10 @@ Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& sectio
 inline constexpr std::string_view kSecretKeys[] = {"from", "hosts", "ports", "as", "inject", "placeholder"};
 Result<std::vector<SecretEntry>> read_secrets(const FieldReader& reader, const JsonNode& section);
 
+inline constexpr std::string_view kTlsKeys[] = {"client_certificates"};
+inline constexpr std::string_view kClientCertificateKeys[] = {"hosts", "ports", "certificate", "key"};
+Result<TlsRules> read_tls(const FieldReader& reader, const JsonNode& section);
+
 inline constexpr std::string_view kTestKeys[] = {"http", "headers", "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 

@@ -1,6 +1,7 @@
 """Whom the proxy takes for an upstream: a table of certificates, and what the agent is told of each."""
 
 import dataclasses
+import json
 import pathlib
 import shutil
 import socket
@@ -73,14 +74,20 @@ class UpstreamTls(unittest.TestCase):
             authority.revoke(file)
         return issued
 
-    def gates(self, name: str, port: int, roots: str = "", **policy) -> Gates:
+    def gates(self, name: str, port: int, roots: str = "", given: dict | None = None, **policy) -> Gates:
         directory = self.directory / name
         directory.mkdir()
         ca = directory / "roots.pem"
         ca.write_text(self.trusted.certificate.read_text() + roots)
+        options = ["--upstream-ca", str(ca)]
+        if given:
+            file = directory / "credentials.json"
+            file.touch(0o600)
+            file.write_text(json.dumps(given))
+            options += ["--credentials", str(file)]
         gates = Gates(directory / "gates", {
             "http": [{"id": "all", "action": "allow", "hosts": [HOST]}], "resolve": {HOST: f"127.0.0.1:{port}"}, **policy},
-            "--upstream-ca", str(ca))
+            *options, dlp=given is not None, secrets=given)
         self.addCleanup(gates.close)
         return gates
 
@@ -149,6 +156,33 @@ class UpstreamTls(unittest.TestCase):
                     self.assertEqual(gates.curl(f"https://{HOST}/x")[0], 200)
                 self.assertEqual(server.versions, [version.name.replace("_", ".")] * 3)
                 self.assertEqual(server.resumed, [False, True, True])
+
+    def test_a_host_that_asks_who_it_is_is_shown_a_certificate_and_no_other(self):
+        pem, key = self.stranger.issue("us", "gatehouse.demo.test", usage="clientAuth")
+        chain = pathlib.Path(pem).read_text() + self.stranger.certificate.read_text()
+        given = {"secrets": [{"name": "OUR_CERTIFICATE", "value": chain},
+                             {"name": "OUR_KEY", "value": pathlib.Path(key).read_text()}]}
+        for name, hosts, status in [("shown", [HOST], 200), ("for-another", ["other.demo.test"], 502)]:
+            with self.subTest(name):
+                server = TlsServer(self.trusted.issue(name, HOST), client_ca=str(self.stranger.certificate))
+                self.addCleanup(server.close)
+                gates = self.gates(name, server.port, given=given, **{
+                    "secrets": {secret["name"]: {"from": "env:UNUSED"} for secret in given["secrets"]},
+                    "tls": {"client_certificates": [{"hosts": hosts, "certificate": "OUR_CERTIFICATE", "key": "OUR_KEY"}]}})
+                self.assertEqual(gates.curl(f"https://{HOST}/x")[0], status)
+                self.assertEqual([peer["subject"] for peer in server.peers],
+                                 [((("commonName", "upstream"),),)] if status == 200 else [])
+                log = (gates.directory / "gatehouse-proxy.log").read_text()
+                self.assertNotIn("PRIVATE KEY", log)
+
+    def test_a_certificate_and_a_key_that_do_not_belong_together_are_refused_at_the_start(self):
+        pem, _ = self.stranger.issue("one", "gatehouse.demo.test", usage="clientAuth")
+        _, key = self.stranger.issue("another", "gatehouse.demo.test", usage="clientAuth")
+        given = {"secrets": [{"name": "C", "value": pathlib.Path(pem).read_text()},
+                             {"name": "K", "value": pathlib.Path(key).read_text()}]}
+        with self.assertRaisesRegex(RuntimeError, r"policy.json:1:\d+: client certificate: the key does not belong to the certificate"):
+            self.gates("mismatch", 1, given=given, secrets={"C": {"from": "env:UNUSED"}, "K": {"from": "env:UNUSED"}},
+                       tls={"client_certificates": [{"hosts": [HOST], "certificate": "C", "key": "K"}]})
 
     def test_what_is_older_is_not_spoken(self):
         server = TlsServer(self.trusted.issue("old", HOST), version=ssl.TLSVersion.TLSv1_1)

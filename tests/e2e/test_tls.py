@@ -1,0 +1,123 @@
+"""TLS as a policy may shape it, through the real guest: certificates that the proxy shows in the agent's stead."""
+
+import base64
+import os
+import pathlib
+import re
+import unittest
+
+from tests.support.house import House, Shell
+from tests.support.tls_nginx import TlsNginx
+from tests.support.tls_server import Authority
+
+MTLS, OTHER = "mtls.demo.test", "other.demo.test"
+CURL = "curl -sS --max-time 20 -w '%{http_code}\\n'"
+
+
+class Tls(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.house = House()
+        cls.addClassCleanup(cls.house.close)
+        at = cls.house.directory
+        cls.trusted = Authority(at / "trusted")
+        clients = Authority(at / "clients", "clients of the upstream")
+        certificate, key = clients.issue("agent", "agent.demo.test", usage="clientAuth")
+        cls.key = pathlib.Path(key).read_text()
+        cls.nginx = TlsNginx(at / "nginx", cls.trusted.issue("server", MTLS, OTHER),
+                             {MTLS: str(clients.certificate), OTHER: ""})
+        cls.addClassCleanup(cls.nginx.close)
+        cls.house.environment |= {"GATEHOUSE_E2E_CERT": pathlib.Path(certificate).read_text(), "GATEHOUSE_E2E_KEY": cls.key}
+        where = f"127.0.0.1:{cls.nginx.port}"
+        cls.rules = {
+            "http": [{"id": "all", "action": "allow", "hosts": [MTLS, OTHER]}],
+            "secrets": {"OUR_CERT": {"from": "env:GATEHOUSE_E2E_CERT"}, "OUR_KEY": {"from": "env:GATEHOUSE_E2E_KEY"}},
+            "tls": {"client_certificates": [{"hosts": [MTLS], "certificate": "OUR_CERT", "key": "OUR_KEY"}]},
+            "resolve": {MTLS: where, OTHER: where},
+        }
+        cls.shell = Shell(cls.house, "--policy", cls.house.policy(cls.rules), "--name", "tls", "--upstream-ca",
+                          str(cls.trusted.certificate))
+        cls.addClassCleanup(cls.shell.close)
+
+    def row(self, host: str, path: str) -> dict:
+        """The verdict on the one request for it."""
+        (row,) = [row for row in self.house.audit("tls") if row["table"] == "net_events" and row["host"] == host
+                  and row["path"] == path]
+        return row
+
+    def test_a_host_that_asks_is_shown_the_certificate_and_no_other_host_is(self):
+        self.assertEqual(self.shell.run(f"{CURL} https://{MTLS}/asks"), (0, f"hello from {MTLS}\n200\n"))
+        self.assertEqual(self.nginx.shown("/asks"), [f"{MTLS} SUCCESS CN=upstream"])
+        self.assertEqual(self.row(MTLS, "/asks")["detail"], "client certificate OUR_CERT")
+        self.assertEqual(self.shell.run(f"{CURL} https://{OTHER}/asks-too"), (0, f"hello from {OTHER}\n200\n"))
+        self.assertEqual(self.nginx.shown("/asks-too"), [f"{OTHER} NONE -"])
+        self.assertEqual(self.row(OTHER, "/asks-too")["detail"], "")
+
+    def key_bytes(self) -> list[bytes]:
+        """Lines of the key's PEM, long enough to be no accident."""
+        return [line.encode() for line in self.key.splitlines() if len(line) > 40 and "-" not in line]
+
+    def test_the_key_is_nowhere_but_in_the_proxys_locked_memory(self):
+        self.assertEqual(self.shell.run(f"{CURL} https://{MTLS}/used")[1], f"hello from {MTLS}\n200\n")
+        lines = self.key_bytes()
+        self.assertGreaterEqual(len(lines), 2)
+        for kept in ("state", "run"):
+            for file in (self.house.directory / kept).rglob("*"):
+                if file.is_file():
+                    content = file.read_bytes()
+                    self.assertFalse([line for line in lines if line in content], file)
+        for name in ("gatehouse", "gatehouse-proxy", "gatehouse-dlp", "gatehouse-dns", "gatehouse-bridge", "qemu-system-x86_64"):
+            for pid in self.house.pids("tls", name):
+                shown = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                if name != "gatehouse":  # the user's own environment is where it comes from
+                    shown += pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+                self.assertFalse([line for line in lines if line in shown], name)
+        self.assertNotIn("PRIVATE", self.shell.run("env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'")[1])
+        (proxy,) = self.house.pids("tls", "gatehouse-proxy")
+        der = base64.b64decode(b"".join(lines))
+        number = der[der.index(b"\x04\x20") + 2:][:32]  # RFC 5915 section 3
+        locked, unlocked = self.copies(proxy, [*lines, number, number[::-1]])  # OpenSSL's own has its last byte first
+        self.assertNotEqual(locked, [])
+        self.assertEqual(unlocked, [])
+
+    @staticmethod
+    def copies(pid: int, secrets: list[bytes]) -> tuple[list[str], list[str]]:
+        """Mappings of a process that hold one of `secrets`: those locked and kept out of core dumps, and the others."""
+        locked, unlocked = [], []
+        with open(f"/proc/{pid}/smaps") as smaps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            mapping = ""
+            for line in smaps:
+                if re.match("[0-9a-f]+-[0-9a-f]+ r", line):
+                    mapping = line
+                elif line.startswith("VmFlags:") and mapping:
+                    begin, end = (int(part, 16) for part in mapping.split()[0].split("-"))
+                    try:
+                        content = os.pread(memory.fileno(), end - begin, begin)
+                    except OSError:
+                        content = b""  # [vvar]
+                    if any(secret in content for secret in secrets):
+                        (locked if {"lo", "dd"} <= set(line.split()) else unlocked).append(mapping.strip())
+                    mapping = ""
+        return locked, unlocked
+
+    def test_a_certificate_that_could_not_be_shown_is_told_of_with_its_place(self):
+        _, another = self.trusted.issue("another", "x.demo.test", usage="clientAuth")
+        expired, expired_key = self.trusted.issue("expired", "x.demo.test", usage="clientAuth", days=(-3, -1))
+        cases = {
+            "the key does not belong to the certificate": {"GATEHOUSE_E2E_KEY": pathlib.Path(another).read_text()},
+            "the certificate has expired: it was valid until ": {"GATEHOUSE_E2E_CERT": pathlib.Path(expired).read_text(),
+                                                                 "GATEHOUSE_E2E_KEY": pathlib.Path(expired_key).read_text()},
+        }
+        policy = self.house.policy(self.rules, "refused.json")
+        environment = dict(self.house.environment)
+        for told, changed in cases.items():
+            with self.subTest(told):
+                self.house.environment = environment | changed
+                self.addCleanup(setattr, self.house, "environment", environment)
+                done = self.house.gatehouse("run", "--policy", policy, "--", "true")
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertRegex(done.stderr, re.escape(policy) + r":1:\d+: client certificate: " + re.escape(told))
+
+
+if __name__ == "__main__":
+    unittest.main()
