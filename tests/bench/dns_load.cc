@@ -14,18 +14,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/dns_question.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::string question(unsigned id, long name) {
-  const std::string label = "n" + std::to_string(name);
-  std::string message{static_cast<char>(id >> 8), static_cast<char>(id & 0xff), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
-  message += static_cast<char>(label.size());
-  message += label;
-  message.append("\5bench\7example\0\0\1\0\1", 19);
-  return message;
-}
 
 struct Load {
   int socket;
@@ -36,7 +29,7 @@ struct Load {
   long addresses = 0;
 
   void ask(unsigned id) {
-    const auto message = question(id, asked++ % names);
+    const auto message = dns_question(static_cast<uint16_t>(id), static_cast<uint64_t>(asked++ % names));
     sent[id] = Clock::now();
     (void)::send(socket, message.data(), message.size(), 0);
   }
