@@ -137,6 +137,23 @@ Fields denial_fields(const Denial& denial) {
   return fields;
 }
 
+Fields grpc_denial_trailers(const Denial& denial) {
+  constexpr int kPermissionDenied = 7, kResourceExhausted = 8, kInternal = 13, kUnavailable = 14;
+  const int code = denial.status == 403                           ? kPermissionDenied
+                   : denial.status == 413 || denial.status == 429 ? kResourceExhausted
+                   : denial.status == 503                         ? kUnavailable
+                                                                  : kInternal;
+  std::string message;  // "gRPC over HTTP2", Percent-Encoded
+  for (const char c : fmt::format("{} event {}: {}", denial.rule, denial.event_id, denial.reason)) {
+    if (c >= 0x20 && c < 0x7f && c != '%') {
+      message += c;
+    } else {
+      message += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return {{"grpc-status", std::to_string(code)}, {"grpc-message", message}};
+}
+
 std::string denial_response(const Denial& denial, const DenialForm& form) {
   const std::string body = problem_document(denial);
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", denial.status, status_phrase(denial.status));

@@ -31,6 +31,9 @@ std::string_view remedy(const Denial& denial);
 std::string problem_document(const Denial& denial);
 Fields denial_fields(const Denial& denial);
 
+// What ends a gRPC call that has been answered in part: its status, and the reason with the rule and the event.
+Fields grpc_denial_trailers(const Denial& denial);
+
 struct DenialForm {
   bool head_request = false;  // headers only, Content-Length as for GET
   bool close = true;          // "Connection: close"; otherwise the connection goes on

@@ -106,6 +106,12 @@ void Exchange::inspect(const Inspection& with) {
     guest_.send_interim(go_on);
     guest_.flush();
   }
+  // A call may go on for as long as it likes: its messages are judged one by one, after its head.
+  if (is_grpc(head_)) {
+    phase_ = Phase::scanning;
+    guest_.set_deadline(kExchangeIdleTimeout);
+    return request_->complete({});
+  }
   guest_.want_request(true);
 }
 
@@ -140,7 +146,7 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   if (outcome.in_host) record_.mask_host();
   if (!outcome.allowed || judged_.verdict == Verdict::deny) return deny(outcome);
   record_.set_detail(joined_words(outcome.detail, credentials_.words()));
-  if (outcome.detail.empty()) return may_go(std::move(judged_), outcome.findings);
+  if (outcome.detail.empty()) return on_head_judged(std::move(judged_), outcome.findings);
   // A path that was redacted is another path, and bound to that one's terms.
   auto verdict = judge_request(policy_, origin_, head_);
   terms_ = std::move(verdict.terms);
@@ -149,7 +155,13 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
     request_.reset();
     return record(over.denial, over.status, outcome.findings);
   }
-  may_go(std::move(verdict), outcome.findings);
+  on_head_judged(std::move(verdict), outcome.findings);
+}
+
+// Of all requests but gRPC's the body was judged with it.
+void Exchange::on_head_judged(Decision decision, const std::vector<dlp::Finding>& findings) {
+  if (is_grpc(head_) && decision.verdict != Verdict::deny) return begin_call(std::move(decision), findings);
+  may_go(std::move(decision), findings);
 }
 
 void Exchange::deny(const ScanOutcome& outcome) {
@@ -192,8 +204,9 @@ void Exchange::on_recorded(const Result<void>& committed) {
 }
 
 void Exchange::on_request_body(std::string_view bytes) {
+  if (phase_ == Phase::holding) await_body();
+  if (call_messages_) return call_messages_->take(bytes);
   if (phase_ == Phase::holding) {
-    await_body();
     if (const auto outcome = request_->take(bytes)) {
       if (outcome->status == kContentTooLarge) return deny_over_limit();
       return deny(*outcome);
@@ -217,6 +230,7 @@ void Exchange::on_request_body(std::string_view bytes) {
 
 void Exchange::on_request_complete(const Fields& trailers) {
   request_complete_ = true;
+  if (call_messages_) return call_messages_->end(trailers);
   if (phase_ == Phase::holding) {
     phase_ = Phase::scanning;
     return request_->complete(trailers);
@@ -230,6 +244,7 @@ void Exchange::on_request_broken(const Refusal& refusal) {
   const bool judged_before = phase_ == Phase::open;
   upstream_.reset();
   request_.reset();
+  call_messages_.reset();
   finish(refusal.reason);
   if (head_sent_) return guest_.cut();
   if (judged_before) record_.begin_another();
@@ -239,7 +254,8 @@ void Exchange::on_request_broken(const Refusal& refusal) {
 void Exchange::on_deadline() {
   switch (phase_) {
     case Phase::holding:
-      if (request_->full()) return deny(unavailable(Error("the scanner does not keep up")));
+      if (call_messages_ && call_messages_->untouched()) return call_messages_->go_ahead();
+      if (request_ && request_->full()) return deny(unavailable(Error("the scanner does not keep up")));
       return deny(
           {.denial = {Verdict::deny, "http.timeout", "the request's body did not come in time"}, .status = kTimeout});
     case Phase::scanning:
@@ -267,6 +283,7 @@ void Exchange::abort(std::string_view why) {
   question_.reset();
   opening_.reset();
   request_.reset();
+  call_messages_.reset();
   relay_.reset();
   upstream_.reset();
   response_.reset();
@@ -276,6 +293,7 @@ void Exchange::abort(std::string_view why) {
 void Exchange::fail(int status, const std::string& rule, const std::string& reason) {
   opening_.reset();
   request_.reset();
+  call_messages_.reset();
   relay_.reset();
   upstream_.reset();
   response_.reset();

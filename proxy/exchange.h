@@ -13,6 +13,7 @@
 //   prepare_head()      the rows are committed; what the request's head says upstream is changed here, unseen by log
 //                       and scanner. Once, also when it is sent twice.
 //   see_head/body/end() every byte of the response, once, before the scanner and the guest get it; changed or copied.
+//   call_messages_      has the request of a gRPC call, once its head is judged (exchange_grpc.cc).
 //   relay_              has the exchange once a WebSocket is open (exchange_websocket.cc).
 //   call_               reads what is a call of a model, both ways, once the bytes are on their way (see_later()).
 #pragma once
@@ -26,6 +27,7 @@
 #include "proxy/denial.h"
 #include "proxy/exchange_record.h"
 #include "proxy/generation.h"
+#include "proxy/grpc_gate.h"
 #include "proxy/guest_leg.h"
 #include "proxy/judgement.h"
 #include "proxy/outside.h"
@@ -39,7 +41,7 @@ namespace gatehouse::proxy {
 inline constexpr size_t kMaxQueuedBytes = 256 * 1024;  // per direction; above it the other side is not read
 inline constexpr std::chrono::seconds kExchangeIdleTimeout{120};
 
-class Exchange final : private ResponseListener, private ResponseInspection::Owner {
+class Exchange final : private ResponseListener, private ResponseInspection::Owner, private GrpcGate::Owner {
  public:
   // All outlive the exchange.
   Exchange(Outside& outside, GuestLeg& guest, const Origin& origin);
@@ -79,6 +81,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void deny_over_limit();
   dlp::StreamInfo scan_stream(dlp::Direction direction) const;
   void on_inspected(const ScanOutcome& outcome);
+  void on_head_judged(Decision decision, const std::vector<dlp::Finding>& findings);
   void deny(const ScanOutcome& outcome);
   // What it is bound to (exchange_terms.cc).
   policy::BodyLimit request_limit() const;
@@ -127,6 +130,16 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void on_passed(const ResponsePiece& piece, const std::vector<dlp::Finding>& findings) override;
   void on_stopped(const ScanOutcome& outcome) override;
 
+  // While it is a gRPC call (exchange_grpc.cc).
+  void begin_call(Decision decision, const std::vector<dlp::Finding>& findings);
+  void on_call_judged(std::vector<dlp::Finding> findings) override;
+  void pass_message(std::string_view bytes) override;
+  void pass_end() override;
+  size_t pass_queued() const override;
+  void want_messages(bool wanted) override;
+  void on_message_denied(const ScanOutcome& outcome) override;
+  void on_findings_lost() override;
+
   // Once it is a WebSocket (exchange_websocket.cc).
   void open_websocket(const ResponseHead& head);
   MessageGate::Setting gate_setting(dlp::Direction direction, const DeflateAgreement& deflate) const;
@@ -153,6 +166,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   CredentialInjection credentials_;
   std::unique_ptr<ResponseRestorer> restorer_;
   std::unique_ptr<RequestInspection> request_;
+  std::unique_ptr<GrpcGate> call_messages_;
+  std::vector<dlp::Finding> head_findings_;  // of its head, until the call is judged
   std::unique_ptr<approval::Question> question_;
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;

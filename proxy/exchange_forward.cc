@@ -44,6 +44,7 @@ void Exchange::on_opened(Opened opened) {
   // The name was allowed, its address is not: a verdict of its own, on the same trace.
   finish(failure.denied->reason);
   request_.reset();
+  call_messages_.reset();
   record_.begin_another();
   record_.set_detail("the host's address: " + failure.address);
   record(*failure.denied, kForbidden);
@@ -61,6 +62,7 @@ void Exchange::forward() {
                                                 .trace_id = record_.stream(dlp::Direction::out).trace_id});
   }
   progress();
+  if (call_messages_) return call_messages_->open();
   if (request_) return forward_held();
   if (!request_complete_) guest_.want_request(true);
 }
@@ -95,6 +97,7 @@ void Exchange::on_upstream_drained() {
   if (relay_) return relay_->on_upstream_drained();
   progress();
   if (forward_complete_) return;
+  if (call_messages_) return call_messages_->on_drained();
   if (request_) return forward_held();
   guest_.want_request(true);
 }
@@ -104,7 +107,8 @@ void Exchange::on_upstream_drained() {
 bool Exchange::may_retry(const UpstreamLoss& loss) const {
   if (retried_ || responding_ || loss.retry == UpstreamLoss::Retry::never) return false;
   const bool begun = forwarded_ > 0 || (has_body(head_) && forward_complete_);
-  const bool still_here = !begun || request_ != nullptr;
+  const bool still_here =
+      !begun || request_ != nullptr || (call_messages_ != nullptr && call_messages_->may_pass_again());
   if (loss.retry == UpstreamLoss::Retry::always || is_idempotent(head_.method)) return still_here;
   return has_body(head_) && !begun;
 }
@@ -120,7 +124,11 @@ void Exchange::on_lost(const UpstreamLoss& loss) {
   forward_complete_ = false;
   record_.result().bytes_out = 0;
   upstream_.reset();
-  guest_.want_request(false);
+  if (call_messages_) {
+    call_messages_->rewind();
+  } else {
+    guest_.want_request(false);
+  }
   open();
 }
 

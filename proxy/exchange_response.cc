@@ -41,6 +41,7 @@ void Exchange::on_head(ResponseHead head) {
   }
   if (!response_fits(head.framing.kind == Framing::Kind::length ? head.framing.length : 0)) return;
   if (forward_complete_) request_.reset();  // it will not be sent again
+  if (call_messages_) call_messages_->settle();
   responding_ = true;
   record_.result().status = head.status;
   if (restorer_) {
@@ -85,6 +86,8 @@ void Exchange::pass_body(std::string_view bytes) {
 void Exchange::on_response_end(const Fields& trailers) {
   const auto upstream = std::move(upstream_);  // it is what calls
   if (relay_) return relay_->on_upstream_end("the upstream ended the connection without closing the WebSocket");
+  // A server may have said all it has to say before its guest has.
+  if (std::exchange(call_messages_, nullptr)) guest_.want_request(false);
   if (auto connection = upstream->release()) outside_.keep(target_, std::move(connection));
   Fields end = trailers;
   see_end(end);
@@ -141,6 +144,7 @@ void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::F
   guest_.want_request(false);
   upstream_.reset();
   request_.reset();
+  call_messages_.reset();
   response_.reset();
   piece_ = {};
   if (!head_sent_) record_.result().status = status;
@@ -149,7 +153,10 @@ void Exchange::stop(const Decision& denial, int status, const std::vector<dlp::F
   if (!head_sent_) return record(denial, status, findings, direction);
   phase_ = Phase::over;
   record_.note(denial, findings, direction);
-  guest_.cut();
+  if (!is_grpc(head_)) return guest_.cut();
+  guest_.send_end(grpc_denial_trailers({status, denial.rule_id, denial.reason, record_.event_id()}));
+  guest_.flush();
+  guest_.over();
 }
 
 void Exchange::on_guest_drained() {

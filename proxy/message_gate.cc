@@ -2,51 +2,12 @@
 
 #include <algorithm>
 
-#include "common/base/log.h"
-#include "proxy/websocket/utf8_check.h"
-
 namespace gatehouse::proxy {
 
 namespace {
 
-constexpr std::string_view kJoinedPart = "messages";
-constexpr int kForbidden = 403;
-
 // Whose part the proxy plays towards the side that is passed to.
 bool plays_client(dlp::Direction direction) { return direction == dlp::Direction::out; }
-
-void append_last(std::string& text, std::string_view bytes) {
-  text += bytes.substr(bytes.size() - std::min(bytes.size(), kJoinedBytes));
-  if (text.size() > kJoinedBytes) text.erase(0, text.size() - kJoinedBytes);
-}
-
-ScanOutcome denied(const dlp::Finding& finding, std::string_view what_now) {
-  return {
-      .denial = {Verdict::deny, "dlp." + finding.rule, fmt::format("found {}; {}", dlp::describe(finding), what_now)},
-      .status = kForbidden};
-}
-
-// As of a request, whose findings may be redacted; and of what comes in as of a response.
-ScanOutcome judge_scan(const Result<dlp::ScanVerdict>& verdict, dlp::Direction direction) {
-  if (direction == dlp::Direction::in || !verdict) return judge_response_scan(verdict);
-  auto findings = verdict->findings;
-  for (auto& finding : findings) {
-    finding.location = log::printable(finding.location);
-    finding.detail = log::printable(finding.detail);
-  }
-  ScanOutcome outcome;
-  const auto worst = std::find_if(findings.begin(), findings.end(),
-                                  [](const dlp::Finding& finding) { return finding.action == FindingAction::deny; });
-  if (worst != findings.end()) {
-    outcome = denied(*worst, "the host never saw the message");
-  } else if (verdict->outcome == dlp::ScanVerdict::Outcome::deny) {
-    outcome = unavailable(Error("the scanner denies and does not say why"));
-  } else {
-    outcome.allowed = true;
-  }
-  outcome.findings = std::move(findings);
-  return outcome;
-}
 
 }  // namespace
 
@@ -57,7 +18,10 @@ MessageGate::MessageGate(Owner& owner, ExchangeRecord& record, Setting setting)
       reader_({.sender = setting_.direction == dlp::Direction::out ? Sender::client : Sender::server,
                .deflate = setting_.deflate.deflate,
                .takeover = setting_.deflate.takeover,
-               .max_message = setting_.max_message}) {}
+               .max_message = setting_.max_message}) {
+  if (setting_.inspection == nullptr) return;
+  scan_ = std::make_unique<MessageScan>(static_cast<MessageScan::Owner&>(*this), *setting_.inspection, setting_.stream);
+}
 
 void MessageGate::take(std::string_view bytes) {
   if (phase_ == Phase::stopped) return;
@@ -68,7 +32,7 @@ void MessageGate::take(std::string_view bytes) {
 void MessageGate::stop() {
   phase_ = Phase::stopped;
   alive_ = std::make_shared<bool>(true);  // a late commit finds nobody
-  scan_.reset();
+  if (scan_) scan_->drop();
   message_.reset();
   going_.reset();
   input_.clear();
@@ -84,8 +48,9 @@ void MessageGate::proceed() {
       case Phase::reading:
         more = read_some();
         break;
-      case Phase::showing:
-        more = show_some();
+      case Phase::asking:
+        ask();
+        more = false;
         break;
       case Phase::passing:
         more = pass_some();
@@ -192,110 +157,44 @@ bool MessageGate::hold_control(const MessageReader::Event& event) {
 }
 
 bool MessageGate::hold(Held& held, std::string_view bytes) {
-  if (bytes.empty()) return true;
-  if (auto ok = held.body.append(bytes); !ok) {
-    owner_.on_denied(setting_.direction, unavailable(ok.error()));
-    return false;
-  }
-  held.start += bytes.substr(0, kJoinedBytes - std::min(kJoinedBytes, held.start.size()));
-  append_last(held.end, bytes);
-  return true;
+  const auto ok = held.append(bytes);
+  if (!ok) owner_.on_denied(setting_.direction, unavailable(ok.error()));
+  return ok.has_value();
 }
 
 void MessageGate::start_scanning(std::unique_ptr<Held> held) {
   going_ = std::move(held);
-  done_ = 0;
-  phase_ = Phase::showing;
-  scan_ = setting_.inspection->scanner.open(setting_.stream);
-  scan_->on_drained([this] { proceed(); });
-  const auto opcode = going_->opcode;
-  scan_->part({std::string(is_control(opcode) ? to_string(opcode) : "message"), "", ""});
+  phase_ = Phase::asking;
 }
 
-bool MessageGate::show_some() {
-  if (scan_->queued() > dlp::kMaxScanQueuedBytes) return false;  // goes on when it has drained
-  if (done_ < going_->body.size()) {
-    const auto piece = going_->body.read(done_);
-    if (!piece) {
-      owner_.on_denied(setting_.direction, unavailable(piece.error()));
-      return false;
-    }
-    scan_->write(*piece);
-    done_ += piece->size();
-    return true;
-  }
-  if (!before_.empty() && !going_->start.empty()) {
-    scan_->part({std::string(kJoinedPart), "", ""});
-    scan_->write(before_);
-    scan_->write(going_->start);
-  }
+void MessageGate::ask() {
   phase_ = Phase::judging;
-  scan_->finish([this](const Result<dlp::ScanVerdict>& verdict) { on_verdict(verdict); });
-  return false;
+  const bool control = is_control(going_->opcode);
+  scan_->ask(*going_, {.part = {std::string(control ? to_string(going_->opcode) : "message"), "", ""},
+                       .may_redact = !control,
+                       .is_text = going_->opcode == Opcode::text});
 }
 
-void MessageGate::on_verdict(const Result<dlp::ScanVerdict>& verdict) {
-  auto outcome = judge_scan(verdict, setting_.direction);
-  const bool to_redact = outcome.allowed && verdict->outcome == dlp::ScanVerdict::Outcome::redact &&
-                         setting_.direction == dlp::Direction::out;
-  if (to_redact && !redact(*verdict)) {
-    auto denial = denied(outcome.findings.empty() ? dlp::Finding() : outcome.findings.front(),
-                         "it cannot be overwritten where it is, so the message was not sent");
-    denial.findings = std::move(outcome.findings);
-    outcome = std::move(denial);
-  }
-  scan_.reset();
+void MessageGate::on_judged(ScanOutcome outcome) {
   if (!outcome.allowed) return owner_.on_denied(setting_.direction, outcome);
-  const auto findings = new_findings(std::move(outcome.findings));
-  if (findings.empty()) {
+  if (outcome.findings.empty()) {
     start_passing();
     return proceed();
   }
   phase_ = Phase::recording;
-  record_.commit(findings, setting_.direction, [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
-    if (alive.expired()) return;
-    if (!committed) return owner_.on_log_lost();
-    start_passing();
-    proceed();
-  });
-}
-
-// Only where it lies open in this message, and where what remains of a text is one.
-bool MessageGate::redact(const dlp::ScanVerdict& verdict) {
-  for (const auto& redaction : verdict.redactions) {
-    if (redaction.part != 0 || is_control(going_->opcode)) return false;
-    const auto done = going_->body.overwrite(redaction.offset, redaction.length, '*');
-    if (!done || !*done) return false;
-  }
-  going_->end.clear();  // it has not passed
-  return going_->opcode == Opcode::binary || is_text();
-}
-
-bool MessageGate::is_text() {
-  Utf8Check check;
-  for (uint64_t at = 0; at < going_->body.size();) {
-    const auto piece = going_->body.read(at);
-    if (!piece || !check.feed(*piece)) return false;
-    at += piece->size();
-  }
-  return check.complete();
-}
-
-std::vector<dlp::Finding> MessageGate::new_findings(std::vector<dlp::Finding> findings) {
-  std::erase_if(findings, [&](const dlp::Finding& finding) {
-    const std::string name = finding.rule + " " + finding.fingerprint;
-    if (std::find(known_findings_.begin(), known_findings_.end(), name) != known_findings_.end()) return true;
-    known_findings_.push_back(name);
-    if (known_findings_.size() > kMaxFindingsRemembered) known_findings_.pop_front();
-    return false;
-  });
-  return findings;
+  record_.commit(outcome.findings, setting_.direction,
+                 [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
+                   if (alive.expired()) return;
+                   if (!committed) return owner_.on_log_lost();
+                   start_passing();
+                   proceed();
+                 });
 }
 
 void MessageGate::start_passing() {
   phase_ = Phase::passing;
   done_ = 0;
-  append_last(before_, going_->end);
+  scan_->passed(*going_);
   FrameHead head{.opcode = going_->opcode, .length = going_->body.size(), .key = {}};
   if (plays_client(setting_.direction)) head.key = key_ = random_mask_key();
   std::string wire;

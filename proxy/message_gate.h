@@ -2,7 +2,6 @@
 // committed, and only then written anew for the other side. Passive.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,22 +9,14 @@
 #include <string_view>
 
 #include "proxy/exchange_record.h"
-#include "proxy/held_body.h"
-#include "proxy/outside.h"
+#include "proxy/message_scan.h"
 #include "proxy/response_restorer.h"
-#include "proxy/scan_outcome.h"
 #include "proxy/websocket/handshake.h"
 #include "proxy/websocket/message_reader.h"
 
 namespace gatehouse::proxy {
 
-// Of what passed before: a secret that is spread over messages is seen where they join.
-inline constexpr size_t kJoinedBytes = 4096;
-inline constexpr size_t kMaxGateInputBytes = 64 * 1024;  // read ahead while a message is held
-inline constexpr size_t kMaxPassQueuedBytes = 256 * 1024;
-inline constexpr size_t kMaxFindingsRemembered = 64;  // so that one that stays in sight is told once
-
-class MessageGate {
+class MessageGate final : private MessageScan::Owner {
  public:
   class Owner {
    public:
@@ -68,16 +59,13 @@ class MessageGate {
   bool within_message() const { return phase_ == Phase::passing; }
 
  private:
-  enum class Phase { reading, showing, judging, recording, passing, stopped };
+  enum class Phase { reading, asking, judging, recording, passing, stopped };
 
   // A message, or a control frame, on its way.
-  struct Held {
-    explicit Held(BodyRoom& room) : body(room) {}
-    HeldBody body;
+  struct Held : HeldMessage {
+    using HeldMessage::HeldMessage;
     Opcode opcode = Opcode::text;
     std::unique_ptr<ResponseRestorer> restorer;
-    std::string start;  // its first bytes, and its last
-    std::string end;
   };
 
   void proceed();
@@ -87,11 +75,8 @@ class MessageGate {
   bool hold_control(const MessageReader::Event& event);
   bool hold(Held& held, std::string_view bytes);
   void start_scanning(std::unique_ptr<Held> held);
-  bool show_some();
-  void on_verdict(const Result<dlp::ScanVerdict>& verdict);
-  bool redact(const dlp::ScanVerdict& verdict);
-  bool is_text();
-  std::vector<dlp::Finding> new_findings(std::vector<dlp::Finding> findings);
+  void ask();
+  void on_judged(ScanOutcome outcome) override;
   void start_passing();
   bool pass_some();
 
@@ -104,14 +89,12 @@ class MessageGate {
   bool wanted_ = true;
   bool within_ = false;  // proceed() is at work
 
-  std::unique_ptr<Held> message_;  // as far as it has come; control frames go ahead of it
-  std::unique_ptr<Held> going_;    // whole: with the scanner, with the log, or passing
-  std::unique_ptr<dlp::Scan> scan_;
-  bool begun_ = false;  // of what is not held: a part of the message has passed
-  uint64_t done_ = 0;   // bytes of its body that have been shown, or have passed
+  std::unique_ptr<Held> message_;      // as far as it has come; control frames go ahead of it
+  std::unique_ptr<Held> going_;        // whole: with the scanner, with the log, or passing
+  std::unique_ptr<MessageScan> scan_;  // null: nothing is scanned
+  bool begun_ = false;                 // of what is not held: a part of the message has passed
+  uint64_t done_ = 0;                  // bytes of its body that have passed
   MaskKey key_{};
-  std::string before_;  // the last bytes of what passed
-  std::deque<std::string> known_findings_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -42,7 +42,8 @@ std::vector<std::string> judged(const Setup& setup, std::string_view bytes, size
     for (size_t at = 0; at < bytes.size(); at += piece) session.on_bytes(bytes.substr(at, piece));
     const size_t rows = world.rows.size();
     for (int turn = 0; turn < 8; ++turn) {
-      for (auto& stream : world.scanner.streams) {
+      for (size_t i = 0; i < world.scanner.streams.size(); ++i) {  // an answer may ask more
+        auto& stream = world.scanner.streams[i];
         if (stream->question) stream->answer(dlp::ScanVerdict{dlp::ScanVerdict::Outcome::allow, {}, {}});
       }
       for (auto& one : std::exchange(world.committed, {})) one({});
