@@ -155,15 +155,17 @@ TEST(Containers, AreDeniedWhenTheyAreBombsOrNestTooDeep) {
     const char* name;
     PartInfo part;
     std::string body;
+    const char* detail;
   } rows[] = {
-      {"gzip", {"body", {}, "gzip"}, gzip + gzip + gzip + gzip + gzip},
-      {"zip", {"body", {}, {}}, zip + zip + zip + zip + zip},
-      {"a nest", {"body", {}, {}}, nest},
+      {"gzip", {"body", {}, "gzip"}, gzip + gzip + gzip + gzip + gzip, "decoded_bytes"},
+      {"zip", {"body", {}, {}}, zip + zip + zip + zip + zip, "decoded_bytes"},
+      {"a nest", {"body", {}, {}}, nest, "decode_depth"},
   };
   for (const auto& row : rows) {
     const auto findings = scan(row.part, row.body, SIZE_MAX, Direction::out, limits);
     ASSERT_FALSE(findings.empty()) << row.name;
     EXPECT_EQ(findings[0].rule, "decode-budget") << row.name;
+    EXPECT_THAT(findings[0].detail, HasSubstr(row.detail)) << row.name;
     EXPECT_EQ(findings[0].severity, FindingAction::deny) << row.name;
   }
 }

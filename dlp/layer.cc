@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "dlp/decode/decoders.h"
+#include "dlp/decode/magic_search.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -34,6 +35,19 @@ ptrdiff_t order(std::string_view kind) {
 }
 
 std::string_view shown(std::string_view kind) { return kind.substr(0, kind.find('#')); }
+
+// While something is done, it is so marked.
+class During {
+ public:
+  explicit During(bool& flag) : flag_(flag), was_(flag) { flag_ = true; }
+  ~During() { flag_ = was_; }
+  During(const During&) = delete;
+  During& operator=(const During&) = delete;
+
+ private:
+  bool& flag_;
+  const bool was_;
+};
 
 std::string joined(std::string_view front, std::string_view separator, std::string_view back) {
   std::string text(front);
@@ -75,6 +89,8 @@ void Layer::detach() {
   if (!fresh_) decoders_ = make_decoders(*this);
   readers_.clear();
   staged_.clear();
+  staged_marks_ = 0;
+  copying_.reset();
   marks_.clear();
   position_ = delivered_ = 0;
   fresh_ = true;
@@ -84,23 +100,46 @@ void Layer::detach() {
 
 void Layer::begin(const Piece& piece) {
   flush();
-  const bool labelled = !piece.label.empty();
+  const bool labelled = !piece.label.empty() || !label_.empty();
   if (!fresh_) boundary(labelled);
   fresh_ = false;
   label_ = piece.label;
-  mark(position_, piece.origin, false);
+  head_.clear();
+  from(piece.origin, false);
   if (piece.content_type.empty() && piece.content_encoding.empty()) return;
   for (auto& decoder : decoders_) decoder->declare(piece);
 }
 
-bool Layer::write(std::string_view bytes) { return admit(bytes.size()) && take(bytes); }
+void Layer::from(uint64_t origin, bool copied) {
+  if (parent_ == nullptr) return;
+  copying_.reset();
+  if (copied) {
+    copying_ = origin;
+  } else {
+    mark_made(position_, origin);
+  }
+}
+
+bool Layer::write(std::string_view bytes) {
+  if (!admit(bytes.size())) return false;
+  if (copying_) {
+    mark_copied(position_, *copying_, bytes.size());
+    *copying_ += bytes.size();
+  }
+  return take(bytes);
+}
 
 bool Layer::write_stretches(std::string_view bytes, std::span<const DecoderOutput::Stretch> stretches) {
   using From = DecoderOutput::Stretch::From;
   if (!admit(bytes.size())) return false;
+  copying_.reset();
   uint64_t position = position_;
   for (const auto& stretch : stretches) {
-    if (stretch.from != From::before) mark(position, stretch.origin, stretch.from == From::copied);
+    if (stretch.from == From::copied) {
+      mark_copied(position, stretch.origin, stretch.size);
+    } else if (stretch.from == From::made) {
+      mark_made(position, stretch.origin);
+    }
     position += stretch.size;
   }
   return take(bytes);
@@ -128,10 +167,9 @@ void Layer::separate(uint64_t origin) {
     staged_ += kRunSeparator;
     position_ += kRunSeparator.size();
   }
-  mark(position_, origin, false);
+  from(origin, false);
 }
 
-// Whatever is delivered is flushed in the layers above as well, so only the lowest one has to be looked at.
 void Layer::flush() {
   staged_marks_ = 0;
   if (staged_.empty()) return;
@@ -140,27 +178,26 @@ void Layer::flush() {
 }
 
 void Layer::deliver(std::string_view bytes) {
+  const During at_work(busy_);
   while (!bytes.empty() && !context_->budget.spent()) {
     const std::string_view now = bytes.substr(0, kDeliveredBytes);
     bytes.remove_prefix(now.size());
     for (auto& reader : readers_) reader->write(now, on_match_);
     if (too_deep_) {
-      look_for_text(now);
+      look_too_deep(now);
       continue;
     }
     for (auto& decoder : decoders_) decoder->write(now);
-    flush_above();
     delivered_ += now.size();
   }
 }
 
-void Layer::flush_above() {
-  for (auto& child : children_) {
-    if (child->layer() != nullptr) child->layer()->flush();
+void Layer::look_too_deep(std::string_view bytes) {
+  if (head_.size() < kMagicBytes) {
+    head_ += bytes.substr(0, kMagicBytes - head_.size());
+    // Two bytes make a header of zlib: too few.
+    if (const Magic magic = magic_of(head_); magic != Magic::none && magic != Magic::zlib) context_->budget.too_deep();
   }
-}
-
-void Layer::look_for_text(std::string_view bytes) {
   for (const char c : bytes) {
     // One letter repeated encodes itself for ever (hex of threes), and so do backslashes: it is no secret's text.
     if (c <= ' ' || c >= '\x7f') {
@@ -174,16 +211,19 @@ void Layer::look_for_text(std::string_view bytes) {
 }
 
 void Layer::boundary(bool of_all_above) {
+  const During at_work(busy_);
   for (auto& decoder : decoders_) decoder->boundary();
-  flush_above();
   for (auto& child : children_) {
     Layer* const above = child->layer();
-    if (of_all_above && above != nullptr && !above->fresh_) above->boundary(true);
+    if (!of_all_above || above == nullptr || above->fresh_) continue;
+    above->flush();
+    above->boundary(true);
   }
   for (auto& reader : readers_) reader->boundary(on_match_);
 }
 
 void Layer::check() {
+  const During at_work(busy_);
   flush();
   for (auto& reader : readers_) reader->check(on_match_);
   for (auto& child : children_) {
@@ -193,6 +233,7 @@ void Layer::check() {
 
 void Layer::finish() {
   if (fresh_) return;
+  const During at_work(busy_);
   flush();
   for (auto& decoder : decoders_) decoder->end();
   for (auto& child : children_) {
@@ -200,6 +241,7 @@ void Layer::finish() {
   }
   for (auto& reader : readers_) reader->end(on_match_);
   staged_.clear();
+  copying_.reset();
   marks_.clear();
   position_ = delivered_ = 0;
   fresh_ = true;
@@ -250,7 +292,7 @@ bool Layer::Child::make() {
   return true;
 }
 
-bool Layer::Child::idle() const { return layer_->fresh_ || below_.delivered_ > used_ + kIdleBytes; }
+bool Layer::Child::idle() const { return !layer_->busy_ && (layer_->fresh_ || below_.delivered_ > used_ + kIdleBytes); }
 
 std::unique_ptr<Layer> Layer::Child::take() { return std::move(layer_); }
 
@@ -288,18 +330,13 @@ bool Layer::Child::write_stretches(std::string_view bytes, std::span<const Stret
   return layer_->write_stretches(bytes, stretches);
 }
 
-void Layer::Child::end() {
-  if (layer_ != nullptr) layer_->flush();
-}
-
 void Layer::fault(std::string_view kind, std::string_view reason) {
   context_->observer.fault(joined(path_, ">", shown(kind)), location(), reason);
 }
 
 bool Layer::redundant(std::string_view kind, uint64_t begin, uint64_t end) const {
   if (order_ < 0 || order(kind) > order_) return false;
-  const Marks::Found run = marks_.at(begin);
-  return run.mark.copied && end <= run.end;
+  return marks_.copied(begin, end);
 }
 
 std::string Layer::location() const {
@@ -308,18 +345,32 @@ std::string Layer::location() const {
   return below.size() < kMaxLocationBytes ? joined(below, "/", label_) : below;
 }
 
-void Layer::mark(uint64_t position, uint64_t origin, bool copied) {
-  if (parent_ == nullptr) return;
+void Layer::mark_made(uint64_t position, uint64_t origin) {
   staged_marks_ += 1;
-  marks_.add({position, origin, parent_->place(origin, origin).offset, copied});
+  marks_.add({position, origin, parent_->place(origin, origin).offset, false, false});
+}
+
+// One mark for each run of the layer below.
+void Layer::mark_copied(uint64_t position, uint64_t origin, uint64_t size) {
+  staged_marks_ += 1;
+  if (parent_->parent_ == nullptr) return marks_.add({position, origin, origin, true, true});
+  const uint64_t end = origin + size;
+  while (true) {
+    const Marks::Found below = parent_->marks_.at(origin);
+    const uint64_t into = below.mark.plain ? origin - below.mark.position : 0;
+    marks_.add({position, origin, below.mark.offset + into, true, below.mark.plain});
+    if (below.end >= end) return;
+    staged_marks_ += 1;
+    position += below.end - origin;
+    origin = below.end;
+  }
 }
 
 Layer::Place Layer::place(uint64_t begin, uint64_t end) const {
   if (parent_ == nullptr) return {begin, true};
   const Marks::Found run = marks_.at(begin);
-  if (!run.mark.copied || end > run.end) return {run.mark.offset, false};
-  const uint64_t below = run.mark.origin + (begin - run.mark.position);
-  return parent_->place(below, below + (end - begin));
+  if (!run.mark.plain || end > run.end) return {run.mark.offset, false};
+  return {run.mark.offset + (begin - run.mark.position), true};
 }
 
 LayerPool::LayerPool() = default;

@@ -2,11 +2,13 @@
 // its decoders make the layers above it, of which there is one for each kind, made when first needed.
 //
 // A layer is one long stream that is never held as a whole. Where its bytes came from is known by marks, of which only
-// the last ones are kept: a match is reported not far behind its end.
+// the last ones are kept: a match is reported not far behind its end. What is written is read when there is enough of
+// it, or when somebody asks: a layer above may be far behind the one below.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,8 +55,8 @@ struct LayerContext {
   size_t layers = 0;  // of this stream, at present
 };
 
-// The first layer too deep is read, but nothing in it is decoded; as soon as there is text in it, the budget is spent.
-// (What decoders guess of binary data seldom is any, however deep.)
+// The first layer too deep is read, but nothing in it is decoded; as soon as there is text in it, or a piece begins as
+// a compressed file does, the budget is spent. (What decoders guess of binary data seldom is either, however deep.)
 //
 // There are no more than kMaxLayers at once: one that was not written to for a while is given up, and made again when
 // it is needed.
@@ -70,7 +72,7 @@ class Layer final : public DecoderHost {
   void begin(const Piece& piece);
   bool write(std::string_view bytes);
   void separate(uint64_t origin);
-  void from(uint64_t origin, bool copied) { mark(position_, origin, copied); }
+  void from(uint64_t origin, bool copied);
   bool write_stretches(std::string_view bytes, std::span<const DecoderOutput::Stretch> stretches);
 
   DecoderOutput* output(std::string_view kind) override;
@@ -97,7 +99,7 @@ class Layer final : public DecoderHost {
     void separate(uint64_t origin) override;
     void from(uint64_t origin, bool copied) override;
     bool write_stretches(std::string_view bytes, std::span<const Stretch> stretches) override;
-    void end() override;
+    void end() override {}
 
     const std::string& kind() const { return kind_; }
     // Null if it is not there.
@@ -127,13 +129,13 @@ class Layer final : public DecoderHost {
   bool admit(size_t bytes);
   bool take(std::string_view bytes);
   void deliver(std::string_view bytes);
-  void flush_above();
-  void look_for_text(std::string_view bytes);
+  void look_too_deep(std::string_view bytes);
   void boundary(bool of_all_above);
   // Gives back the layers above that are idle, and all above these.
   void drop_idle();
   size_t count() const;
-  void mark(uint64_t position, uint64_t origin, bool copied);
+  void mark_made(uint64_t position, uint64_t origin);
+  void mark_copied(uint64_t position, uint64_t origin, uint64_t size);
   Place place(uint64_t begin, uint64_t end) const;
   std::string location() const;
 
@@ -150,11 +152,14 @@ class Layer final : public DecoderHost {
   std::vector<std::unique_ptr<Child>> children_;
   std::string staged_;  // small writes, until they are worth a reader's while
   size_t staged_marks_ = 0;
-  uint64_t position_ = 0;   // bytes since finish(), staged ones included
-  uint64_t delivered_ = 0;  // of them, before those that are being read
-  bool fresh_ = true;       // nothing since finish()
+  std::optional<uint64_t> copying_;  // where the next byte that is written stands in the layer below, as it is
+  uint64_t position_ = 0;            // bytes since finish(), staged ones included
+  uint64_t delivered_ = 0;           // of them, before those that are being read
+  bool fresh_ = true;                // nothing since finish()
+  bool busy_ = false;                // at work, as those below it are
   bool too_deep_ = false;
-  // Of a layer too deep: text in a row, and its last character.
+  // Of a layer too deep: a piece's first bytes; text in a row, and its last character.
+  std::string head_;
   size_t text_bytes_ = 0;
   char last_text_ = 0;
   Marks marks_;

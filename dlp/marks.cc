@@ -4,6 +4,16 @@
 #include <limits>
 
 namespace gatehouse::dlp {
+namespace {
+
+// In runs that stand below as they are, bytes next to each other are so there.
+bool goes_on(const Mark& last, const Mark& mark) {
+  const uint64_t bytes = mark.position - last.position;
+  return last.copied && mark.copied && last.plain == mark.plain && mark.origin - last.origin == bytes &&
+         mark.offset - last.offset == (mark.plain ? bytes : 0);
+}
+
+}  // namespace
 
 void Marks::add(const Mark& mark) {
   if (!ring_.empty()) {
@@ -13,6 +23,7 @@ void Marks::add(const Mark& mark) {
       last = mark;
       return;
     }
+    if (goes_on(last, mark)) return;
   }
   if (ring_.size() < kMaxMarks) {
     ring_.push_back(mark);
@@ -46,8 +57,19 @@ Marks::Found Marks::at(uint64_t position) const {
   last_ = (first_ + low) % kMaxMarks;
   Mark mark = nth(low);
   // Of what came before the oldest one, not even its being copied is known.
-  if (mark.position > position) mark.copied = false;
+  if (mark.position > position) mark.copied = mark.plain = false;
   return {mark, high < ring_.size() ? nth(high).position : kNoEnd};
+}
+
+bool Marks::copied(uint64_t begin, uint64_t end) const {
+  Found run = at(begin);
+  if (!run.mark.copied) return false;
+  while (run.end < end) {
+    const uint64_t origin = run.mark.origin + (run.end - run.mark.position);
+    run = at(run.end);
+    if (!run.mark.copied || run.mark.origin != origin) return false;
+  }
+  return true;
 }
 
 }  // namespace gatehouse::dlp

@@ -1,5 +1,5 @@
 // Where the bytes of a layer came from: for each run of them, its beginning in the layer below and in the part. Keeps
-// the last kMaxMarks only; an older position is taken for the oldest one kept.
+// the last kMaxMarks only; an older position is taken for the oldest one kept. A mark needs none of the marks below.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,13 @@ struct Mark {
   uint64_t origin = 0;    // in the layer below: of what it was made of
   uint64_t offset = 0;    // in the part, likewise
   bool copied = false;    // the run stands below as it is
+  bool plain = false;     // copied all the way: it stands in the part as it is
 };
 
 class Marks {
  public:
-  // Positions never decrease. A mark at the same position as the last one replaces it.
+  // Positions never decrease. A mark at the same position as the last one replaces it; one that goes on as the last one
+  // does is none.
   void add(const Mark& mark);
   void clear();
 
@@ -29,6 +31,8 @@ class Marks {
   };
   // The run that holds `position`, or nothing known when none was added.
   Found at(uint64_t position) const;
+  // Whether all of it stands below as it is, in one piece.
+  bool copied(uint64_t begin, uint64_t end) const;
 
  private:
   // Before the ring is full, the first is at 0.
