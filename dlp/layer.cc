@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <limits>
 
 #include "dlp/decode/decoders.h"
 #include "dlp/decode/magic_search.h"
@@ -129,19 +130,31 @@ bool Layer::write(std::string_view bytes) {
   return take(bytes);
 }
 
+// What was made and the copy behind it are one run.
 bool Layer::write_stretches(std::string_view bytes, std::span<const DecoderOutput::Stretch> stretches) {
   using From = DecoderOutput::Stretch::From;
   if (!admit(bytes.size())) return false;
   copying_.reset();
   uint64_t position = position_;
+  std::optional<Made> made;
   for (const auto& stretch : stretches) {
+    if (stretch.from != From::before && made) {
+      if (stretch.from == From::copied && mark_both(*made, position, stretch.origin)) {
+        made.reset();
+        position += stretch.size;
+        continue;
+      }
+      mark_made(made->position, made->origin);
+      made.reset();
+    }
     if (stretch.from == From::copied) {
       mark_copied(position, stretch.origin, stretch.size);
     } else if (stretch.from == From::made) {
-      mark_made(position, stretch.origin);
+      made = {position, stretch.origin};
     }
     position += stretch.size;
   }
+  if (made) mark_made(made->position, made->origin);
   return take(bytes);
 }
 
@@ -347,18 +360,20 @@ std::string Layer::location() const {
 
 void Layer::mark_made(uint64_t position, uint64_t origin) {
   staged_marks_ += 1;
-  marks_.add({position, origin, parent_->place(origin, origin).offset, false, false});
+  marks_.add({.position = position, .origin = origin, .offset = parent_->place(origin, origin).offset});
 }
 
 // One mark for each run of the layer below.
 void Layer::mark_copied(uint64_t position, uint64_t origin, uint64_t size) {
   staged_marks_ += 1;
-  if (parent_->parent_ == nullptr) return marks_.add({position, origin, origin, true, true});
+  if (parent_->parent_ == nullptr) {
+    return marks_.add({.position = position, .origin = origin, .offset = origin, .copied = true, .plain = true});
+  }
   const uint64_t end = origin + size;
   while (true) {
-    const Marks::Found below = parent_->marks_.at(origin);
-    const uint64_t into = below.mark.plain ? origin - below.mark.position : 0;
-    marks_.add({position, origin, below.mark.offset + into, true, below.mark.plain});
+    const Marks::Run below = parent_->marks_.at(origin);
+    const uint64_t offset = below.offset + (below.plain ? origin - below.position : 0);
+    marks_.add({.position = position, .origin = origin, .offset = offset, .copied = true, .plain = below.plain});
     if (below.end >= end) return;
     staged_marks_ += 1;
     position += below.end - origin;
@@ -366,11 +381,28 @@ void Layer::mark_copied(uint64_t position, uint64_t origin, uint64_t size) {
   }
 }
 
+// What was made, and behind it what stands in the part as it is from `origin` on; false if one mark does not do.
+bool Layer::mark_both(const Made& made, uint64_t position, uint64_t origin) {
+  constexpr uint64_t kMost = std::numeric_limits<uint16_t>::max();
+  const uint64_t bytes = position - made.position;
+  if (parent_->parent_ != nullptr || origin < made.origin || origin - made.origin > kMost || bytes > kMost)
+    return false;
+  staged_marks_ += 1;
+  marks_.add({.position = made.position,
+              .origin = made.origin,
+              .offset = made.origin,
+              .copied = true,
+              .plain = true,
+              .made = static_cast<uint16_t>(bytes),
+              .used = static_cast<uint16_t>(origin - made.origin)});
+  return true;
+}
+
 Layer::Place Layer::place(uint64_t begin, uint64_t end) const {
   if (parent_ == nullptr) return {begin, true};
-  const Marks::Found run = marks_.at(begin);
-  if (!run.mark.plain || end > run.end) return {run.mark.offset, false};
-  return {run.mark.offset + (begin - run.mark.position), true};
+  const Marks::Run run = marks_.at(begin);
+  if (!run.plain || end > run.end) return {run.offset, false};
+  return {run.offset + (begin - run.position), true};
 }
 
 LayerPool::LayerPool() = default;

@@ -123,6 +123,11 @@ class Layer final : public DecoderHost {
     bool copied;  // they stand there as they are
   };
 
+  struct Made {
+    uint64_t position;
+    uint64_t origin;
+  };
+
   // A layer belongs to one stream at a time.
   void attach(LayerContext& context, Layer* parent, std::string_view kind);
   void detach();
@@ -136,6 +141,7 @@ class Layer final : public DecoderHost {
   size_t count() const;
   void mark_made(uint64_t position, uint64_t origin);
   void mark_copied(uint64_t position, uint64_t origin, uint64_t size);
+  bool mark_both(const Made& made, uint64_t position, uint64_t origin);
   Place place(uint64_t begin, uint64_t end) const;
   std::string location() const;
 

@@ -1,5 +1,6 @@
 #include "dlp/marks.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 
@@ -8,16 +9,17 @@ namespace {
 
 // In runs that stand below as they are, bytes next to each other are so there.
 bool goes_on(const Mark& last, const Mark& mark) {
-  const uint64_t bytes = mark.position - last.position;
-  return last.copied && mark.copied && last.plain == mark.plain && mark.origin - last.origin == bytes &&
-         mark.offset - last.offset == (mark.plain ? bytes : 0);
+  if (!last.copied || !mark.copied || mark.made > 0 || last.plain != mark.plain) return false;
+  const uint64_t bytes = mark.position - last.position + last.used - last.made;
+  return mark.origin + mark.used - last.origin == bytes &&
+         mark.offset + (mark.plain ? mark.used : 0) - last.offset == (mark.plain ? bytes : 0);
 }
 
 }  // namespace
 
 void Marks::add(const Mark& mark) {
-  if (!ring_.empty()) {
-    Mark& last = ring_[(first_ + ring_.size() - 1) % kMaxMarks];
+  if (added_ > 0) {
+    Mark& last = ring_[(added_ - 1) % kMaxMarks];
     assert(last.position <= mark.position);
     if (last.position == mark.position) {
       last = mark;
@@ -28,46 +30,68 @@ void Marks::add(const Mark& mark) {
   if (ring_.size() < kMaxMarks) {
     ring_.push_back(mark);
   } else {
-    ring_[first_] = mark;
-    first_ = (first_ + 1) % kMaxMarks;
+    ring_[added_ % kMaxMarks] = mark;
   }
+  ++added_;
 }
 
 void Marks::clear() {
   ring_.clear();
-  first_ = 0;
+  added_ = found_ = 0;
 }
 
-Marks::Found Marks::at(uint64_t position) const {
+// The last one that does not begin behind it, or the first. As a rule it is not far from the one found last.
+uint64_t Marks::find(uint64_t position) const {
+  uint64_t low = std::max(found_, first());
+  uint64_t high = added_;
+  if (nth(low).position <= position) {
+    for (uint64_t step = 1; low + step < added_; step *= 2) {
+      if (nth(low + step).position > position) {
+        high = low + step;
+        break;
+      }
+      low += step;
+    }
+  } else {
+    high = low;
+    low = first();
+    for (uint64_t step = 1; high - low > step; step *= 2) {
+      if (nth(high - step).position <= position) {
+        low = high - step;
+        break;
+      }
+      high -= step;
+    }
+  }
+  while (high - low > 1) {
+    const uint64_t half = low + (high - low) / 2;
+    (nth(half).position <= position ? low : high) = half;
+  }
+  return low;
+}
+
+Marks::Run Marks::at(uint64_t position) const {
   constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
-  if (ring_.empty()) return {Mark{}, kNoEnd};
-  // The last one that does not begin behind it; the runs looked for are near the end as a rule.
-  // As a rule it is the run that was asked for last.
-  if (const size_t last = (last_ - first_) % kMaxMarks; last < ring_.size() && nth(last).position <= position) {
-    if (last + 1 == ring_.size()) return {nth(last), kNoEnd};
-    if (nth(last + 1).position > position) return {nth(last), nth(last + 1).position};
-  }
-  size_t low = 0;
-  for (size_t left = ring_.size(); left > 1;) {
-    const size_t half = left / 2;
-    low += nth(low + half).position <= position ? half : 0;
-    left -= half;
-  }
-  const size_t high = low + 1;
-  last_ = (first_ + low) % kMaxMarks;
-  Mark mark = nth(low);
+  if (ring_.empty()) return {.end = kNoEnd};
+  found_ = find(position);
+  const Mark& mark = nth(found_);
+  const uint64_t end = found_ + 1 < added_ ? nth(found_ + 1).position : kNoEnd;
   // Of what came before the oldest one, not even its being copied is known.
-  if (mark.position > position) mark.copied = mark.plain = false;
-  return {mark, high < ring_.size() ? nth(high).position : kNoEnd};
+  if (mark.position > position) return {mark.position, mark.origin, mark.offset, false, false, end};
+  const uint64_t behind = mark.position + mark.made;
+  if (!mark.copied || position < behind) {
+    return {mark.position, mark.origin, mark.offset, false, false, mark.copied ? behind : end};
+  }
+  return {behind, mark.origin + mark.used, mark.offset + (mark.plain ? mark.used : 0), true, mark.plain, end};
 }
 
 bool Marks::copied(uint64_t begin, uint64_t end) const {
-  Found run = at(begin);
-  if (!run.mark.copied) return false;
+  Run run = at(begin);
+  if (!run.copied) return false;
   while (run.end < end) {
-    const uint64_t origin = run.mark.origin + (run.end - run.mark.position);
+    const uint64_t origin = run.origin + (run.end - run.position);
     run = at(run.end);
-    if (!run.mark.copied || run.mark.origin != origin) return false;
+    if (!run.copied || run.origin != origin) return false;
   }
   return true;
 }

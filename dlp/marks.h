@@ -10,12 +10,15 @@ namespace gatehouse::dlp {
 
 inline constexpr size_t kMaxMarks = 1024;  // far more than runs of 16 bytes fit into kMaxMatchBytes
 
+// A run that was made of what stands below, or stands there as it is, or both: an escape and the text behind it.
 struct Mark {
   uint64_t position = 0;  // in the layer, of the run's first byte
   uint64_t origin = 0;    // in the layer below: of what it was made of
   uint64_t offset = 0;    // in the part, likewise
-  bool copied = false;    // the run stands below as it is
-  bool plain = false;     // copied all the way: it stands in the part as it is
+  bool copied = false;    // the run stands below as it is, but for its first `made` bytes
+  bool plain = false;     // copied all the way: so it stands in the part
+  uint16_t made = 0;      // of `used` bytes of the layer below and, if plain, of the part
+  uint16_t used = 0;
 };
 
 class Marks {
@@ -25,22 +28,29 @@ class Marks {
   void add(const Mark& mark);
   void clear();
 
-  struct Found {
-    Mark mark;
+  // Made or copied as a whole.
+  struct Run {
+    uint64_t position = 0;
+    uint64_t origin = 0;
+    uint64_t offset = 0;
+    bool copied = false;
+    bool plain = false;
     uint64_t end;  // where the next run begins; the greatest number for the last one
   };
   // The run that holds `position`, or nothing known when none was added.
-  Found at(uint64_t position) const;
+  Run at(uint64_t position) const;
   // Whether all of it stands below as it is, in one piece.
   bool copied(uint64_t begin, uint64_t end) const;
 
  private:
-  // Before the ring is full, the first is at 0.
-  const Mark& nth(size_t index) const { return ring_[(first_ + index) % kMaxMarks]; }
+  // By how many were added before.
+  const Mark& nth(uint64_t number) const { return ring_[number % kMaxMarks]; }
+  uint64_t first() const { return added_ - ring_.size(); }
+  uint64_t find(uint64_t position) const;
 
-  std::vector<Mark> ring_;   // grows up to kMaxMarks
-  size_t first_ = 0;         // the oldest one, once it is full
-  mutable size_t last_ = 0;  // the one found last
+  std::vector<Mark> ring_;  // grows up to kMaxMarks
+  uint64_t added_ = 0;
+  mutable uint64_t found_ = 0;  // the one found last
 };
 
 }  // namespace gatehouse::dlp
