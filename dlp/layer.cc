@@ -238,6 +238,7 @@ void Layer::boundary(bool of_all_above) {
 void Layer::check() {
   const During at_work(busy_);
   flush();
+  for (auto& decoder : decoders_) decoder->check();
   for (auto& reader : readers_) reader->check(on_match_);
   for (auto& child : children_) {
     if (child->layer() != nullptr) child->layer()->check();

@@ -5,10 +5,12 @@ namespace gatehouse::dlp {
 AlphabetDecoder::AlphabetDecoder(DecoderHost& host)
     : base64_(host), smaller_(host), base64_runs_(kBase64Class, *this) {}
 
-void AlphabetDecoder::write(std::string_view bytes) {
-  base64_runs_.write(bytes, position_);
-  position_ += bytes.size();
+void AlphabetDecoder::take(const TextBlock& block) {
+  base64_runs_.take(block.bytes(), position_, block[Sign::base64]);
+  position_ += block.bytes().size();
 }
+
+bool AlphabetDecoder::wants(const TextBlock& block) const { return holds_run(block[Sign::base64]); }
 
 void AlphabetDecoder::skip(uint64_t bytes) {
   base64_runs_.boundary();

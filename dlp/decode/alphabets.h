@@ -14,7 +14,8 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
  public:
   explicit AlphabetDecoder(DecoderHost& host);
 
-  void write(std::string_view bytes) override;
+  void take(const TextBlock& block) override;
+  bool wants(const TextBlock& block) const override;
   void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;

@@ -75,13 +75,13 @@ const std::vector<Case> kCases{
 };
 
 TEST(Alphabets, DecodeWhatIsWrittenInThem) {
-  for (const bool vectors : {true, false}) {
+  for (const Vectors vectors : kAllVectors) {
     use_vectors = vectors;
     for (const Case& row : kCases) {
       EXPECT_THAT(story_of<AlphabetDecoder>(row.text, row.text.size(), row.kind), HasSubstr(kToken)) << row.what;
     }
   }
-  use_vectors = true;
+  use_vectors = Vectors::avx512;
 }
 
 TEST(Alphabets, DecodeBase32BehindAnyNumberOfLetters) {
@@ -105,9 +105,11 @@ TEST(Alphabets, DecodeTheSameWithVectorInstructionsAndWithout) {
   for (int i = 0; i < 100'000; ++i) text += alphabet[random() % alphabet.size()];
   text += " " + kHex + " " + kBase64;
   const std::string with = story_of<AlphabetDecoder>(text, 10'000);
-  use_vectors = false;
-  EXPECT_EQ(story_of<AlphabetDecoder>(text, 10'000), with);
-  use_vectors = true;
+  for (const Vectors vectors : kAllVectors) {
+    use_vectors = vectors;
+    EXPECT_EQ(story_of<AlphabetDecoder>(text, 10'000), with) << static_cast<int>(vectors);
+  }
+  use_vectors = Vectors::avx512;
 }
 
 TEST(Alphabets, FindTextInShiftedNoise) {

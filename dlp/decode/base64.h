@@ -10,7 +10,7 @@ namespace gatehouse::dlp {
 
 inline constexpr ByteClass kBase64Class("-A-Za-z0-9+/_=");
 
-// Decodes whole groups of four characters of kBase64Class but '='; `out` has room for three bytes each, and 8 more.
+// Decodes whole groups of four characters of kBase64Class but '='; `out` has room for three bytes each, and 16 more.
 void decode_base64(std::string_view groups, char* out);
 
 // Runs of kBase64Class into the layers "base64" and, shifted, "base64#1" and so on.

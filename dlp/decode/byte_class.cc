@@ -88,6 +88,47 @@ GATEHOUSE_AVX2_TARGET void members_of_avx2(const ByteClass& members, const char*
     out[i] = mask;
   }
 }
+
+GATEHOUSE_AVX512_TARGET size_t list_bits_avx512(const uint64_t* words, size_t count, uint16_t* positions) {
+  const __m512i numbers =
+      _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40,
+                      39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16,
+                      15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  size_t size = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t bits = words[i];
+    if (bits == 0) continue;
+    const __m512i listed = _mm512_maskz_compress_epi8(bits, numbers);
+    const __m512i base = _mm512_set1_epi16(static_cast<short>(i * 64));
+    const __m512i first = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(listed));
+    _mm512_storeu_si512(positions + size, _mm512_add_epi16(first, base));
+    const auto set = static_cast<size_t>(_mm_popcnt_u64(bits));
+    if (set > 32) {
+      const __m512i second = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(listed, 1));
+      _mm512_storeu_si512(positions + size + 32, _mm512_add_epi16(second, base));
+    }
+    size += set;
+  }
+  return size;
+}
+
+GATEHOUSE_AVX512_TARGET void equal_to_avx512(char byte, const char* bytes, size_t words, uint64_t* out) {
+  const __m512i all = _mm512_set1_epi8(byte);
+  for (size_t i = 0; i < words; ++i) out[i] = _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(bytes + i * 64), all);
+}
+
+GATEHOUSE_AVX512_TARGET void members_of_avx512(const ByteClass& members, const char* bytes, size_t words,
+                                               uint64_t* out) {
+  const __m512i first = _mm512_loadu_si512(members.table().data());
+  const __m512i second = _mm512_loadu_si512(members.table().data() + 64);
+  const uint64_t above_ascii = members.above_ascii() ? ~uint64_t{0} : 0;
+  for (size_t i = 0; i < words; ++i) {
+    const __m512i in = _mm512_loadu_si512(bytes + i * 64);
+    const uint64_t above = _mm512_movepi8_mask(in);
+    const __m512i found = _mm512_permutex2var_epi8(first, in, second);
+    out[i] = (_mm512_test_epi8_mask(found, found) & ~above) | (above & above_ascii);
+  }
+}
 #endif
 
 template <class Find>
@@ -109,7 +150,11 @@ void find_all(std::string_view bytes, Mask& mask, Find find) {
 size_t list_positions(const uint64_t* words, size_t count, uint16_t* positions) {
   auto* list = list_bits;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) list = list_bits_avx2;
+  if (has_avx512()) {
+    list = list_bits_avx512;
+  } else if (has_avx2()) {
+    list = list_bits_avx2;
+  }
 #endif
   return list(words, count, positions);
 }
@@ -139,7 +184,11 @@ size_t Mask::find_not(size_t from) const {
 void find_members(const ByteClass& members, std::string_view bytes, Mask& mask) {
   auto* find = members_of;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) find = members_of_avx2;
+  if (has_avx512()) {
+    find = members_of_avx512;
+  } else if (has_avx2()) {
+    find = members_of_avx2;
+  }
 #endif
   find_all(bytes, mask, [&](const char* at, size_t words, uint64_t* out) { find(members, at, words, out); });
 }
@@ -147,7 +196,11 @@ void find_members(const ByteClass& members, std::string_view bytes, Mask& mask) 
 void find_byte(char byte, std::string_view bytes, Mask& mask) {
   auto* find = equal_to;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) find = equal_to_avx2;
+  if (has_avx512()) {
+    find = equal_to_avx512;
+  } else if (has_avx2()) {
+    find = equal_to_avx2;
+  }
 #endif
   find_all(bytes, mask, [&](const char* at, size_t words, uint64_t* out) { find(byte, at, words, out); });
 }

@@ -27,8 +27,10 @@ class ByteClass {
   }
 
   constexpr bool holds(char c) const { return table_[static_cast<unsigned char>(c)]; }
+  // By character; 1: a member.
+  constexpr const std::array<bool, 256>& table() const { return table_; }
   // By low half of a character, the set of its members' high halves as bits.
-  const std::array<uint8_t, 16>& rows() const { return rows_; }
+  constexpr const std::array<uint8_t, 16>& rows() const { return rows_; }
   bool above_ascii() const { return above_ascii_; }
 
  private:
@@ -56,7 +58,7 @@ void find_byte(char byte, std::string_view bytes, Mask& mask);
 
 // The positions of the bits that are set in up to kMaskWords words; how many they are. Behind them, `positions` may be
 // written over.
-inline constexpr size_t kMaxPositions = kMaskedBytes + 8;
+inline constexpr size_t kMaxPositions = kMaskedBytes + 64;
 size_t list_positions(const uint64_t* words, size_t count, uint16_t* positions);
 
 }  // namespace gatehouse::dlp

@@ -19,7 +19,7 @@ TEST(ByteClass, MaskSaysWhereItsMembersStand) {
   constexpr ByteClass kAbove("%", true);
   std::string all;
   for (int i = 0; i < 1000; ++i) all += static_cast<char>(i * 7);
-  for (const bool vectors : {true, false}) {
+  for (const Vectors vectors : kAllVectors) {
     use_vectors = vectors;
     for (const ByteClass* members : {&kBase64Class, &kAbove}) {
       for (size_t size : {0, 1, 63, 64, 65, 130, 1000}) {
@@ -37,7 +37,7 @@ TEST(ByteClass, MaskSaysWhereItsMembersStand) {
       }
     }
   }
-  use_vectors = true;
+  use_vectors = Vectors::avx512;
 }
 
 }  // namespace

@@ -47,30 +47,39 @@ uint32_t close_ends(const uint16_t* ends, size_t back) {
 
 }  // namespace
 
-void CodesDecoder::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    bytes_ = bytes.substr(0, kMaskedBytes);
-    bytes.remove_prefix(bytes_.size());
-    scan(bytes_);
-    if (active_) follow(position_ + bytes_.size());
-    hex_.flush();
-    decimal_.flush();
-    const size_t fresh = std::min(bytes_.size(), kHistoryBytes);
-    const size_t kept = std::min(history_size_, kHistoryBytes - fresh);
-    std::memmove(history_, history_ + history_size_ - kept, kept);
-    std::memcpy(history_ + kept, bytes_.data() + bytes_.size() - fresh, fresh);
-    history_size_ = kept + fresh;
-    position_ += bytes_.size();
-    bytes_ = {};
+void CodesDecoder::take(const TextBlock& block) {
+  bytes_ = block.bytes();
+  scan(block);
+  if (active_) follow(position_ + bytes_.size());
+  hex_.flush();
+  decimal_.flush();
+  const size_t fresh = std::min(bytes_.size(), kHistoryBytes);
+  const size_t kept = std::min(history_size_, kHistoryBytes - fresh);
+  std::memmove(history_, history_ + history_size_ - kept, kept);
+  std::memcpy(history_ + kept, bytes_.data() + bytes_.size() - fresh, fresh);
+  history_size_ = kept + fresh;
+  position_ += bytes_.size();
+  bytes_ = {};
+}
+
+// Behind each number but the last one there is something else.
+bool CodesDecoder::wants(const TextBlock& block) const {
+  const Mask& letters = block[Sign::word];
+  const Mask& digits = block[Sign::hex];
+  size_t ends = 1;
+  uint64_t before = 0;
+  for (size_t i = 0; i < letters.word_count(); ++i) {
+    ends += static_cast<size_t>(std::popcount(~letters.words[i] & (digits.words[i] << 1 | before)));
+    before = digits.words[i] >> 63;
   }
+  return ends >= kMinCodes;
 }
 
 // Numbers are noticed when kMinCodes short words that end in a digit have stood close together.
-void CodesDecoder::scan(std::string_view bytes) {
-  Mask letters;
-  Mask digits;
-  find_members(kWordClass, bytes, letters);
-  find_members(kHexClass, bytes, digits);
+void CodesDecoder::scan(const TextBlock& block) {
+  const std::string_view bytes = block.bytes();
+  const Mask& letters = block[Sign::word];
+  const Mask& digits = block[Sign::hex];
   Mask ends;
   uint64_t digits_before = hex_before_ ? 1 : 0;
   for (size_t i = 0; i < letters.word_count(); ++i) {

@@ -21,7 +21,8 @@ class CodesDecoder final : public TextDecoder {
 
   explicit CodesDecoder(DecoderHost& host) : hex_(host, "hex#codes"), decimal_(host, "decimal") {}
 
-  void write(std::string_view bytes) override;
+  void take(const TextBlock& block) override;
+  bool wants(const TextBlock& block) const override;
   void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
@@ -57,7 +58,7 @@ class CodesDecoder final : public TextDecoder {
 
   using Ends = std::array<uint16_t, kMaxPositions + kEndsAtOnce>;
 
-  void scan(std::string_view bytes);
+  void scan(const TextBlock& block);
   size_t follow_to_next(const Ends& ends, size_t next, size_t count);
   size_t find_close(const Ends& ends, size_t next, size_t count) const;
   uint64_t end_before(const Ends& ends, size_t last) const;

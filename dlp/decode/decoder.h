@@ -80,6 +80,8 @@ class Decoder {
   // What the headers of the piece that begins now say of it: its content_type, its content_encoding. Called before its
   // first byte, after the boundary() if there was one; not at all if they say nothing.
   virtual void declare(const Piece& /*piece*/) {}
+  // A verdict is asked for on what was written so far: what was put off, though it can be decoded, is.
+  virtual void check() {}
   // The layer is over; the decoder is as new afterwards, and counts its input from 0 again.
   virtual void end() = 0;
 };

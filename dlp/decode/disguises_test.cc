@@ -37,9 +37,11 @@ void expect_token(const std::vector<Case>& rows, const std::string& between) {
   }
   const std::string whole = story_of<D>(all, all.size());
   for (size_t piece = 1; piece < 150; ++piece) ASSERT_EQ(story_of<D>(all, piece), whole) << piece;
-  use_vectors = false;
-  EXPECT_EQ(story_of<D>(all, 1000), whole);
-  use_vectors = true;
+  for (const Vectors vectors : kAllVectors) {
+    use_vectors = vectors;
+    EXPECT_EQ(story_of<D>(all, 1000), whole) << static_cast<int>(vectors);
+  }
+  use_vectors = Vectors::avx512;
 }
 
 std::string wide(std::string_view text, size_t width, bool big_endian) {

@@ -8,7 +8,7 @@ namespace gatehouse::dlp {
 // Into the layer "html".
 class EntityDecoder final : public EscapeDecoder {
  public:
-  explicit EntityDecoder(DecoderHost& host) : EscapeDecoder(host, "html", '&') {}
+  explicit EntityDecoder(DecoderHost& host) : EscapeDecoder(host, "html", Sign::ampersand) {}
 
  private:
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;

@@ -5,17 +5,22 @@
 #include <cassert>
 #include <cstring>
 
-#include "dlp/decode/byte_class.h"
 #include "dlp/decode/utf8.h"
 
 namespace gatehouse::dlp {
 
 void Escape::add_character(uint32_t character) { size += put_utf8(character, bytes + size); }
 
-size_t EscapeDecoder::find(std::string_view text, size_t at) const { return text.find(first_, at); }
+const Mask& EscapeDecoder::find(const TextBlock& block, Mask& /*some*/) const { return block[sign_]; }
 
-void EscapeDecoder::write(std::string_view bytes) {
-  if (bytes.empty()) return;
+bool EscapeDecoder::wants(const TextBlock& block) const {
+  if (!block.has(sign_)) return false;
+  Mask some;
+  return find(block, some).find(0) < block.bytes().size();
+}
+
+void EscapeDecoder::take(const TextBlock& block) {
+  const std::string_view bytes = block.bytes();
   stretches_.enter(bytes);
   size_t at = 0;
   if (cut_size_ > 0) {
@@ -24,7 +29,8 @@ void EscapeDecoder::write(std::string_view bytes) {
     const size_t more = std::min(bytes.size(), kMaxEscapeBytes);
     std::memcpy(joined, cut_, cut_size_);
     std::memcpy(joined + cut_size_, bytes.data(), more);
-    const size_t done = scan({joined, cut_size_ + more}, cut_size_, stretches_.position() - cut_size_, false);
+    const TextBlock both({joined, cut_size_ + more});
+    const size_t done = scan(both, cut_size_, stretches_.position() - cut_size_, false);
     if (done < cut_size_) {
       assert(more == bytes.size());
       cut_size_ = cut_size_ + more - done;
@@ -33,7 +39,7 @@ void EscapeDecoder::write(std::string_view bytes) {
     }
     at = done - cut_size_;
   }
-  at = scan(bytes, bytes.size(), stretches_.position(), false, at);
+  at = scan(block, bytes.size(), stretches_.position(), false, at);
   cut_size_ = bytes.size() - std::min(at, bytes.size());
   std::memcpy(cut_, bytes.data() + bytes.size() - cut_size_, cut_size_);
   stretches_.leave(cut_size_);
@@ -41,61 +47,34 @@ void EscapeDecoder::write(std::string_view bytes) {
 
 // Decodes the escapes that begin in front of `limit`. Gives back where to go on: behind the last one, at least `limit`,
 // or where one begins that is cut.
-size_t EscapeDecoder::scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at) {
-  if (first_ != 0) return scan_signs(text, limit, position, nothing_more, at);
-  while (true) {
-    at = std::min(find(text, at), text.size());
-    if (at >= limit) return std::max(at, limit);
-    Escape escape;
-    switch (read(text.substr(at, kMaxEscapeBytes), position + at, nothing_more, escape)) {
-      case EscapeKind::none:
-        at += 1;
-        break;
-      case EscapeKind::complete:
-        stretches_.made(position + at, escape.used, {escape.bytes, escape.size});
-        at += escape.used;
-        break;
-      case EscapeKind::cut:
-        return at;
-    }
-  }
-}
-
-// The same for escapes that begin with `first_`.
-size_t EscapeDecoder::scan_signs(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at) {
-  while (at < limit) {
-    const size_t begin = at;
-    const std::string_view now = text.substr(begin, std::min(limit - begin, kMaskedBytes));
-    if (now.find(first_) == now.npos) {
-      at = begin + now.size();
-      continue;
-    }
-    Mask signs;
-    find_byte(first_, now, signs);
-    for (size_t i = 0; i < signs.word_count(); ++i) {
-      for (uint64_t bits = signs.words[i]; bits != 0; bits &= bits - 1) {
-        const size_t sign = begin + i * 64 + static_cast<size_t>(std::countr_zero(bits));
-        if (sign < at) continue;  // in the one before
-        Escape escape;
-        switch (read(text.substr(sign, kMaxEscapeBytes), position + sign, nothing_more, escape)) {
-          case EscapeKind::none:
-            break;
-          case EscapeKind::complete:
-            stretches_.made(position + sign, escape.used, {escape.bytes, escape.size});
-            at = sign + escape.used;
-            break;
-          case EscapeKind::cut:
-            return sign;
-        }
+size_t EscapeDecoder::scan(const TextBlock& block, size_t limit, uint64_t position, bool nothing_more, size_t at) {
+  if (!block.has(sign_)) return std::max(at, limit);
+  const std::string_view text = block.bytes();
+  Mask some;
+  const Mask& signs = find(block, some);
+  for (size_t i = at / 64; i < signs.word_count(); ++i) {
+    for (uint64_t bits = signs.words[i]; bits != 0; bits &= bits - 1) {
+      const size_t sign = i * 64 + static_cast<size_t>(std::countr_zero(bits));
+      if (sign < at) continue;  // in the one before
+      if (sign >= limit) return std::max(at, limit);
+      Escape escape;
+      switch (read(text.substr(sign, kMaxEscapeBytes), position + sign, nothing_more, escape)) {
+        case EscapeKind::none:
+          break;
+        case EscapeKind::complete:
+          stretches_.made(position + sign, escape.used, {escape.bytes, escape.size});
+          at = sign + escape.used;
+          break;
+        case EscapeKind::cut:
+          return sign;
       }
     }
-    at = std::max(at, begin + now.size());
   }
-  return at;
+  return std::max(at, limit);
 }
 
 void EscapeDecoder::skip(uint64_t bytes) {
-  scan({cut_, cut_size_}, cut_size_, stretches_.position() - cut_size_, true);
+  if (cut_size_ > 0) scan(TextBlock({cut_, cut_size_}), cut_size_, stretches_.position() - cut_size_, true);
   cut_size_ = 0;
   stretches_.leave(0);
   stretches_.skip(bytes);

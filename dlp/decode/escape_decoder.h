@@ -30,18 +30,19 @@ enum class EscapeKind {
 
 class EscapeDecoder : public TextDecoder {
  public:
-  void write(std::string_view bytes) final;
+  void take(const TextBlock& block) final;
+  bool wants(const TextBlock& block) const final;
   void skip(uint64_t bytes) final;
   void boundary() final;
   void end() final;
 
  protected:
-  EscapeDecoder(DecoderHost& host, std::string kind, char first = 0)
-      : stretches_(host, std::move(kind)), first_(first) {}
+  // All of its escapes begin with `sign`.
+  EscapeDecoder(DecoderHost& host, std::string kind, Sign sign) : stretches_(host, std::move(kind)), sign_(sign) {}
 
-  // Where the next escape may begin in `text`, at `at` or behind; text.size() or more: nowhere. Not asked when all
-  // begin with `first`. What depends on the characters behind must be found although they are not there yet.
-  virtual size_t find(std::string_view text, size_t at) const;
+  // Where escapes may begin in a block that has the sign: where it stands, or what of that is left in `some`. What
+  // depends on the characters behind the block must be found although they are not there yet.
+  virtual const Mask& find(const TextBlock& block, Mask& some) const;
   // Reads the escape that `text` begins with, which is at `position` of the input. With kMaxEscapeBytes, or with
   // nothing more to come, it is never cut.
   virtual EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const = 0;
@@ -49,11 +50,10 @@ class EscapeDecoder : public TextDecoder {
   const Stretches& stretches() const { return stretches_; }
 
  private:
-  size_t scan(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at = 0);
-  size_t scan_signs(std::string_view text, size_t limit, uint64_t position, bool nothing_more, size_t at);
+  size_t scan(const TextBlock& block, size_t limit, uint64_t position, bool nothing_more, size_t at = 0);
 
   Stretches stretches_;
-  const char first_;
+  const Sign sign_;
   size_t cut_size_ = 0;
   char cut_[kMaxEscapeBytes];  // the input's end, which may be the beginning of an escape
 };

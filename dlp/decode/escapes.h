@@ -9,7 +9,7 @@ namespace gatehouse::dlp {
 // \u{41}, \U00000041; a line end behind a backslash is none.
 class BackslashDecoder final : public EscapeDecoder {
  public:
-  explicit BackslashDecoder(DecoderHost& host) : EscapeDecoder(host, "json", '\\') {}
+  explicit BackslashDecoder(DecoderHost& host) : EscapeDecoder(host, "json", Sign::backslash) {}
 
  private:
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;

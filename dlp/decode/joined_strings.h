@@ -8,10 +8,10 @@ namespace gatehouse::dlp {
 // Into the layer "separated#joined": the quotes and what is between them are nothing.
 class JoinedStringsDecoder final : public EscapeDecoder {
  public:
-  explicit JoinedStringsDecoder(DecoderHost& host) : EscapeDecoder(host, "separated#joined") {}
+  explicit JoinedStringsDecoder(DecoderHost& host) : EscapeDecoder(host, "separated#joined", Sign::quote) {}
 
  private:
-  size_t find(std::string_view text, size_t at) const override;
+  const Mask& find(const TextBlock& block, Mask& some) const override;
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
 };
 

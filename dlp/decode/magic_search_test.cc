@@ -8,20 +8,20 @@ namespace gatehouse::dlp {
 namespace {
 
 TEST(MagicSearch, FindsEachPairAtEachPlaceWithAndWithoutVectors) {
-  for (const bool vectors : {true, false}) {
+  for (const Vectors vectors : kAllVectors) {
     use_vectors = vectors;
     for (const std::string_view pair : {"\x1f\x8b", "\x28\xb5", "PK", "\x78\x01", "\x78\x5e", "\x78\x9c", "\x78\xda"}) {
       for (size_t at = 0; at + 2 <= 200; ++at) {
         std::string bytes(200, pair[0]);  // first halves only
         bytes.replace(at, 2, pair);
-        ASSERT_EQ(find_magic_pair(bytes, 0), at) << pair[0] << " " << vectors;
+        ASSERT_EQ(find_magic_pair(bytes, 0), at) << pair[0] << " " << static_cast<int>(vectors);
         ASSERT_EQ(find_magic_pair(bytes, at), at);
-        ASSERT_EQ(find_magic_pair(bytes, at + 1), std::string_view::npos) << at << " " << vectors;
+        ASSERT_EQ(find_magic_pair(bytes, at + 1), std::string_view::npos) << at << " " << static_cast<int>(vectors);
         ASSERT_EQ(find_magic_pair(std::string_view(bytes).substr(0, at + 1), 0), std::string_view::npos);
       }
     }
   }
-  use_vectors = true;
+  use_vectors = Vectors::avx512;
 }
 
 TEST(MagicSearch, AsksForMoreThanThePair) {

@@ -9,7 +9,7 @@ namespace gatehouse::dlp {
 // Into the layer "percent".
 class PercentDecoder final : public EscapeDecoder {
  public:
-  explicit PercentDecoder(DecoderHost& host) : EscapeDecoder(host, "percent", '%') {}
+  explicit PercentDecoder(DecoderHost& host) : EscapeDecoder(host, "percent", Sign::percent) {}
 
  private:
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;

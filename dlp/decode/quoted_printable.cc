@@ -38,13 +38,19 @@ size_t find_escape(std::string_view bytes) {
 
 }  // namespace
 
-void QuotedPrintable::write(std::string_view bytes) {
+void QuotedPrintable::take(const TextBlock& block) {
+  if (!pending_.empty() || block.has(Sign::equals)) return read(block.bytes());
+  offset_ += block.bytes().size();
+  if (!stopped_) literal(block.bytes());
+}
+
+void QuotedPrintable::read(std::string_view bytes) {
   while (!bytes.empty() && !stopped_) {
     if (!pending_.empty()) {
       const char next = bytes[0];
       bytes.remove_prefix(1);
       ++offset_;
-      take(next);
+      add(next);
       continue;
     }
     const size_t plain = find_escape(bytes);
@@ -78,7 +84,7 @@ QuotedPrintable::Escape QuotedPrintable::classify(char& character) const {
              : Escape::none;
 }
 
-void QuotedPrintable::take(char next) {
+void QuotedPrintable::add(char next) {
   pending_ += next;
   char character = 0;
   switch (classify(character)) {
@@ -98,7 +104,7 @@ void QuotedPrintable::take(char next) {
   pending_.clear();
   offset_ -= rest.size();
   literal("=");
-  write(rest);
+  read(rest);
 }
 
 void QuotedPrintable::literal(std::string_view bytes) {

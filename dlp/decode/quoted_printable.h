@@ -20,7 +20,8 @@ class QuotedPrintable : public TextDecoder {
   // The host outlives it.
   explicit QuotedPrintable(DecoderHost& host) : host_(host) {}
 
-  void write(std::string_view bytes) override;
+  void take(const TextBlock& block) override;
+  bool wants(const TextBlock& block) const override { return block.has(Sign::equals); }
   void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
@@ -29,7 +30,8 @@ class QuotedPrintable : public TextDecoder {
   enum class Escape { incomplete, none, character, line_break };
 
   Escape classify(char& character) const;
-  void take(char next);
+  void read(std::string_view bytes);
+  void add(char next);
   void literal(std::string_view bytes);
   void resolved(std::string_view meaning, bool begins_stretch);
   void begin_stretch(uint64_t escape);

@@ -55,18 +55,23 @@ size_t find_run(const Mask& mask, size_t from) {
 
 }  // namespace
 
+bool holds_run(const Mask& mask) {
+  const size_t start = find_run(mask, 0);
+  return mask.find_not(start) - start >= kMinRunBytes;
+}
+
 void RunFinder::write(std::string_view bytes, uint64_t origin) {
   while (!bytes.empty()) {
     const std::string_view now = bytes.substr(0, kMaskedBytes);
-    scan(now, origin);
+    Mask mask;
+    find_members(alphabet_, now, mask);
+    take(now, origin, mask);
     origin += now.size();
     bytes.remove_prefix(now.size());
   }
 }
 
-void RunFinder::scan(std::string_view bytes, uint64_t origin) {
-  Mask mask;
-  find_members(alphabet_, bytes, mask);
+void RunFinder::take(std::string_view bytes, uint64_t origin, const Mask& mask) {
   size_t at = 0;
   if (state_ == State::inside) {
     at = take_line(bytes, origin, mask, 0);

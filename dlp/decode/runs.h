@@ -22,12 +22,17 @@ class RunSink {
   virtual void over() = 0;
 };
 
+// Whether there are kMinRunBytes members in a row.
+bool holds_run(const Mask& mask);
+
 class RunFinder {
  public:
   RunFinder(const ByteClass& alphabet, RunSink& sink) : alphabet_(alphabet), sink_(sink) {}
 
   // `origin`: of the first byte, in whatever stream the sink counts.
   void write(std::string_view bytes, uint64_t origin);
+  // As write(), of up to kMaskedBytes of which it is known which are of the alphabet.
+  void take(std::string_view bytes, uint64_t origin, const Mask& mask);
   // Nothing spans it.
   void boundary();
   // Whether no run goes on that the sink was told of.
@@ -40,7 +45,6 @@ class RunFinder {
     gap,     // behind a line
   };
 
-  void scan(std::string_view bytes, uint64_t origin);
   size_t continue_short(std::string_view bytes, uint64_t origin, const Mask& mask);
   size_t cross_gap(std::string_view bytes, uint64_t origin, const Mask& mask, size_t at);
   size_t take_line(std::string_view bytes, uint64_t origin, const Mask& mask, size_t at);

@@ -96,33 +96,48 @@ bool is_separator_text(std::string_view bytes) {
 
 }  // namespace
 
-void SeparatedDecoder::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const std::string_view now = bytes.substr(0, kMaskedBytes);
-    bytes.remove_prefix(now.size());
-    stretches_.enter(now);
-    end_ += now.size();
-    scan(now);
-    stretches_.leave(kUndecidedBytes);
-  }
+void SeparatedDecoder::take(const TextBlock& block) {
+  stretches_.enter(block.bytes());
+  end_ += block.bytes().size();
+  scan(block);
+  stretches_.leave(kUndecidedBytes);
 }
 
-void SeparatedDecoder::scan(std::string_view bytes) {
-  const uint64_t begin = end_ - bytes.size();
-  if (grid_.period != 0) follow_grid(false);
-  Mask words;
-  find_members(kWordClass, bytes, words);
-  const bool ends_in_word = words.at(bytes.size() - 1);
-  uint64_t before = in_word_ ? 1 : 0;
-  for (size_t i = 0; i < words.word_count(); ++i) {
-    const uint64_t here = words.words[i];
-    words.words[i] = here & ~(here << 1 | before);
+// A grid is noticed by words at equal distances, the first of which may be from the beginning.
+bool SeparatedDecoder::wants(const TextBlock& block) const {
+  const Mask& letters = block[Sign::word];
+  size_t last = 0;
+  size_t gap = 0;
+  uint64_t before = 0;
+  for (size_t i = 0; i < letters.word_count(); ++i) {
+    const uint64_t here = letters.words[i];
+    for (uint64_t words = here & ~(here << 1 | before); words != 0; words &= words - 1) {
+      const size_t word = i * 64 + static_cast<size_t>(std::countr_zero(words));
+      if (word - last == gap && gap > 1 && gap <= kMaxPeriod) return true;
+      gap = word - last;
+      last = word;
+    }
     before = here >> 63;
   }
-  in_word_ = ends_in_word;
+  return false;
+}
+
+void SeparatedDecoder::scan(const TextBlock& block) {
+  const std::string_view bytes = block.bytes();
+  const uint64_t begin = end_ - bytes.size();
+  if (grid_.period != 0) follow_grid(false);
+  const Mask& letters = block[Sign::word];
+  std::array<uint64_t, kMaskWords> words;
+  uint64_t before = in_word_ ? 1 : 0;
+  for (size_t i = 0; i < letters.word_count(); ++i) {
+    const uint64_t here = letters.words[i];
+    words[i] = here & ~(here << 1 | before);
+    before = here >> 63;
+  }
+  in_word_ = letters.at(bytes.size() - 1);
   // Where words begin, and how far from the one before; the last three before come first.
   std::array<uint16_t, kMaxPositions> positions;
-  const size_t count = kWordsBefore + list_positions(words.words.data(), words.word_count(), positions.data());
+  const size_t count = kWordsBefore + list_positions(words.data(), letters.word_count(), positions.data());
   const auto word = [&](size_t i) { return i < kWordsBefore ? words_[i] : begin + positions[i - kWordsBefore]; };
   std::array<uint16_t, kWordsBefore + kMaskedBytes / 2 + 1 + kGapsAtOnce> gaps;
   gaps[0] = 0;

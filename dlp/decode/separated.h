@@ -30,7 +30,8 @@ class SeparatedDecoder final : public TextDecoder {
  public:
   explicit SeparatedDecoder(DecoderHost& host) : stretches_(host, "separated", kContextBytes) {}
 
-  void write(std::string_view bytes) override;
+  void take(const TextBlock& block) override;
+  bool wants(const TextBlock& block) const override;
   void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;
@@ -69,7 +70,7 @@ class SeparatedDecoder final : public TextDecoder {
     size_t group() const { return period - size; }
   };
 
-  void scan(std::string_view bytes);
+  void scan(const TextBlock& block);
   bool lay_grid(uint64_t word, size_t period);
   bool begins_escape(uint64_t word, const Grid& grid) const;
   void follow_grid(bool nothing_more);

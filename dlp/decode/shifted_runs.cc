@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 3> kMagics{"\x1f\x8b\x08", "PK\x03\x04", 
 constexpr size_t kLongestMagic = 4;
 // In front of each text that is looked at there are readable bytes, and behind it.
 constexpr size_t kFront = kTextBlockBytes;
-constexpr size_t kBehind = 32;
+constexpr size_t kBehind = 64;
 
 struct Look {
   uint64_t text = 0;  // bit i: block i looks like text
@@ -130,6 +130,60 @@ GATEHOUSE_AVX2_TARGET void shift_bytes_avx2(const char* bytes, size_t size, int 
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), shifted);
   }
 }
+
+// As look(), of eight blocks at a time; what is behind the end counts for nothing.
+GATEHOUSE_AVX512_TARGET Look look_avx512(const char* blocks, size_t count) {
+  Look found;
+  const __m512i controls =
+      _mm512_maskz_broadcast_i32x4(0xffff, _mm_setr_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0));
+  for (size_t block = 0; block < count; block += 8) {
+    const char* at = blocks + block * kTextBlockBytes;
+    const size_t bytes = std::min<size_t>(64, (count - block) * kTextBlockBytes);
+    const __mmask64 within = ~uint64_t{0} >> (64 - bytes);
+    const __m512i c = _mm512_maskz_loadu_epi8(within, at);
+    const __m512i before = _mm512_maskz_loadu_epi8(within, at - 1);
+    // Printable, or one of the controls.
+    const __mmask64 printable =
+        _mm512_cmplt_epu8_mask(_mm512_sub_epi8(c, _mm512_set1_epi8(0x20)), _mm512_set1_epi8(0x7f - 0x20));
+    const __m512i control = _mm512_shuffle_epi8(controls, _mm512_adds_epu8(c, _mm512_set1_epi8(0x70)));
+    const uint64_t text = printable | _mm512_test_epi8_mask(control, control);
+    const uint64_t continues = _mm512_cmplt_epi8_mask(c, _mm512_set1_epi8(-64));
+    const uint64_t continued = _mm512_cmplt_epi8_mask(before, _mm512_set1_epi8(-64));
+    const uint64_t led = _mm512_cmple_epu8_mask(_mm512_sub_epi8(before, _mm512_set1_epi8(static_cast<char>(0xc2))),
+                                                _mm512_set1_epi8(0xf4 - 0xc2));
+    const uint64_t second = continues & led;
+    const uint64_t further = continues & ~led & continued;
+    const uint64_t wrong = (led & ~continues) | (continues & ~led & ~continued);
+    const __m128i gained =
+        _mm_popcnt_epi8(_mm_set_epi64x(static_cast<long long>(second), static_cast<long long>(text | further)));
+    const __m128i twice = _mm_unpackhi_epi64(gained, gained);
+    const __m128i lost = _mm_popcnt_epi8(_mm_cvtsi64_si128(static_cast<long long>(wrong)));
+    const __m128i score = _mm_sub_epi8(_mm_add_epi8(gained, _mm_add_epi8(twice, twice)), lost);
+    const auto enough = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpgt_epi8(score, _mm_set1_epi8(kTextScore - 1))));
+    found.text |= static_cast<uint64_t>(enough & 0xff & _mm512_test_epi64_mask(c, c)) << block;
+    const auto is = [&](__m512i in, char byte) __attribute__((target("avx512f,avx512bw"))) {
+      return static_cast<uint64_t>(_mm512_cmpeq_epi8_mask(in, _mm512_set1_epi8(byte)));
+    };
+    const uint64_t file = (is(c, '\x08') & is(before, '\x8b')) | (is(c, '\x04') & is(before, '\x03')) |
+                          (is(c, '\xfd') & is(before, '\x2f'));
+    found.file |= (file & within) != 0;
+  }
+  return found;
+}
+
+GATEHOUSE_AVX512_TARGET void shift_bytes_avx512(const char* bytes, size_t size, int bits, char* out) {
+  const __m128i left = _mm_cvtsi32_si128(bits);
+  const __m128i right = _mm_cvtsi32_si128(8 - bits);
+  const __m512i high = _mm512_set1_epi8(static_cast<char>(0xff << bits));
+  for (size_t i = 0; i < size; i += 64) {
+    const __m512i first = _mm512_loadu_si512(bytes + i);
+    const __m512i second = _mm512_loadu_si512(bytes + i + 1);
+    // Bits of the first where `high` has them, of the second elsewhere.
+    const __m512i shifted =
+        _mm512_ternarylogic_epi64(high, _mm512_sll_epi16(first, left), _mm512_srl_epi16(second, right), 0xca);
+    _mm512_storeu_si512(out + i, shifted);
+  }
+}
 #endif
 
 // zlib's header as it mostly is, near the beginning: further back, noise would have it too often.
@@ -223,7 +277,11 @@ void ShiftedRuns::shift(Shift& shift, const char* bytes, size_t size) {
   char out[kFront + kHeldBytes + kWorkBytes + kBehind];
   auto* shift_all = shift_bytes;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) shift_all = shift_bytes_avx2;
+  if (has_avx512()) {
+    shift_all = shift_bytes_avx512;
+  } else if (has_avx2()) {
+    shift_all = shift_bytes_avx2;
+  }
 #endif
   shift_all(bytes, size, shift.bits, out + kFront);
   std::memset(out, 0, kFront);
@@ -245,7 +303,11 @@ void ShiftedRuns::read(Shift& shift, const char* bytes, size_t size) {
   if (shift.state == Shift::State::file) return put(shift, {bytes, size});
   auto* look_all = look;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) look_all = look_avx2;
+  if (has_avx512()) {
+    look_all = look_avx512;
+  } else if (has_avx2()) {
+    look_all = look_avx2;
+  }
 #endif
   const size_t blocks = size / kTextBlockBytes;
   const Look found = blocks > 0 ? look_all(bytes, blocks) : Look{};

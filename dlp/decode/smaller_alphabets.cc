@@ -1,6 +1,7 @@
 #include "dlp/decode/smaller_alphabets.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -9,7 +10,7 @@
 namespace gatehouse::dlp {
 namespace {
 
-const ByteClass* const kAlphabets[] = {&kUpperBase32Class, &kLowerBase32Class, &kHexClass};
+constexpr const ByteClass* kAlphabets[] = {&kUpperBase32Class, &kLowerBase32Class, &kHexClass};
 
 bool holds_run(std::string_view chars) {
   for (const ByteClass* alphabet : kAlphabets) {
@@ -71,12 +72,45 @@ GATEHOUSE_AVX2_TARGET bool holds_run_avx2(std::string_view chars) {
   }
   return false;
 }
+
+// One byte for each ASCII character: bit i is set if it is of kAlphabets[i].
+alignas(64) constexpr std::array<uint8_t, 128> kAlphabetsOf = [] {
+  std::array<uint8_t, 128> alphabets{};
+  for (unsigned c = 0; c < 128; ++c) {
+    for (unsigned i = 0; i < std::size(kAlphabets); ++i) {
+      if (kAlphabets[i]->holds(static_cast<char>(c))) alphabets[c] = static_cast<uint8_t>(alphabets[c] | 1u << i);
+    }
+  }
+  return alphabets;
+}();
+
+GATEHOUSE_AVX512_TARGET bool holds_run_avx512(std::string_view chars) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  const __m512i first = _mm512_load_si512(kAlphabetsOf.data());
+  const __m512i second = _mm512_load_si512(kAlphabetsOf.data() + 64);
+  for (size_t i = 0; i < chars.size(); i += 64) {
+    const size_t bytes = std::min<size_t>(64, chars.size() - i);
+    const __mmask64 within = ~uint64_t{0} >> (64 - bytes);
+    const __m512i in = _mm512_maskz_loadu_epi8(within, chars.data() + i);
+    const __m512i kinds = _mm512_maskz_permutex2var_epi8(within, first, in, second);
+    for (size_t kind = 0; kind < std::size(kAlphabets); ++kind) {
+      const uint64_t others = ~_mm512_test_epi8_mask(kinds, _mm512_set1_epi8(static_cast<char>(1 << kind)));
+      // The highest bit of a byte that is zero; of one above it too, perhaps.
+      for (uint64_t found = (others - kOnes) & ~others & (kOnes << 7); found != 0; found &= found - 1) {
+        const size_t at = static_cast<size_t>(std::countr_zero(found)) & ~size_t{7};
+        if ((others >> at & 0xff) == 0 && holds_run_around(*kAlphabets[kind], chars, i + at)) return true;
+      }
+    }
+  }
+  return false;
+}
 #endif
 
 }  // namespace
 
 bool holds_smaller_run(std::string_view chars) {
 #if GATEHOUSE_AVX2
+  if (has_avx512()) return holds_run_avx512(chars);
   if (has_avx2()) return holds_run_avx2(chars);
 #endif
   return holds_run(chars);

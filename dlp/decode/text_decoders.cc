@@ -14,8 +14,9 @@ void TextDecoders::write(std::string_view bytes) {
     std::array<char, TextRunFinder::kBeforeBytes> before;
     if (text_end_ < position_) std::copy_n(runs_.before(), before.size(), before.begin());
     const std::string_view known(before.data(), before.size());
+    const TextBlock block(now);
     Mask ends;
-    runs_.find(now, ends);
+    runs_.find(block, ends);
     for (size_t i = 0; i < ends.word_count(); ++i) {
       uint64_t here = ends.words[i];
       while (here != 0) {
@@ -25,37 +26,84 @@ void TextDecoders::write(std::string_view bytes) {
         // A shorter run begins a little behind it.
         const uint64_t begin = std::max(word + first, piece_ + kMinTextRunBytes) - kMinTextRunBytes;
         if (begin > text_end_) {
-          give(known, now, text_end_);
+          give(known, block, text_end_);
           skip(begin);
         }
         text_end_ = word + behind - 1 + kTextMarginBytes;
         here = behind < 64 ? here & ~uint64_t{0} << behind : 0;
       }
     }
-    give(known, now, std::min(text_end_, position_ + now.size()));
+    give(known, block, std::min(text_end_, position_ + now.size()));
     position_ += now.size();
   }
 }
 
 // What lies before `end` and was not given yet; `known` are the bytes in front of position_, `now` those behind it.
-void TextDecoders::give(std::string_view known, std::string_view now, uint64_t end) {
+void TextDecoders::give(std::string_view known, const TextBlock& now, uint64_t end) {
   if (given_ < position_ && given_ < end) {
     const uint64_t to = std::min(end, position_);
     give(known.substr(known.size() - (position_ - given_), to - given_));
   }
-  if (given_ < end) give(now.substr(given_ - position_, end - given_));
+  if (given_ >= end) return;
+  const std::string_view bytes = now.bytes().substr(given_ - position_, end - given_);
+  if (bytes.size() < now.bytes().size() || (holding_ && bytes.size() + held_size_ <= held_.size())) return give(bytes);
+  give_held(true);
+  give(now);
 }
 
 void TextDecoders::give(std::string_view bytes) {
-  for (auto& decoder : decoders_) decoder->write(bytes);
-  given_ += bytes.size();
+  if (holding_ && held_size_ + bytes.size() <= held_.size()) {
+    std::copy(bytes.begin(), bytes.end(), held_.begin() + static_cast<ptrdiff_t>(held_size_));
+    held_size_ += bytes.size();
+    given_ += bytes.size();
+    return;
+  }
+  give_held(true);
+  if (!bytes.empty()) give(TextBlock(bytes));
+}
+
+void TextDecoders::give(const TextBlock& block) {
+  for (size_t i = 0; i < decoders_.size(); ++i) give_to(i, block);
+  given_ += block.bytes().size();
+}
+
+// To those that want it, or to all since more may follow.
+void TextDecoders::give_held(bool all) {
+  holding_ &= !all;
+  if (held_size_ == 0) return;
+  const TextBlock block({held_.data(), held_size_});
+  for (size_t i = 0; i < decoders_.size(); ++i) {
+    if (all || decoders_[i]->wants(block)) {
+      give_to(i, block);
+    } else {
+      states_[i].skipped += held_size_;
+    }
+  }
+  held_size_ = 0;
+}
+
+void TextDecoders::give_to(size_t decoder, const TextBlock& block) {
+  State& state = states_[decoder];
+  if (state.skipped > 0) decoders_[decoder]->skip(state.skipped);
+  state = {true, 0};
+  decoders_[decoder]->take(block);
 }
 
 // Up to `begin` there is noise.
 void TextDecoders::skip(uint64_t begin) {
-  for (auto& decoder : decoders_) decoder->skip(begin - given_);
+  give_held(false);
+  for (size_t i = 0; i < decoders_.size(); ++i) {
+    states_[i].skipped += begin - given_;
+    if (!states_[i].in_text) continue;
+    // What it still waits for cannot come any more.
+    decoders_[i]->skip(states_[i].skipped);
+    states_[i] = {};
+  }
   given_ = begin;
+  holding_ = true;
 }
+
+void TextDecoders::check() { give_held(true); }
 
 void TextDecoders::boundary() {
   if (given_ < position_) {
@@ -63,7 +111,12 @@ void TextDecoders::boundary() {
     const std::string_view known(runs_.before(), TextRunFinder::kBeforeBytes);
     give(known.substr(known.size() - (position_ - given_)));
   }
-  for (auto& decoder : decoders_) decoder->boundary();
+  give_held(false);
+  for (size_t i = 0; i < decoders_.size(); ++i) {
+    if (states_[i].skipped > 0) decoders_[i]->skip(states_[i].skipped);
+    states_[i] = {};
+    decoders_[i]->boundary();
+  }
   restart();
 }
 
@@ -78,6 +131,7 @@ void TextDecoders::restart() {
   runs_.restart();
   piece_ = position_;
   text_end_ = position_ + kTextMarginBytes;
+  holding_ = true;
 }
 
 }  // namespace gatehouse::dlp

@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dlp/decode/simd.h"
@@ -16,10 +17,11 @@ namespace {
 class Recorder final : public TextDecoder {
  public:
   explicit Recorder(std::string& story) : story_(story) {}
-  void write(std::string_view bytes) override {
+  void take(const TextBlock& block) override {
     flush();
-    story_ += bytes;
+    story_ += block.bytes();
   }
+  bool wants(const TextBlock&) const override { return true; }
   void skip(uint64_t bytes) override { skipped_ += bytes; }
   void boundary() override {
     flush();
@@ -115,9 +117,53 @@ TEST(TextDecoders, SeeTheSameHoweverItIsCutAndWithPlainInstructions) {
   const std::string whole = given({bytes, bytes}, bytes.size());
   EXPECT_NE(whole.find('['), std::string::npos);
   for (size_t cut = 1; cut < 150; ++cut) ASSERT_EQ(given({bytes, bytes}, cut), whole) << cut;
-  use_vectors = false;
-  EXPECT_EQ(given({bytes, bytes}, 1000), whole);
-  use_vectors = true;
+  for (const Vectors vectors : kAllVectors) {
+    use_vectors = vectors;
+    EXPECT_EQ(given({bytes, bytes}, 1000), whole) << static_cast<int>(vectors);
+  }
+  use_vectors = Vectors::avx512;
+}
+
+// Takes what has a backslash in it.
+class Chooser final : public TextDecoder {
+ public:
+  explicit Chooser(std::string& story) : story_(story) {}
+  void take(const TextBlock& block) override { story_ += block.bytes(); }
+  bool wants(const TextBlock& block) const override { return block.has(Sign::backslash); }
+  void skip(uint64_t bytes) override { story_ += "[" + std::to_string(bytes) + "]"; }
+  void boundary() override { story_ += "|"; }
+  void end() override {}
+
+ private:
+  std::string& story_;
+};
+
+TEST(TextDecoders, GiveAShortStretchOnlyToThoseThatWantIt) {
+  const std::string plain = "some words to be read in noise";
+  const std::string escaped = "some words with \\x41 in between";
+  const std::string longer(kHeldTextBytes + 1, 'a');
+  std::string story;
+  std::vector<std::unique_ptr<TextDecoder>> decoders;
+  decoders.push_back(std::make_unique<Chooser>(story));
+  TextDecoders all(std::move(decoders));
+  const auto write = [&](const std::string& text) {
+    all.write(text);
+    all.boundary();
+    return std::exchange(story, {});
+  };
+  EXPECT_EQ(write(plain), "[30]|");
+  EXPECT_EQ(write(escaped), escaped + "|");
+  EXPECT_EQ(write(longer), longer + "|");
+  // All of the noise, and the text in it, is passed over at once.
+  EXPECT_EQ(write(kNoise + plain + kNoise), "[430]|");
+  EXPECT_EQ(write(kNoise + escaped + kNoise), "[200]" + escaped + std::string(kTextMarginBytes, '\x01') + "[162][14]|");
+  // Whatever comes, so far it is text.
+  all.write(plain);
+  EXPECT_EQ(story, "");
+  all.check();
+  EXPECT_EQ(story, plain);
+  all.write(escaped);
+  EXPECT_EQ(story, plain + escaped);
 }
 
 }  // namespace

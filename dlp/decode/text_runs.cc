@@ -1,7 +1,5 @@
 #include "dlp/decode/text_runs.h"
 
-#include <algorithm>
-#include <cassert>
 #include <cstring>
 
 #include "dlp/decode/simd.h"
@@ -34,12 +32,31 @@ struct Before {
   uint64_t escape = 0;       // a sign of one
   uint64_t escapes_two = 0;  // among the last two, the last four
   uint64_t escapes_four = 0;
+  bool behind = false;  // these three are not known yet
 };
 
 // `n` bytes on.
 inline uint64_t later(uint64_t bits, uint64_t before, int n) { return bits << n | before >> (64 - n); }
 
+// Where the last word left off, as far as it is needed behind a word that is text all through.
+inline void catch_up(Before& before) {
+  const uint64_t quotes = before.kinds.quotes;
+  before.escape = before.kinds.signs | (quotes & (quotes << 1 | quotes << 2 | quotes << 3 | quotes << 4 | quotes << 5));
+  before.escapes_two = before.escape | before.escape << 1;
+  before.escapes_four = before.escapes_two | before.escapes_two << 2;
+  before.behind = false;
+}
+
 [[gnu::always_inline]] inline uint64_t ends_of_runs(const Kinds& kinds, Before& before) {
+  constexpr uint64_t kAll = ~uint64_t{0};
+  if (kinds.ascii == kAll && before.kinds.ascii == kAll) {
+    before.kinds = kinds;
+    before.second = before.third = 0;
+    before.text = before.two = before.four = before.seven = kAll;
+    before.behind = true;
+    return kAll;
+  }
+  if (before.behind) catch_up(before);
   const uint64_t lead = kinds.lead2 | kinds.lead3 | kinds.lead4;
   const uint64_t lead_before = before.kinds.lead2 | before.kinds.lead3 | before.kinds.lead4;
   Before now;
@@ -71,24 +88,16 @@ inline uint64_t later(uint64_t bits, uint64_t before, int n) { return bits << n 
   return ends;
 }
 
-Kinds kinds_of(const char* bytes) {
-  Kinds kinds;
+// First and further bytes of characters.
+void find_characters(const char* bytes, Kinds& kinds) {
   for (unsigned i = 0; i < 64; ++i) {
     const auto c = static_cast<uint8_t>(bytes[i]);
     const uint64_t bit = uint64_t{1} << i;
-    if ((c >= 0x20 && c < 0x7f) || c == 0 || c == '\t' || c == '\n' || c == '\r') kinds.ascii |= bit;
     if (c >= 0x80 && c < 0xc0) kinds.next |= bit;
     if (c >= 0xc2 && c < 0xe0) kinds.lead2 |= bit;
     if (c >= 0xe0 && c < 0xf0) kinds.lead3 |= bit;
     if (c >= 0xf0 && c < 0xf5) kinds.lead4 |= bit;
-    if (c == '\\' || c == '%' || c == '&' || c == '=') kinds.signs |= bit;
-    if (c == '"' || c == '\'' || c == '`') kinds.quotes |= bit;
   }
-  return kinds;
-}
-
-void find_ends(const char* bytes, size_t words, Before& before, uint64_t* ends) {
-  for (size_t i = 0; i < words; ++i) ends[i] = ends_of_runs(kinds_of(bytes + i * 64), before);
 }
 
 #if GATEHOUSE_AVX2
@@ -103,72 +112,55 @@ GATEHOUSE_AVX2_TARGET inline uint64_t bits_from(int first, __m256i low, __m256i 
   return bits_of(_mm256_cmpgt_epi8(low, below), _mm256_cmpgt_epi8(high, below));
 }
 
-GATEHOUSE_AVX2_TARGET inline __m256i ascii_text(__m256i c) {
-  const __m256i spaces = _mm256_setr_epi8(0, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, -1, -1, 13, -1, -1, 0, -1, -1, -1,
-                                          -1, -1, -1, -1, -1, 9, 10, -1, -1, 13, -1, -1);
-  const __m256i space = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(spaces, c), c);
-  const __m256i printable =
-      _mm256_andnot_si256(_mm256_cmpeq_epi8(c, _mm256_set1_epi8(0x7f)), _mm256_cmpgt_epi8(c, _mm256_set1_epi8(0x1f)));
-  return _mm256_or_si256(space, printable);
-}
-
-GATEHOUSE_AVX2_TARGET inline __m256i is(__m256i bytes, char c) { return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(c)); }
-
-GATEHOUSE_AVX2_TARGET inline __m256i signs(__m256i c) {
-  return _mm256_or_si256(_mm256_or_si256(is(c, '\\'), is(c, '%')), _mm256_or_si256(is(c, '&'), is(c, '=')));
-}
-
-GATEHOUSE_AVX2_TARGET inline __m256i quotes(__m256i c) {
-  return _mm256_or_si256(is(c, '"'), _mm256_or_si256(is(c, '\''), is(c, '`')));
-}
-
-GATEHOUSE_AVX2_TARGET void find_ends_avx2(const char* bytes, size_t words, Before& before, uint64_t* ends) {
-  for (size_t i = 0; i < words; ++i) {
-    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i * 64));
-    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + i * 64 + 32));
-    Kinds kinds;
-    kinds.ascii = bits_of(ascii_text(low), ascii_text(high));
-    kinds.signs = bits_of(signs(low), signs(high));
-    kinds.quotes = bits_of(quotes(low), quotes(high));
-    if (const uint64_t above = bits_of(low, high); above != 0) {
-      const uint64_t from_c0 = above & bits_from(0xc0 - 256, low, high);
-      const uint64_t from_c2 = above & bits_from(0xc2 - 256, low, high);
-      const uint64_t from_e0 = above & bits_from(0xe0 - 256, low, high);
-      const uint64_t from_f0 = above & bits_from(0xf0 - 256, low, high);
-      const uint64_t from_f5 = above & bits_from(0xf5 - 256, low, high);
-      kinds.next = above & ~from_c0;
-      kinds.lead2 = from_c2 & ~from_e0;
-      kinds.lead3 = from_e0 & ~from_f0;
-      kinds.lead4 = from_f0 & ~from_f5;
-    }
-    ends[i] = ends_of_runs(kinds, before);
-  }
+GATEHOUSE_AVX2_TARGET void find_characters_avx2(const char* bytes, Kinds& kinds) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32));
+  const uint64_t above = bits_of(low, high);
+  const uint64_t from_c0 = above & bits_from(0xc0 - 256, low, high);
+  const uint64_t from_c2 = above & bits_from(0xc2 - 256, low, high);
+  const uint64_t from_e0 = above & bits_from(0xe0 - 256, low, high);
+  const uint64_t from_f0 = above & bits_from(0xf0 - 256, low, high);
+  const uint64_t from_f5 = above & bits_from(0xf5 - 256, low, high);
+  kinds.next = above & ~from_c0;
+  kinds.lead2 = from_c2 & ~from_e0;
+  kinds.lead3 = from_e0 & ~from_f0;
+  kinds.lead4 = from_f0 & ~from_f5;
 }
 #endif
+
+// `bytes` are 64.
+[[gnu::always_inline]] inline Kinds kinds_of(const TextBlock& block, size_t word, const char* bytes) {
+  Kinds kinds;
+  kinds.ascii = block[Sign::text].words[word];
+  kinds.quotes = block[Sign::quote].words[word];
+  kinds.signs = block[Sign::backslash].words[word] | block[Sign::percent].words[word] |
+                block[Sign::ampersand].words[word] | block[Sign::equals].words[word];
+  if (block[Sign::above].words[word] == 0) return kinds;
+  auto* find = find_characters;
+#if GATEHOUSE_AVX2
+  if (has_avx2()) find = find_characters_avx2;
+#endif
+  find(bytes, kinds);
+  return kinds;
+}
 
 }  // namespace
 
-void TextRunFinder::find(std::string_view bytes, Mask& ends) {
-  assert(bytes.size() <= kMaskedBytes);
-  auto* find_all = find_ends;
-#if GATEHOUSE_AVX2
-  if (has_avx2()) find_all = find_ends_avx2;
-#endif
+void TextRunFinder::find(const TextBlock& block, Mask& ends) {
+  const std::string_view bytes = block.bytes();
   ends.size = bytes.size();
   Before before;
-  uint64_t unused = 0;
-  find_all(before_.data(), 1, before, &unused);
+  ends_of_runs(kinds_of(TextBlock({before_.data(), before_.size()}), 0, before_.data()), before);
   const size_t whole = bytes.size() / 64;
   const size_t rest = bytes.size() % 64;
-  find_all(bytes.data(), whole, before, ends.words.data());
+  for (size_t i = 0; i < whole; ++i) ends.words[i] = ends_of_runs(kinds_of(block, i, bytes.data() + i * 64), before);
   if (rest == 0) {
     if (whole > 0) std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
     return;
   }
   std::array<char, 64> last = filling();
   std::memcpy(last.data(), bytes.data() + whole * 64, rest);
-  find_all(last.data(), 1, before, ends.words.data() + whole);
-  ends.words[whole] &= (uint64_t{1} << rest) - 1;
+  ends.words[whole] = ends_of_runs(kinds_of(block, whole, last.data()), before) & ((uint64_t{1} << rest) - 1);
   if (bytes.size() >= kBeforeBytes) {
     std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
   } else {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "dlp/decode/byte_class.h"
+#include "dlp/decode/text_block.h"
 
 namespace gatehouse::dlp {
 
@@ -25,8 +25,8 @@ inline constexpr size_t kTextMarginBytes = 24;
 // kMinEscapedRunBytes are. (A byte's being text may be known by the next one only.)
 class TextRunFinder {
  public:
-  // Of up to kMaskedBytes; bits behind their end are 0.
-  void find(std::string_view bytes, Mask& ends);
+  // Bits behind the block's end are 0.
+  void find(const TextBlock& block, Mask& ends);
   // Nothing spans it.
   void restart();
 

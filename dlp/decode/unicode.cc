@@ -1,7 +1,6 @@
 #include "dlp/decode/unicode.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "dlp/decode/fold.h"
@@ -18,26 +17,33 @@ bool is_control(uint32_t c) { return (c < 0x20 && c != '\n' && c != '\r' && c !=
 bool is_lead(char c) { return static_cast<uint8_t>(c) >= 0xc2 && static_cast<uint8_t>(c) < 0xf5; }
 bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
 
-size_t find_character(std::string_view text, size_t at) {
-  for (; at < text.size(); ++at) {
-    if (is_lead(text[at]) && (at + 1 == text.size() || is_continuation(text[at + 1]))) return at;
+// Of 64 bytes: first bytes of characters, further ones.
+struct Characters {
+  uint64_t leads = 0;
+  uint64_t continuations = 0;
+};
+
+Characters find_characters(const char* bytes) {
+  Characters found;
+  for (unsigned i = 0; i < 64; ++i) {
+    found.leads |= static_cast<uint64_t>(is_lead(bytes[i])) << i;
+    found.continuations |= static_cast<uint64_t>(is_continuation(bytes[i])) << i;
   }
-  return at;
+  return found;
 }
 
 #if GATEHOUSE_AVX2
-GATEHOUSE_AVX2_TARGET size_t find_character_avx2(std::string_view text, size_t at) {
-  for (; at + 33 <= text.size(); at += 32) {
-    const __m256i here = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at));
-    if (_mm256_movemask_epi8(here) == 0) continue;
-    const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text.data() + at + 1));
+GATEHOUSE_AVX2_TARGET Characters find_characters_avx2(const char* bytes) {
+  Characters found;
+  for (unsigned at = 0; at < 64; at += 32) {
+    const __m256i here = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + at));
     const __m256i above = _mm256_sub_epi8(here, _mm256_set1_epi8(static_cast<char>(0xc2)));
     const __m256i lead = _mm256_cmpeq_epi8(_mm256_min_epu8(above, _mm256_set1_epi8(0xf4 - 0xc2)), above);
-    const __m256i continued = _mm256_cmpgt_epi8(_mm256_set1_epi8(-64), next);
-    const auto found = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_and_si256(lead, continued)));
-    if (found != 0) return at + static_cast<size_t>(std::countr_zero(found));
+    const __m256i continued = _mm256_cmpgt_epi8(_mm256_set1_epi8(-64), here);
+    found.leads |= static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(lead))) << at;
+    found.continuations |= static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(continued))) << at;
   }
-  return find_character(text, at);
+  return found;
 }
 #endif
 
@@ -61,11 +67,28 @@ Valid valid_text(std::string_view text) {
 
 }  // namespace
 
-size_t UnicodeDecoder::find(std::string_view text, size_t at) const {
+// First bytes of characters behind which there is a further one, or nothing yet.
+const Mask& UnicodeDecoder::find(const TextBlock& block, Mask& some) const {
+  auto* find = find_characters;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) return find_character_avx2(text, at);
+  if (has_avx2()) find = find_characters_avx2;
 #endif
-  return find_character(text, at);
+  const Mask& above = block[Sign::above];
+  const std::string_view bytes = block.bytes();
+  some.size = bytes.size();
+  for (size_t i = 0; i < some.word_count(); ++i) {
+    some.words[i] = 0;
+    if (above.words[i] == 0) continue;
+    const std::string_view here = bytes.substr(i * 64, 64);
+    char padded[64] = {};
+    if (here.size() < 64) std::copy(here.begin(), here.end(), padded);
+    const Characters found = find(here.size() < 64 ? padded : here.data());
+    const bool last = i * 64 + 64 >= bytes.size();
+    const bool continued = last || is_continuation(bytes[i * 64 + 64]);
+    const uint64_t end = continued ? uint64_t{1} << (here.size() - 1) : 0;
+    some.words[i] = found.leads & (found.continuations >> 1 | end);
+  }
+  return some;
 }
 
 EscapeKind UnicodeDecoder::read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const {

@@ -8,10 +8,10 @@ namespace gatehouse::dlp {
 // Into the layer "unicode": as folded by fold(), the rest as it is.
 class UnicodeDecoder final : public EscapeDecoder {
  public:
-  explicit UnicodeDecoder(DecoderHost& host) : EscapeDecoder(host, "unicode") {}
+  explicit UnicodeDecoder(DecoderHost& host) : EscapeDecoder(host, "unicode", Sign::above) {}
 
  private:
-  size_t find(std::string_view text, size_t at) const override;
+  const Mask& find(const TextBlock& block, Mask& some) const override;
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
   bool text_before(uint64_t position) const;
 };
