@@ -1,9 +1,11 @@
 #include "dlp/decode/alphabets.h"
 
+#include <algorithm>
+
 namespace gatehouse::dlp {
 
 AlphabetDecoder::AlphabetDecoder(DecoderHost& host)
-    : base64_(host), smaller_(host), base64_runs_(kBase64Class, *this) {}
+    : host_(host), base64_(host), smaller_(host), base64_runs_(kBase64Class, *this) {}
 
 void AlphabetDecoder::take(const TextBlock& block) {
   base64_runs_.take(block.bytes(), position_, block[Sign::base64]);
@@ -28,17 +30,48 @@ void AlphabetDecoder::end() {
   position_ = 0;
 }
 
-void AlphabetDecoder::begin(uint64_t origin) {
-  base64_.begin(origin);
-  smaller_.begin(origin);
+void AlphabetDecoder::begin(uint64_t /*origin*/) {
+  holding_ = true;
+  held_size_ = line_count_ = 0;
 }
 
 void AlphabetDecoder::chars(std::string_view chars, uint64_t origin) {
+  if (holding_ && held_size_ + chars.size() <= held_.size() && line_count_ < lines_.size()) {
+    std::copy(chars.begin(), chars.end(), held_.begin() + static_cast<ptrdiff_t>(held_size_));
+    held_size_ += chars.size();
+    lines_[line_count_++] = {chars.size(), origin};
+    return;
+  }
+  if (holding_ && line_count_ == 0) {
+    base64_.begin(origin);
+    smaller_.begin(origin);
+    holding_ = false;
+  }
+  give_held();
   base64_.chars(chars, origin);
   smaller_.chars(chars, origin);
 }
 
+void AlphabetDecoder::give_held() {
+  if (!holding_) return;
+  holding_ = false;
+  base64_.begin(lines_[0].origin);
+  smaller_.begin(lines_[0].origin);
+  std::string_view rest(held_.data(), held_size_);
+  for (size_t i = 0; i < line_count_; ++i) {
+    base64_.chars(rest.substr(0, lines_[i].size), lines_[i].origin);
+    smaller_.chars(rest.substr(0, lines_[i].size), lines_[i].origin);
+    rest.remove_prefix(lines_[i].size);
+  }
+}
+
 void AlphabetDecoder::over() {
+  if (holding_) {
+    const Line& last = lines_[line_count_ - 1];
+    // In front of a run that was merely copied there may be other letters below, but few: it is decoded shifted there.
+    if (host_.redundant("base64", lines_[0].origin, last.origin + last.size)) return;
+    give_held();
+  }
   base64_.over();
   smaller_.over();
 }

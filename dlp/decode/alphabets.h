@@ -2,6 +2,9 @@
 // so it is enough to look into that one's runs for them.
 #pragma once
 
+#include <array>
+#include <cstdint>
+
 #include "dlp/decode/base64.h"
 #include "dlp/decode/runs.h"
 #include "dlp/decode/smaller_alphabets.h"
@@ -25,10 +28,26 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
   void chars(std::string_view chars, uint64_t origin) override;
   void over() override;
 
+  void give_held();
+
+  DecoderHost& host_;
   Base64 base64_;
   SmallerAlphabets smaller_;
   RunFinder base64_runs_;
   uint64_t position_ = 0;
+  // Most runs are short words of some text, and many of them were decoded below: until it is known how long a run is,
+  // its lines are held. What fits in makes less than a piece of its own.
+  static constexpr size_t kHeldBytes = 63;
+  static constexpr size_t kHeldLines = 4;
+  struct Line {
+    size_t size;
+    uint64_t origin;
+  };
+  bool holding_ = false;
+  size_t held_size_ = 0;
+  size_t line_count_ = 0;
+  std::array<Line, kHeldLines> lines_;
+  std::array<char, kHeldBytes> held_;
 };
 
 }  // namespace gatehouse::dlp

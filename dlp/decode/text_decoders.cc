@@ -19,6 +19,10 @@ void TextDecoders::write(std::string_view bytes) {
     runs_.find(block, ends);
     for (size_t i = 0; i < ends.word_count(); ++i) {
       uint64_t here = ends.words[i];
+      if (here == ~uint64_t{0} && text_end_ >= position_ + i * 64) {
+        text_end_ = position_ + i * 64 + 63 + kTextMarginBytes;
+        continue;
+      }
       while (here != 0) {
         const auto first = static_cast<size_t>(std::countr_zero(here));
         const auto behind = first + static_cast<size_t>(std::countr_one(here >> first));

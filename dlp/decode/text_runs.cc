@@ -32,31 +32,24 @@ struct Before {
   uint64_t escape = 0;       // a sign of one
   uint64_t escapes_two = 0;  // among the last two, the last four
   uint64_t escapes_four = 0;
-  bool behind = false;  // these three are not known yet
 };
 
 // `n` bytes on.
 inline uint64_t later(uint64_t bits, uint64_t before, int n) { return bits << n | before >> (64 - n); }
 
-// Where the last word left off, as far as it is needed behind a word that is text all through.
-inline void catch_up(Before& before) {
-  const uint64_t quotes = before.kinds.quotes;
-  before.escape = before.kinds.signs | (quotes & (quotes << 1 | quotes << 2 | quotes << 3 | quotes << 4 | quotes << 5));
+// What there is before, after words that are text all through, the last of which is `kinds`.
+inline Before behind_text(const Kinds& kinds) {
+  Before before;
+  before.kinds = kinds;
+  before.text = before.two = before.four = before.seven = ~uint64_t{0};
+  const auto quotes = [&](int n) { return kinds.quotes << n; };
+  before.escape = kinds.signs | (kinds.quotes & (quotes(1) | quotes(2) | quotes(3) | quotes(4) | quotes(5)));
   before.escapes_two = before.escape | before.escape << 1;
   before.escapes_four = before.escapes_two | before.escapes_two << 2;
-  before.behind = false;
+  return before;
 }
 
 [[gnu::always_inline]] inline uint64_t ends_of_runs(const Kinds& kinds, Before& before) {
-  constexpr uint64_t kAll = ~uint64_t{0};
-  if (kinds.ascii == kAll && before.kinds.ascii == kAll) {
-    before.kinds = kinds;
-    before.second = before.third = 0;
-    before.text = before.two = before.four = before.seven = kAll;
-    before.behind = true;
-    return kAll;
-  }
-  if (before.behind) catch_up(before);
   const uint64_t lead = kinds.lead2 | kinds.lead3 | kinds.lead4;
   const uint64_t lead_before = before.kinds.lead2 | before.kinds.lead3 | before.kinds.lead4;
   Before now;
@@ -153,7 +146,17 @@ void TextRunFinder::find(const TextBlock& block, Mask& ends) {
   ends_of_runs(kinds_of(TextBlock({before_.data(), before_.size()}), 0, before_.data()), before);
   const size_t whole = bytes.size() / 64;
   const size_t rest = bytes.size() % 64;
-  for (size_t i = 0; i < whole; ++i) ends.words[i] = ends_of_runs(kinds_of(block, i, bytes.data() + i * 64), before);
+  constexpr uint64_t kAll = ~uint64_t{0};
+  const auto& text = block[Sign::text].words;
+  for (size_t i = 0; i < whole; ++i) {
+    const size_t first = i;
+    if (before.kinds.ascii == kAll) {
+      while (i < whole && text[i] == kAll) ends.words[i++] = kAll;
+      if (i > first) before = behind_text(kinds_of(block, i - 1, bytes.data() + (i - 1) * 64));
+      if (i == whole) break;
+    }
+    ends.words[i] = ends_of_runs(kinds_of(block, i, bytes.data() + i * 64), before);
+  }
   if (rest == 0) {
     if (whole > 0) std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
     return;
