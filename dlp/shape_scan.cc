@@ -80,6 +80,27 @@ GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view text, size_t begi
   }
   return begin;
 }
+
+GATEHOUSE_AVX512_TARGET inline Kinds kinds_of_avx512(const char* block) {
+  const __m512i bytes = _mm512_loadu_si512(block);
+  Kinds kinds;
+  kinds.digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
+  kinds.capitals = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('A')), _mm512_set1_epi8(26));
+  return kinds;
+}
+
+GATEHOUSE_AVX512_TARGET size_t skip_blocks_avx512(std::string_view text, size_t begin, size_t to) {
+  if (begin + 2 * kBlock > text.size()) return begin;
+  Kinds next = kinds_of_avx512(text.data() + begin);
+  for (; begin + kBlock <= to && begin + 2 * kBlock <= text.size(); begin += kBlock) {
+    const Kinds block = next;
+    next = kinds_of_avx512(text.data() + begin + kBlock);
+    const uint64_t mixed = block.capitals & ahead(block.capitals, next.capitals, 1) &
+                           ahead(block.digits, next.digits, 2) & ahead(block.digits, next.digits, 3);
+    if ((fours(block.digits, next.digits) | mixed) != 0) break;
+  }
+  return begin;
+}
 #endif
 
 // Blanks and hyphens.
@@ -131,7 +152,11 @@ void find_shapes(std::string_view text, size_t from, size_t to, OnShape on_shape
   assert(to <= text.size());
   for (size_t begin = from; begin < to; begin += kBlock) {
 #if GATEHOUSE_AVX2
-    if (has_avx2()) begin = skip_blocks_avx2(text, begin, to);
+    if (has_avx512()) {
+      begin = skip_blocks_avx512(text, begin, to);
+    } else if (has_avx2()) {
+      begin = skip_blocks_avx2(text, begin, to);
+    }
     if (begin == to) return;
 #endif
     const Kinds block = of_block(text, begin, kinds_of);

@@ -1,6 +1,8 @@
 #include "dlp/decode/magic_search.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -73,12 +75,39 @@ GATEHOUSE_AVX2_TARGET inline __m256i pairs_at_avx2(const char* at) {
   return _mm256_or_si256(_mm256_or_si256(gzip, zstd), _mm256_or_si256(zip, _mm256_and_si256(is(a, kZlib), flags)));
 }
 
-// Where the first block begins that has a pair, or too few bytes are left for a block.
+// Not behind the first pair; to it, or to where the block begins that has it, or where too few bytes are left for one.
 GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view bytes, size_t at) {
   for (; at + kBlock + 1 <= bytes.size(); at += kBlock) {
     const char* block = bytes.data() + at;
     const __m256i hits = _mm256_or_si256(pairs_at_avx2(block), pairs_at_avx2(block + 32));
     if (_mm256_testz_si256(hits, hits) == 0) break;
+  }
+  return at;
+}
+
+// The first halves of pairs.
+alignas(64) constexpr std::array<uint8_t, 128> kHalves = [] {
+  std::array<uint8_t, 128> halves{};
+  for (const uint8_t first : {kGzip[0], kZstd[0], kZip[0], kZlib}) halves[first] = 1;
+  return halves;
+}();
+
+GATEHOUSE_AVX512_TARGET size_t skip_blocks_avx512(std::string_view bytes, size_t at) {
+  const __m512i low = _mm512_load_si512(kHalves.data());
+  const __m512i high = _mm512_load_si512(kHalves.data() + 64);
+  for (; at + kBlock + 1 <= bytes.size(); at += kBlock) {
+    const __m512i a = _mm512_loadu_si512(bytes.data() + at);
+    const __m512i found = _mm512_maskz_permutex2var_epi8(~_mm512_movepi8_mask(a), low, a, high);
+    const __mmask64 firsts = _mm512_test_epi8_mask(found, found);
+    if (firsts == 0) continue;
+    const __m512i b = _mm512_loadu_si512(bytes.data() + at + 1);
+    const auto is = [&](__m512i in, uint8_t byte) __attribute__((target("avx512f,avx512bw"))) {
+      return static_cast<uint64_t>(_mm512_mask_cmpeq_epi8_mask(firsts, in, _mm512_set1_epi8(static_cast<char>(byte))));
+    };
+    const uint64_t flags = is(b, kZlibFlags[0]) | is(b, kZlibFlags[1]) | is(b, kZlibFlags[2]) | is(b, kZlibFlags[3]);
+    const uint64_t pairs = (is(a, kGzip[0]) & is(b, kGzip[1])) | (is(a, kZstd[0]) & is(b, kZstd[1])) |
+                           (is(a, kZip[0]) & is(b, kZip[1])) | (is(a, kZlib) & flags);
+    if (pairs != 0) return at + static_cast<size_t>(std::countr_zero(pairs));
   }
   return at;
 }
@@ -125,7 +154,11 @@ Magic magic_of(std::string_view bytes) {
 size_t find_magic_pair(std::string_view bytes, size_t from) {
   size_t at = from;
 #if GATEHOUSE_AVX2
-  if (has_avx2()) at = skip_blocks_avx2(bytes, at);
+  if (has_avx512()) {
+    at = skip_blocks_avx512(bytes, at);
+  } else if (has_avx2()) {
+    at = skip_blocks_avx2(bytes, at);
+  }
 #endif
   for (; at + kBlock + 1 <= bytes.size(); at += kBlock) {
     const char* block = bytes.data() + at;

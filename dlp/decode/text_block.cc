@@ -11,7 +11,7 @@ namespace gatehouse::dlp {
 namespace {
 
 // In the order of Sign.
-constexpr std::array<ByteClass, kSigns> kClasses{
+constexpr std::array<ByteClass, kSignCount> kClasses{
     ByteClass(std::string_view("\0\t\n\r -~", 7)),
     ByteClass("0-9A-Za-z"),
     kHexClass,
@@ -29,7 +29,7 @@ constexpr std::array<ByteClass, kSigns> kClasses{
 constexpr std::array<uint16_t, 256> kSignsOf = [] {
   std::array<uint16_t, 256> signs{};
   for (size_t c = 0; c < 256; ++c) {
-    for (size_t sign = 0; sign < kSigns; ++sign) {
+    for (size_t sign = 0; sign < kSignCount; ++sign) {
       const bool holds = kClasses[sign].holds(static_cast<char>(c));
       signs[c] = static_cast<uint16_t>(signs[c] | (holds ? 1u << sign : 0u));
     }
@@ -40,26 +40,28 @@ constexpr std::array<uint16_t, 256> kSignsOf = [] {
 // Where the signs of a block go, 64 bytes at a time.
 class Words {
  public:
-  Words(std::array<Mask, kSigns>& masks, std::array<uint64_t, kSigns>& any) : masks_(masks), any_(any) {}
-  [[gnu::always_inline]] void put(size_t sign, size_t word, uint64_t bits) {
-    masks_[sign].words[word] = bits;
-    any_[sign] |= bits;
-  }
+  Words(std::array<Mask, kSignCount>& masks, std::array<uint64_t, kSignCount>& any) : masks_(masks), any_(any) {}
+  [[gnu::always_inline]] void put(size_t sign, size_t word, uint64_t bits) { masks_[sign].words[word] = bits; }
+  // Whether it was in any of them.
+  [[gnu::always_inline]] void note(size_t sign, uint64_t bits) { any_[sign] |= bits; }
 
  private:
-  std::array<Mask, kSigns>& masks_;
-  std::array<uint64_t, kSigns>& any_;
+  std::array<Mask, kSignCount>& masks_;
+  std::array<uint64_t, kSignCount>& any_;
 };
 
 // Of `count` times 64 bytes, into the words from `first` on.
 void find_signs(const char* bytes, size_t first, size_t count, Words& out) {
   for (size_t word = first; word < first + count; ++word, bytes += 64) {
-    std::array<uint64_t, kSigns> found{};
+    std::array<uint64_t, kSignCount> found{};
     for (unsigned i = 0; i < 64; ++i) {
       const uint64_t signs = kSignsOf[static_cast<uint8_t>(bytes[i])];
-      for (size_t sign = 0; sign < kSigns; ++sign) found[sign] |= (signs >> sign & 1) << i;
+      for (size_t sign = 0; sign < kSignCount; ++sign) found[sign] |= (signs >> sign & 1) << i;
     }
-    for (size_t sign = 0; sign < kSigns; ++sign) out.put(sign, word, found[sign]);
+    for (size_t sign = 0; sign < kSignCount; ++sign) {
+      out.put(sign, word, found[sign]);
+      out.note(sign, found[sign]);
+    }
   }
 }
 
@@ -80,14 +82,18 @@ GATEHOUSE_AVX2_TARGET void find_signs_avx2(const char* bytes, size_t first, size
     const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32));
     const __m256i low_bit = _mm256_shuffle_epi8(powers, _mm256_and_si256(_mm256_srli_epi16(low, 4), four));
     const __m256i high_bit = _mm256_shuffle_epi8(powers, _mm256_and_si256(_mm256_srli_epi16(high, 4), four));
-    for (size_t sign = 0; sign + 1 < kSigns; ++sign) {
+    for (size_t sign = 0; sign + 1 < kSignCount; ++sign) {
       const auto* const of = reinterpret_cast<const __m128i*>(kClasses[sign].rows().data());
       const __m256i rows = _mm256_broadcastsi128_si256(_mm_loadu_si128(of));
       const __m256i low_row = _mm256_and_si256(_mm256_shuffle_epi8(rows, low), low_bit);
       const __m256i high_row = _mm256_and_si256(_mm256_shuffle_epi8(rows, high), high_bit);
-      out.put(sign, word, ~bits_of(_mm256_cmpeq_epi8(low_row, zero), _mm256_cmpeq_epi8(high_row, zero)));
+      const uint64_t bits = ~bits_of(_mm256_cmpeq_epi8(low_row, zero), _mm256_cmpeq_epi8(high_row, zero));
+      out.put(sign, word, bits);
+      out.note(sign, bits);
     }
-    out.put(kSigns - 1, word, bits_of(low, high));
+    const uint64_t above = bits_of(low, high);
+    out.put(kSignCount - 1, word, above);
+    out.note(kSignCount - 1, above);
   }
 }
 
@@ -110,12 +116,18 @@ GATEHOUSE_AVX512_TARGET inline uint64_t has_bit(__m512i in, int bit) {
 }
 
 GATEHOUSE_AVX512_TARGET void find_signs_avx512(const char* bytes, size_t first, size_t count, Words& out) {
+  __m512i any_some = _mm512_setzero_si512();
+  __m512i any_more = _mm512_setzero_si512();
+  uint64_t any_above = 0;
   for (size_t word = first; word < first + count; ++word, bytes += 64) {
     const __m512i in = _mm512_loadu_si512(bytes);
     const __mmask64 above = _mm512_movepi8_mask(in);
     const __m512i some = look_up(kFirstSigns, in, ~above);
     const __m512i more = look_up(kMoreSigns, in, ~above);
-    static_assert(kSigns == 11);
+    any_some = _mm512_or_si512(any_some, some);
+    any_more = _mm512_or_si512(any_more, more);
+    any_above |= above;
+    static_assert(kSignCount == 11);
     out.put(0, word, has_bit(some, 0));
     out.put(1, word, has_bit(some, 1));
     out.put(2, word, has_bit(some, 2));
@@ -128,6 +140,9 @@ GATEHOUSE_AVX512_TARGET void find_signs_avx512(const char* bytes, size_t first, 
     out.put(9, word, has_bit(more, 1));
     out.put(10, word, above);
   }
+  for (size_t sign = 0; sign < 8; ++sign) out.note(sign, has_bit(any_some, static_cast<int>(sign)));
+  for (size_t sign = 8; sign < 10; ++sign) out.note(sign, has_bit(any_more, static_cast<int>(sign - 8)));
+  out.note(10, any_above);
 }
 #endif
 

@@ -23,7 +23,7 @@ enum class Sign : uint8_t {
   equals,
   above,  // ASCII
 };
-inline constexpr size_t kSigns = 11;
+inline constexpr size_t kSignCount = 11;
 
 class TextBlock {
  public:
@@ -36,8 +36,8 @@ class TextBlock {
 
  private:
   std::string_view bytes_;
-  std::array<Mask, kSigns> masks_;
-  std::array<uint64_t, kSigns> any_{};
+  std::array<Mask, kSignCount> masks_;
+  std::array<uint64_t, kSignCount> any_{};
 };
 
 }  // namespace gatehouse::dlp

@@ -29,7 +29,7 @@ TEST(TextBlock, KnowsTheSignsOfEachByteWhateverFindsThem) {
               {Sign::ampersand, ByteClass("&")},
               {Sign::equals, ByteClass("=")},
               {Sign::above, ByteClass("", true)}};
-  static_assert(std::size(rows) == kSigns);
+  static_assert(std::size(rows) == kSignCount);
   std::mt19937 random(1);
   std::string all;
   for (int i = 0; i < 256; ++i) all += static_cast<char>(i);

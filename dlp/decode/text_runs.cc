@@ -1,5 +1,7 @@
 #include "dlp/decode/text_runs.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "dlp/decode/simd.h"
@@ -81,15 +83,23 @@ inline Before behind_text(const Kinds& kinds) {
   return ends;
 }
 
-// First and further bytes of characters.
-void find_characters(const char* bytes, Kinds& kinds) {
+// First and further bytes of characters, 64 bytes a word. Only of words in which there are any.
+struct Characters {
+  std::array<uint64_t, kMaskWords> lead2;
+  std::array<uint64_t, kMaskWords> lead3;
+  std::array<uint64_t, kMaskWords> lead4;
+  std::array<uint64_t, kMaskWords> next;
+};
+
+void find_characters(const char* bytes, size_t word, Characters& found) {
+  found.lead2[word] = found.lead3[word] = found.lead4[word] = found.next[word] = 0;
   for (unsigned i = 0; i < 64; ++i) {
     const auto c = static_cast<uint8_t>(bytes[i]);
     const uint64_t bit = uint64_t{1} << i;
-    if (c >= 0x80 && c < 0xc0) kinds.next |= bit;
-    if (c >= 0xc2 && c < 0xe0) kinds.lead2 |= bit;
-    if (c >= 0xe0 && c < 0xf0) kinds.lead3 |= bit;
-    if (c >= 0xf0 && c < 0xf5) kinds.lead4 |= bit;
+    if (c >= 0x80 && c < 0xc0) found.next[word] |= bit;
+    if (c >= 0xc2 && c < 0xe0) found.lead2[word] |= bit;
+    if (c >= 0xe0 && c < 0xf0) found.lead3[word] |= bit;
+    if (c >= 0xf0 && c < 0xf5) found.lead4[word] |= bit;
   }
 }
 
@@ -105,7 +115,7 @@ GATEHOUSE_AVX2_TARGET inline uint64_t bits_from(int first, __m256i low, __m256i 
   return bits_of(_mm256_cmpgt_epi8(low, below), _mm256_cmpgt_epi8(high, below));
 }
 
-GATEHOUSE_AVX2_TARGET void find_characters_avx2(const char* bytes, Kinds& kinds) {
+GATEHOUSE_AVX2_TARGET void find_characters_avx2(const char* bytes, size_t word, Characters& found) {
   const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
   const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32));
   const uint64_t above = bits_of(low, high);
@@ -114,62 +124,91 @@ GATEHOUSE_AVX2_TARGET void find_characters_avx2(const char* bytes, Kinds& kinds)
   const uint64_t from_e0 = above & bits_from(0xe0 - 256, low, high);
   const uint64_t from_f0 = above & bits_from(0xf0 - 256, low, high);
   const uint64_t from_f5 = above & bits_from(0xf5 - 256, low, high);
-  kinds.next = above & ~from_c0;
-  kinds.lead2 = from_c2 & ~from_e0;
-  kinds.lead3 = from_e0 & ~from_f0;
-  kinds.lead4 = from_f0 & ~from_f5;
+  found.next[word] = above & ~from_c0;
+  found.lead2[word] = from_c2 & ~from_e0;
+  found.lead3[word] = from_e0 & ~from_f0;
+  found.lead4[word] = from_f0 & ~from_f5;
+}
+
+GATEHOUSE_AVX512_TARGET inline uint64_t bits_from(int first, __m512i in) {
+  return _mm512_cmpge_epu8_mask(in, _mm512_set1_epi8(static_cast<char>(first)));
+}
+
+GATEHOUSE_AVX512_TARGET void find_characters_avx512(const char* bytes, size_t word, Characters& found) {
+  const __m512i in = _mm512_loadu_si512(bytes);
+  const uint64_t from_e0 = bits_from(0xe0, in);
+  const uint64_t from_f0 = bits_from(0xf0, in);
+  found.next[word] = _mm512_cmplt_epi8_mask(in, _mm512_set1_epi8(-64));
+  found.lead2[word] = bits_from(0xc2, in) & ~from_e0;
+  found.lead3[word] = from_e0 & ~from_f0;
+  found.lead4[word] = from_f0 & ~bits_from(0xf5, in);
 }
 #endif
 
-// `bytes` are 64.
-[[gnu::always_inline]] inline Kinds kinds_of(const TextBlock& block, size_t word, const char* bytes) {
+// The last word's bytes are in `last`, filled up.
+void find_all_characters(const TextBlock& block, const char* last, Characters& found) {
+  auto* find = find_characters;
+#if GATEHOUSE_AVX2
+  if (has_avx512()) {
+    find = find_characters_avx512;
+  } else if (has_avx2()) {
+    find = find_characters_avx2;
+  }
+#endif
+  const Mask& above = block[Sign::above];
+  const size_t whole = block.bytes().size() / 64;
+  for (size_t i = 0; i < above.word_count(); ++i) {
+    if (above.words[i] != 0) find(i < whole ? block.bytes().data() + i * 64 : last, i, found);
+  }
+}
+
+[[gnu::always_inline]] inline Kinds kinds_of(const TextBlock& block, size_t word, const Characters& characters) {
   Kinds kinds;
   kinds.ascii = block[Sign::text].words[word];
   kinds.quotes = block[Sign::quote].words[word];
   kinds.signs = block[Sign::backslash].words[word] | block[Sign::percent].words[word] |
                 block[Sign::ampersand].words[word] | block[Sign::equals].words[word];
   if (block[Sign::above].words[word] == 0) return kinds;
-  auto* find = find_characters;
-#if GATEHOUSE_AVX2
-  if (has_avx2()) find = find_characters_avx2;
-#endif
-  find(bytes, kinds);
+  kinds.lead2 = characters.lead2[word];
+  kinds.lead3 = characters.lead3[word];
+  kinds.lead4 = characters.lead4[word];
+  kinds.next = characters.next[word];
   return kinds;
 }
 
 }  // namespace
 
 void TextRunFinder::find(const TextBlock& block, Mask& ends) {
-  const std::string_view bytes = block.bytes();
-  ends.size = bytes.size();
-  Before before;
-  ends_of_runs(kinds_of(TextBlock({before_.data(), before_.size()}), 0, before_.data()), before);
-  const size_t whole = bytes.size() / 64;
-  const size_t rest = bytes.size() % 64;
   constexpr uint64_t kAll = ~uint64_t{0};
+  const std::string_view bytes = block.bytes();
+  const size_t rest = bytes.size() % 64;
+  Characters characters;
+  const TextBlock block_before({before_.data(), before_.size()});
+  find_all_characters(block_before, nullptr, characters);
+  Before before;
+  ends_of_runs(kinds_of(block_before, 0, characters), before);
+  if (block.has(Sign::above)) {
+    std::array<char, 64> last = filling();
+    std::memcpy(last.data(), bytes.data() + bytes.size() - rest, rest);
+    find_all_characters(block, last.data(), characters);
+  }
+
+  ends.size = bytes.size();
   const auto& text = block[Sign::text].words;
-  for (size_t i = 0; i < whole; ++i) {
+  for (size_t i = 0; i < ends.word_count(); ++i) {
     const size_t first = i;
     if (before.kinds.ascii == kAll) {
-      while (i < whole && text[i] == kAll) ends.words[i++] = kAll;
-      if (i > first) before = behind_text(kinds_of(block, i - 1, bytes.data() + (i - 1) * 64));
-      if (i == whole) break;
+      while (i < ends.word_count() && text[i] == kAll) ends.words[i++] = kAll;
+      if (i == ends.word_count()) break;
+      if (i > first) before = behind_text(kinds_of(block, i - 1, characters));
     }
-    ends.words[i] = ends_of_runs(kinds_of(block, i, bytes.data() + i * 64), before);
+    ends.words[i] = ends_of_runs(kinds_of(block, i, characters), before);
   }
-  if (rest == 0) {
-    if (whole > 0) std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
-    return;
-  }
-  std::array<char, 64> last = filling();
-  std::memcpy(last.data(), bytes.data() + whole * 64, rest);
-  ends.words[whole] = ends_of_runs(kinds_of(block, whole, last.data()), before) & ((uint64_t{1} << rest) - 1);
-  if (bytes.size() >= kBeforeBytes) {
-    std::memcpy(before_.data(), bytes.data() + bytes.size() - kBeforeBytes, kBeforeBytes);
-  } else {
-    std::memmove(before_.data(), before_.data() + rest, kBeforeBytes - rest);
-    std::memcpy(before_.data() + kBeforeBytes - rest, bytes.data(), rest);
-  }
+  if (rest != 0) ends.words[bytes.size() / 64] &= (uint64_t{1} << rest) - 1;
+
+  const size_t fresh = std::min(bytes.size(), kBeforeBytes);
+  std::memmove(before_.data(), before_.data() + fresh, kBeforeBytes - fresh);
+  std::memcpy(before_.data() + kBeforeBytes - fresh, bytes.data() + bytes.size() - fresh, fresh);
 }
 
 void TextRunFinder::restart() { before_ = filling(); }
