@@ -1,40 +1,9 @@
 #include "dlp/marks.h"
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
 
 namespace gatehouse::dlp {
-namespace {
-
-// In runs that stand below as they are, bytes next to each other are so there.
-bool goes_on(const Mark& last, const Mark& mark) {
-  if (!last.copied || !mark.copied || mark.made > 0 || last.plain != mark.plain) return false;
-  const uint64_t bytes = mark.position - last.position + last.used - last.made;
-  return mark.origin + mark.used - last.origin == bytes &&
-         mark.offset + (mark.plain ? mark.used : 0) - last.offset == (mark.plain ? bytes : 0);
-}
-
-}  // namespace
-
-void Marks::add(const Mark& mark) {
-  if (added_ > 0) {
-    Mark& last = ring_[(added_ - 1) % kMaxMarks];
-    assert(last.position <= mark.position);
-    if (last.position == mark.position) {
-      last = mark;
-      return;
-    }
-    if (goes_on(last, mark)) return;
-  }
-  if (ring_.size() < kMaxMarks) {
-    ring_.push_back(mark);
-  } else {
-    ring_[added_ % kMaxMarks] = mark;
-  }
-  ++added_;
-}
-
 void Marks::clear() {
   ring_.clear();
   added_ = found_ = 0;

@@ -85,28 +85,39 @@ GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view bytes, size_t at)
   return at;
 }
 
-// The first halves of pairs.
-alignas(64) constexpr std::array<uint8_t, 128> kHalves = [] {
-  std::array<uint8_t, 128> halves{};
-  for (const uint8_t first : {kGzip[0], kZstd[0], kZip[0], kZlib}) halves[first] = 1;
-  return halves;
+// Of a byte, which pairs it begins or ends, as bits.
+constexpr std::array<uint8_t, 256> kBegins = [] {
+  std::array<uint8_t, 256> pairs{};
+  pairs[kGzip[0]] = 1;
+  pairs[kZstd[0]] = 2;
+  pairs[kZip[0]] = 4;
+  pairs[kZlib] = 8;
+  return pairs;
+}();
+constexpr std::array<uint8_t, 256> kEnds = [] {
+  std::array<uint8_t, 256> pairs{};
+  pairs[kGzip[1]] = 1;
+  pairs[kZstd[1]] = 2;
+  pairs[kZip[1]] = 4;
+  for (const uint8_t flags : kZlibFlags) pairs[flags] = 8;
+  return pairs;
 }();
 
 GATEHOUSE_AVX512_TARGET size_t skip_blocks_avx512(std::string_view bytes, size_t at) {
-  const __m512i low = _mm512_load_si512(kHalves.data());
-  const __m512i high = _mm512_load_si512(kHalves.data() + 64);
+  const __m512i begins_low = _mm512_loadu_si512(kBegins.data());
+  const __m512i begins_high = _mm512_loadu_si512(kBegins.data() + 64);
+  const __m512i ends_low = _mm512_loadu_si512(kEnds.data());
+  const __m512i ends_high = _mm512_loadu_si512(kEnds.data() + 64);
+  const __m512i above_low = _mm512_loadu_si512(kEnds.data() + 128);
+  const __m512i above_high = _mm512_loadu_si512(kEnds.data() + 192);
   for (; at + kBlock + 1 <= bytes.size(); at += kBlock) {
     const __m512i a = _mm512_loadu_si512(bytes.data() + at);
-    const __m512i found = _mm512_maskz_permutex2var_epi8(~_mm512_movepi8_mask(a), low, a, high);
-    const __mmask64 firsts = _mm512_test_epi8_mask(found, found);
-    if (firsts == 0) continue;
     const __m512i b = _mm512_loadu_si512(bytes.data() + at + 1);
-    const auto is = [&](__m512i in, uint8_t byte) __attribute__((target("avx512f,avx512bw"))) {
-      return static_cast<uint64_t>(_mm512_mask_cmpeq_epi8_mask(firsts, in, _mm512_set1_epi8(static_cast<char>(byte))));
-    };
-    const uint64_t flags = is(b, kZlibFlags[0]) | is(b, kZlibFlags[1]) | is(b, kZlibFlags[2]) | is(b, kZlibFlags[3]);
-    const uint64_t pairs = (is(a, kGzip[0]) & is(b, kGzip[1])) | (is(a, kZstd[0]) & is(b, kZstd[1])) |
-                           (is(a, kZip[0]) & is(b, kZip[1])) | (is(a, kZlib) & flags);
+    const __mmask64 above = _mm512_movepi8_mask(b);
+    const __m512i begins = _mm512_maskz_permutex2var_epi8(~_mm512_movepi8_mask(a), begins_low, a, begins_high);
+    const __m512i ends = _mm512_mask_mov_epi8(_mm512_permutex2var_epi8(ends_low, b, ends_high), above,
+                                              _mm512_permutex2var_epi8(above_low, b, above_high));
+    const uint64_t pairs = _mm512_test_epi8_mask(begins, ends);
     if (pairs != 0) return at + static_cast<size_t>(std::countr_zero(pairs));
   }
   return at;
