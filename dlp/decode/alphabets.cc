@@ -42,37 +42,39 @@ void AlphabetDecoder::chars(std::string_view chars, uint64_t origin) {
     lines_[line_count_++] = {chars.size(), origin};
     return;
   }
-  if (holding_ && line_count_ == 0) {
-    base64_.begin(origin);
-    smaller_.begin(origin);
+  if (holding_) {
     holding_ = false;
+    if (line_count_ == 0) lines_[0].origin = origin;
+    give_held(base64_);
+    give_held(smaller_);
   }
-  give_held();
   base64_.chars(chars, origin);
   smaller_.chars(chars, origin);
 }
 
-void AlphabetDecoder::give_held() {
-  if (!holding_) return;
-  holding_ = false;
-  base64_.begin(lines_[0].origin);
-  smaller_.begin(lines_[0].origin);
+void AlphabetDecoder::give_held(RunSink& sink) {
+  sink.begin(lines_[0].origin);
   std::string_view rest(held_.data(), held_size_);
   for (size_t i = 0; i < line_count_; ++i) {
-    base64_.chars(rest.substr(0, lines_[i].size), lines_[i].origin);
-    smaller_.chars(rest.substr(0, lines_[i].size), lines_[i].origin);
+    sink.chars(rest.substr(0, lines_[i].size), lines_[i].origin);
     rest.remove_prefix(lines_[i].size);
   }
 }
 
 void AlphabetDecoder::over() {
-  if (holding_) {
-    const Line& last = lines_[line_count_ - 1];
-    // In front of a run that was merely copied there may be other letters below, but few: it is decoded shifted there.
-    if (host_.redundant("base64", lines_[0].origin, last.origin + last.size)) return;
-    give_held();
+  if (!holding_) {
+    base64_.over();
+    smaller_.over();
+    return;
   }
-  base64_.over();
+  holding_ = false;
+  const uint64_t origin = lines_[0].origin;
+  const uint64_t end = lines_[line_count_ - 1].origin + lines_[line_count_ - 1].size;
+  // In front of a run that was merely copied there may be other letters below, but few: it is decoded shifted there.
+  if (host_.redundant("base64", origin, end)) return;
+  base64_.read_short({held_.data(), held_size_}, origin, end);
+  if (!holds_smaller_run({held_.data(), held_size_})) return;
+  give_held(smaller_);
   smaller_.over();
 }
 

@@ -28,7 +28,7 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
   void chars(std::string_view chars, uint64_t origin) override;
   void over() override;
 
-  void give_held();
+  void give_held(RunSink& sink);
 
   DecoderHost& host_;
   Base64 base64_;
@@ -36,8 +36,7 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
   RunFinder base64_runs_;
   uint64_t position_ = 0;
   // Most runs are short words of some text, and many of them were decoded below: until it is known how long a run is,
-  // its lines are held. What fits in makes less than a piece of its own.
-  static constexpr size_t kHeldBytes = 63;
+  // its lines are held.
   static constexpr size_t kHeldLines = 4;
   struct Line {
     size_t size;
@@ -47,7 +46,7 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
   size_t held_size_ = 0;
   size_t line_count_ = 0;
   std::array<Line, kHeldLines> lines_;
-  std::array<char, kHeldBytes> held_;
+  std::array<char, Base64::kShortChars> held_;
 };
 
 }  // namespace gatehouse::dlp

@@ -115,6 +115,25 @@ void Base64::chars(std::string_view chars, uint64_t origin) {
   }
 }
 
+void Base64::read_short(std::string_view chars, uint64_t origin, uint64_t end) {
+  if (chars.find('=') != chars.npos) {
+    begin(origin);
+    this->chars(chars, end - chars.size());
+    return over();
+  }
+  static_assert(kShortChars / 4 * 3 + 2 < ShiftedRuns::kShortBytes);
+  // The last group is filled up with zeros, of which nothing is taken.
+  char padded[kShortChars + 1];
+  std::memset(padded, 'A', sizeof padded);
+  std::copy(chars.begin(), chars.end(), padded);
+  char out[ShiftedRuns::kShortBytes + 16];
+  decode_base64({padded, (chars.size() + 3) / 4 * 4}, out);
+  const size_t bits = chars.size() * 6;
+  const int rest_bits = static_cast<int>(bits % 8);
+  const auto rest = static_cast<uint8_t>(rest_bits > 0 ? static_cast<uint8_t>(out[bits / 8]) >> (8 - rest_bits) : 0);
+  runs_.put_short({out, bits / 8}, origin, rest, rest_bits, end);
+}
+
 void Base64::decode(std::string_view chars) {
   char out[kCharsAtOnce / 4 * 3 + 32];
   if (group_size_ > 0) {

@@ -23,6 +23,10 @@ class Base64 final : public RunSink {
   void over() override;
   void boundary() { runs_.boundary(); }
 
+  // All of a run, of up to kShortChars: as begin(), chars() and over().
+  static constexpr size_t kShortChars = 63;
+  void read_short(std::string_view chars, uint64_t origin, uint64_t end);
+
  private:
   struct Rest {
     uint8_t bits;

@@ -53,13 +53,23 @@ void DecodedRuns::close(uint8_t rest, int rest_bits, uint64_t end) {
   shifted_.close(rest, rest_bits);
   if (!holding_) return;
   holding_ = false;
-  if (held_size_ < least_ || !is_varied({held_, held_size_}) || host_.redundant(kind_, origin_, end)) return;
-  if (output_ == nullptr || begins_file({held_, held_size_})) {
+  put({held_, held_size_}, end);
+}
+
+void DecodedRuns::put_short(std::string_view bytes, uint64_t origin, uint8_t rest, int rest_bits, uint64_t end) {
+  shifted_.read_short(bytes, origin, rest, rest_bits);
+  origin_ = origin;
+  put(bytes, end);
+}
+
+void DecodedRuns::put(std::string_view run, uint64_t end) {
+  if (run.size() < least_ || !is_varied(run) || host_.redundant(kind_, origin_, end)) return;
+  if (output_ == nullptr || begins_file(run)) {
     begin_piece();
   } else {
     output_->separate(origin_);
   }
-  if (output_ != nullptr) output_->write({held_, held_size_});
+  if (output_ != nullptr) output_->write(run);
 }
 
 void DecodedRuns::begin_piece() {

@@ -23,14 +23,18 @@ class DecodedRuns {
   void realign(uint8_t rest, int rest_bits);
   // As realign(), and the run is over: it ended before `end`.
   void close(uint8_t rest, int rest_bits, uint64_t end);
+  // A run of fewer than ShiftedRuns::kShortBytes, all of it.
+  void put_short(std::string_view bytes, uint64_t origin, uint8_t rest, int rest_bits, uint64_t end);
   // The layer below is over, or at a boundary.
   void boundary();
 
  private:
   // A run of this length is a piece of its own, so that decoders know its beginning; shorter ones share one.
   static constexpr size_t kPieceBytes = 48;
+  static_assert(kPieceBytes == ShiftedRuns::kShortBytes);
 
   void begin_piece();
+  void put(std::string_view run, uint64_t end);
 
   DecoderHost& host_;
   const std::string kind_;

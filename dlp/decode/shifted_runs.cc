@@ -171,6 +171,48 @@ GATEHOUSE_AVX512_TARGET Look look_avx512(const char* blocks, size_t count) {
   return found;
 }
 
+// Of the bytes that begin a run and are all of it, 64 of which can be read and one behind them: whether there is a
+// text, or what may begin a file, when they are shifted by `bits`.
+GATEHOUSE_AVX512_TARGET bool may_hold_avx512(const char* bytes, size_t size, int bits) {
+  const __m128i left = _mm_cvtsi32_si128(bits);
+  const __m128i right = _mm_cvtsi32_si128(8 - bits);
+  const __m512i high = _mm512_set1_epi8(static_cast<char>(0xff << bits));
+  const __mmask64 within = ~uint64_t{0} >> (64 - size);
+  const __m512i c = _mm512_maskz_mov_epi8(
+      within, _mm512_ternarylogic_epi64(high, _mm512_sll_epi16(_mm512_loadu_si512(bytes), left),
+                                        _mm512_srl_epi16(_mm512_loadu_si512(bytes + 1), right), 0xca));
+  const __m512i controls =
+      _mm512_maskz_broadcast_i32x4(0xffff, _mm_setr_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0));
+  const __m512i control = _mm512_shuffle_epi8(controls, _mm512_adds_epu8(c, _mm512_set1_epi8(0x70)));
+  const uint64_t text =
+      _mm512_cmplt_epu8_mask(_mm512_sub_epi8(c, _mm512_set1_epi8(0x20)), _mm512_set1_epi8(0x7f - 0x20)) |
+      _mm512_test_epi8_mask(control, control);
+  const uint64_t continues = _mm512_cmplt_epi8_mask(c, _mm512_set1_epi8(-64));
+  const uint64_t led = _mm512_cmple_epu8_mask(_mm512_sub_epi8(c, _mm512_set1_epi8(static_cast<char>(0xc2))),
+                                              _mm512_set1_epi8(0xf4 - 0xc2))
+                       << 1;
+  const uint64_t second = continues & led;
+  const uint64_t further = continues & ~led & continues << 1;
+  const uint64_t wrong = (led & ~continues) | (continues & ~led & ~(continues << 1));
+  const __m128i gained =
+      _mm_popcnt_epi8(_mm_set_epi64x(static_cast<long long>(second), static_cast<long long>(text | further)));
+  const __m128i twice = _mm_unpackhi_epi64(gained, gained);
+  const __m128i lost = _mm_popcnt_epi8(_mm_cvtsi64_si128(static_cast<long long>(wrong)));
+  const __m128i score = _mm_sub_epi8(_mm_add_epi8(gained, _mm_add_epi8(twice, twice)), lost);
+  const auto enough = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpgt_epi8(score, _mm_set1_epi8(kTextScore - 1))));
+  if ((enough & 0xff & _mm512_test_epi64_mask(c, c)) != 0) return true;
+  const auto is = [&](char byte) __attribute__((target("avx512f,avx512bw"))) {
+    return static_cast<uint64_t>(_mm512_cmpeq_epi8_mask(c, _mm512_set1_epi8(byte)));
+  };
+  const uint64_t flags = is('\x01') | is('\x5e') | is('\x9c') | is('\xda');
+  const uint64_t files = (is('\x08') & is('\x8b') << 1) | (is('\x04') & is('\x03') << 1) |
+                         (is('\xfd') & is('\x2f') << 1) | (flags & is('\x78') << 1);
+  if ((files & within) != 0) return true;
+  char first[16];
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(first), _mm512_castsi512_si128(c));
+  return begins_file({first, std::min(size, sizeof first)});
+}
+
 GATEHOUSE_AVX512_TARGET void shift_bytes_avx512(const char* bytes, size_t size, int bits, char* out) {
   const __m128i left = _mm_cvtsi32_si128(bits);
   const __m128i right = _mm_cvtsi32_si128(8 - bits);
@@ -264,6 +306,30 @@ void ShiftedRuns::close(uint8_t rest, int rest_bits) {
     become_noise(each);
   }
   held_size_ = 0;
+}
+
+void ShiftedRuns::read_short(std::string_view bytes, uint64_t origin, uint8_t rest, int rest_bits) {
+  if (!may_hold(bytes, rest, rest_bits)) return;
+  open(origin);
+  write(bytes);
+  close(rest, rest_bits);
+}
+
+// False for most words of a text, which is seen here for a part of what reading them costs.
+bool ShiftedRuns::may_hold(std::string_view bytes, uint8_t rest, int rest_bits) const {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) {
+    char work[64 + 1] = {};
+    assert(bytes.size() <= kShortBytes);
+    std::copy(bytes.begin(), bytes.end(), work);
+    work[bytes.size()] = static_cast<char>(rest_bits > 0 ? rest << (8 - rest_bits) : 0);
+    return std::any_of(shifts_.begin(), shifts_.end(), [&](const Shift& each) {
+      const size_t size = rest_bits >= each.bits ? bytes.size() : std::max<size_t>(bytes.size(), 1) - 1;
+      return size > 0 && may_hold_avx512(work, size, each.bits);
+    });
+  }
+#endif
+  return !bytes.empty() || rest_bits > 0;
 }
 
 void ShiftedRuns::boundary() {

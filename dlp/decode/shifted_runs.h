@@ -31,6 +31,10 @@ class ShiftedRuns {
   void close(uint8_t rest, int rest_bits);
   void boundary();
 
+  // A run of up to kShortBytes that is all there is, read at once: as open(), write() and close().
+  static constexpr size_t kShortBytes = 48;
+  void read_short(std::string_view bytes, uint64_t origin, uint8_t rest, int rest_bits);
+
  private:
   struct Shift {
     enum class State { noise, text, file };
@@ -46,6 +50,7 @@ class ShiftedRuns {
     bool taken = false;
   };
 
+  bool may_hold(std::string_view bytes, uint8_t rest, int rest_bits) const;
   void shift(Shift& shift, const char* bytes, size_t size);
   void read(Shift& shift, const char* bytes, size_t size);
   void begin(Shift& shift, Shift::State state);
