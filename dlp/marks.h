@@ -26,7 +26,7 @@ class Marks {
  public:
   // Positions never decrease. A mark at the same position as the last one replaces it; one that goes on as the last one
   // does is none. (Inline: a mark that is put together in memory first takes three times as long to get into the ring.)
-  void add(Mark mark) {
+  [[gnu::always_inline]] void add(Mark mark) {
     if (added_ > 0) {
       Mark& last = ring_[(added_ - 1) % kMaxMarks];
       assert(last.position <= mark.position);

@@ -29,6 +29,17 @@ uint64_t fours(uint64_t block, uint64_t next) {
   return block & ahead(block, next, 1) & ahead(block, next, 2) & ahead(block, next, 3);
 }
 
+// Where two capitals and two digits begin.
+uint64_t letters_digits(const Kinds& block, const Kinds& next) {
+  return block.capitals & ahead(block.capitals, next.capitals, 1) & ahead(block.digits, next.digits, 2) &
+         ahead(block.digits, next.digits, 3);
+}
+
+// Where four of a group begin four places on, or five with a separator before them; `separators` are four places on.
+uint64_t second_group(uint64_t group, uint64_t next_group, uint64_t separators) {
+  return ahead(group, next_group, 4) | (separators & ahead(group, next_group, 5));
+}
+
 // A bit for each of 16 bytes that lies in [low, low + count).
 __m128i in_range(__m128i bytes, char low, char count) {
   const __m128i from_zero = _mm_sub_epi8(bytes, _mm_set1_epi8(low));
@@ -74,30 +85,43 @@ GATEHOUSE_AVX2_TARGET size_t skip_blocks_avx2(std::string_view text, size_t begi
   for (; begin + kBlock <= to && begin + 2 * kBlock <= text.size(); begin += kBlock) {
     const Kinds block = next;
     next = kinds_of_avx2(text.data() + begin + kBlock);
-    const uint64_t mixed = block.capitals & ahead(block.capitals, next.capitals, 1) &
-                           ahead(block.digits, next.digits, 2) & ahead(block.digits, next.digits, 3);
-    if ((fours(block.digits, next.digits) | mixed) != 0) break;
+    if ((fours(block.digits, next.digits) | letters_digits(block, next)) != 0) break;
   }
   return begin;
 }
 
-GATEHOUSE_AVX512_TARGET inline Kinds kinds_of_avx512(const char* block) {
-  const __m512i bytes = _mm512_loadu_si512(block);
+struct KindsAndSeparators {
   Kinds kinds;
-  kinds.digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
-  kinds.capitals = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('A')), _mm512_set1_epi8(26));
-  return kinds;
+  uint64_t separators = 0;
+};
+
+GATEHOUSE_AVX512_TARGET inline KindsAndSeparators kinds_of_avx512(const char* block) {
+  const __m512i bytes = _mm512_loadu_si512(block);
+  KindsAndSeparators of;
+  of.kinds.digits = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('0')), _mm512_set1_epi8(10));
+  of.kinds.capitals = _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8('A')), _mm512_set1_epi8(26));
+  of.separators =
+      _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(' ')) | _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('-'));
+  return of;
 }
 
+// Likewise; only where there is a shape.
 GATEHOUSE_AVX512_TARGET size_t skip_blocks_avx512(std::string_view text, size_t begin, size_t to) {
   if (begin + 2 * kBlock > text.size()) return begin;
-  Kinds next = kinds_of_avx512(text.data() + begin);
+  KindsAndSeparators next = kinds_of_avx512(text.data() + begin);
   for (; begin + kBlock <= to && begin + 2 * kBlock <= text.size(); begin += kBlock) {
-    const Kinds block = next;
+    const Kinds block = next.kinds;
+    const uint64_t before = next.separators;
     next = kinds_of_avx512(text.data() + begin + kBlock);
-    const uint64_t mixed = block.capitals & ahead(block.capitals, next.capitals, 1) &
-                           ahead(block.digits, next.digits, 2) & ahead(block.digits, next.digits, 3);
-    if ((fours(block.digits, next.digits) | mixed) != 0) break;
+    const uint64_t digits = fours(block.digits, next.kinds.digits);
+    const uint64_t mixed = letters_digits(block, next.kinds);
+    if ((digits | mixed) == 0) continue;
+    const uint64_t separators = ahead(before, next.separators, 4);
+    const uint64_t either = fours(block.digits | block.capitals, next.kinds.digits | next.kinds.capitals);
+    const uint64_t next_either = fours(next.kinds.digits | next.kinds.capitals, 0);
+    const uint64_t places = (digits & second_group(digits, fours(next.kinds.digits, 0), separators)) |
+                            (mixed & second_group(either, next_either, separators));
+    if (places != 0) break;
   }
   return begin;
 }
@@ -123,11 +147,9 @@ auto of_block(std::string_view text, size_t begin, auto of) {
   return of(padded);
 }
 
-// Where four in a row begin four places on, or five with a separator before them.
-uint64_t second_group(uint64_t group, uint64_t next_group, std::string_view text, size_t begin) {
-  const uint64_t separators =
-      ahead(of_block(text, begin, separators_of), of_block(text, begin + kBlock, separators_of), 4);
-  return ahead(group, next_group, 4) | (separators & ahead(group, next_group, 5));
+// Of the block's bytes four places on, which are separators.
+uint64_t separators_ahead(std::string_view text, size_t begin) {
+  return ahead(of_block(text, begin, separators_of), of_block(text, begin + kBlock, separators_of), 4);
 }
 
 void report(uint64_t places, size_t begin, Shape shape, OnShape on_shape, void* context) {
@@ -164,19 +186,19 @@ void find_shapes(std::string_view text, size_t from, size_t to, OnShape on_shape
     const uint64_t wanted = to - begin >= kBlock ? ~uint64_t{0} : (uint64_t{1} << (to - begin)) - 1;
 
     const uint64_t digits = fours(block.digits, next.digits) & wanted;
-    const uint64_t mixed = block.capitals & ahead(block.capitals, next.capitals, 1) &
-                           ahead(block.digits, next.digits, 2) & ahead(block.digits, next.digits, 3) & wanted;
+    const uint64_t mixed = letters_digits(block, next) & wanted;
     if ((digits | mixed) == 0) continue;
     // Of the next block's groups only those count that begin in its first bytes, so nothing beyond it is asked for.
     if (digits != 0) {
       const uint64_t group = fours(block.digits, next.digits);
-      const uint64_t places = digits & second_group(group, fours(next.digits, 0), text, begin);
+      const uint64_t places = digits & second_group(group, fours(next.digits, 0), separators_ahead(text, begin));
       report(places, begin, Shape::digit_groups, on_shape, context);
     }
     if (mixed != 0) {
       const uint64_t either = block.capitals | block.digits;
       const uint64_t next_either = next.capitals | next.digits;
-      const uint64_t places = mixed & second_group(fours(either, next_either), fours(next_either, 0), text, begin);
+      const uint64_t places =
+          mixed & second_group(fours(either, next_either), fours(next_either, 0), separators_ahead(text, begin));
       report(places, begin, Shape::letters_digits, on_shape, context);
     }
   }

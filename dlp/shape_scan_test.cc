@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "dlp/decode/simd.h"
+
 namespace gatehouse::dlp {
 namespace {
 
@@ -73,8 +75,12 @@ TEST(ShapeScan, AgreesWithTheExpressions) {
       if (std::regex_search(from, text.cend(), groups, flags)) expected_groups.push_back(at);
       if (std::regex_search(from, text.cend(), mixed, flags)) expected_mixed.push_back(at);
     }
-    EXPECT_EQ(places(Shape::digit_groups, text), expected_groups) << text;
-    EXPECT_EQ(places(Shape::letters_digits, text), expected_mixed) << text;
+    for (const Vectors vectors : kAllVectors) {
+      use_vectors = vectors;
+      EXPECT_EQ(places(Shape::digit_groups, text), expected_groups) << text;
+      EXPECT_EQ(places(Shape::letters_digits, text), expected_mixed) << text;
+    }
+    use_vectors = Vectors::avx512;
     const size_t cut = text.empty() ? 0 : random() % text.size();
     Places in_parts = places(Shape::digit_groups, text, 0, cut);
     for (const size_t place : places(Shape::digit_groups, text, cut, text.size())) in_parts.push_back(place);

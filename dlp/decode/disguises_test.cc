@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "dlp/decode/codes.h"
 #include "dlp/decode/fold.h"
 #include "dlp/decode/joined_strings.h"
@@ -193,6 +195,32 @@ TEST(Separated, TakesOutWhatRecurs) {
   rows.push_back({"lines of twelve", every(12, kToken, "\n"), "separated"});
   rows.push_back({"zeros", every(3, kToken, std::string_view("\0", 1)), "separated"});
   expect_token<SeparatedDecoder>(rows, " some (other) words\n");
+}
+
+TEST(Separated, SeesTheSameHoweverItIsCutAndWithPlainInstructions) {
+  std::mt19937 random(1);
+  std::string text;
+  while (text.size() < 60'000) {
+    // Words on a grid, and words that are on none.
+    const size_t group = 1 + random() % 18;
+    const std::string separator(1 + random() % 3, ",.- \n/"[random() % 6]);
+    for (size_t words = random() % 9; words > 0; --words) {
+      for (size_t n = random() % 16 == 0 ? 1 + random() % 30 : group; n > 0; --n) {
+        text += static_cast<char>((random() % 3 == 0 ? 'A' : 'a') + random() % 26);
+      }
+      text += separator;
+    }
+    if (random() % 50 == 0) text.append(random() % 5000, '~');
+  }
+  const std::string whole = story_of<SeparatedDecoder>(text, text.size());
+  EXPECT_GT(whole.size(), 1000u);
+  for (const Vectors vectors : kAllVectors) {
+    use_vectors = vectors;
+    for (const size_t piece : {1, 7, 63, 64, 1000, 5000}) {
+      EXPECT_TRUE(story_of<SeparatedDecoder>(text, piece) == whole) << piece << " " << static_cast<int>(vectors);
+    }
+  }
+  use_vectors = Vectors::avx512;
 }
 
 TEST(Separated, LeavesProseNumbersAndIdentifiersAlone) {

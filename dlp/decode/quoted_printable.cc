@@ -1,6 +1,7 @@
 #include "dlp/decode/quoted_printable.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace gatehouse::dlp {
@@ -24,14 +25,19 @@ bool worth_it(char character) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// The first '=' that may begin an escape, as far as `bytes` show; their end if there is none.
+// Whether the '=' there may begin an escape, as far as `bytes` show.
+bool begins_escape(std::string_view bytes, size_t at) {
+  if (at + 2 >= bytes.size()) return true;
+  const char first = bytes[at + 1], second = bytes[at + 2];
+  if (first == '\n' || first == '\r') return true;
+  if (hex_digit(first) >= 0) return hex_digit(second) >= 0;
+  return is_blank(first) && (is_blank(second) || second == '\r' || second == '\n');
+}
+
+// The first '=' that may; their end if there is none.
 size_t find_escape(std::string_view bytes) {
   for (size_t at = bytes.find('='); at != std::string_view::npos; at = bytes.find('=', at + 1)) {
-    if (at + 2 >= bytes.size()) return at;
-    const char first = bytes[at + 1], second = bytes[at + 2];
-    if (first == '\n' || first == '\r') return at;
-    if (hex_digit(first) >= 0 && hex_digit(second) >= 0) return at;
-    if (is_blank(first) && (is_blank(second) || second == '\r' || second == '\n')) return at;
+    if (begins_escape(bytes, at)) return at;
   }
   return bytes.size();
 }
@@ -39,9 +45,20 @@ size_t find_escape(std::string_view bytes) {
 }  // namespace
 
 void QuotedPrintable::take(const TextBlock& block) {
-  if (!pending_.empty() || block.has(Sign::equals)) return read(block.bytes());
+  if (!pending_.empty() || wants(block)) return read(block.bytes());
   offset_ += block.bytes().size();
   if (!stopped_) literal(block.bytes());
+}
+
+bool QuotedPrintable::wants(const TextBlock& block) const {
+  if (!block.has(Sign::equals)) return false;
+  const Mask& signs = block[Sign::equals];
+  for (size_t i = 0; i < signs.word_count(); ++i) {
+    for (uint64_t bits = signs.words[i]; bits != 0; bits &= bits - 1) {
+      if (begins_escape(block.bytes(), i * 64 + static_cast<size_t>(std::countr_zero(bits)))) return true;
+    }
+  }
+  return false;
 }
 
 void QuotedPrintable::read(std::string_view bytes) {

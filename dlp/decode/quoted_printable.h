@@ -21,7 +21,7 @@ class QuotedPrintable : public TextDecoder {
   explicit QuotedPrintable(DecoderHost& host) : host_(host) {}
 
   void take(const TextBlock& block) override;
-  bool wants(const TextBlock& block) const override { return block.has(Sign::equals); }
+  bool wants(const TextBlock& block) const override;
   void skip(uint64_t bytes) override;
   void boundary() override;
   void end() override;

@@ -38,26 +38,32 @@ static_assert(kUndecidedBytes >= kMinSingleHexDigits * (1 + kMaxSeparatorBytes) 
 static_assert(kUndecidedBytes >= (kMinWords + 2) * kMaxPeriod);
 static_assert(kUndecidedBytes >= (kMaxKeptGroups + 2) * kMaxPeriod);
 
-// At which of so many gaps there have been three alike, or two long ones; bit i for the i-th from `gaps` on. Two before
-// them can be read.
-constexpr size_t kGapsAtOnce = 16;
+// At which of so many words, from `words` on, there have been three gaps alike, or two long ones; bit i for the i-th.
+// Three before them can be read.
+constexpr size_t kWordsAtOnce = 32;
 constexpr uint16_t kLongGap = 9;
 
-uint32_t even_gaps_plain(const uint16_t* gaps) {
+uint32_t even_gaps_plain(const uint16_t* words) {
   uint32_t even = 0;
-  for (size_t i = 0; i < kGapsAtOnce; ++i) {
-    const uint16_t* const gap = gaps + i;
-    const bool alike = gap[0] == gap[-1] && gap[0] > 1 && gap[0] <= kMaxPeriod;
-    even |= static_cast<uint32_t>(alike && (gap[-2] == gap[0] || gap[0] >= kLongGap)) << i;
+  for (size_t i = 0; i < kWordsAtOnce; ++i) {
+    const auto gap = [&](size_t back) { return static_cast<uint16_t>(*(words + i - back) - *(words + i - back - 1)); };
+    const uint16_t last = gap(0);
+    const bool alike = last == gap(1) && last > 1 && last <= kMaxPeriod;
+    even |= static_cast<uint32_t>(alike && (last == gap(2) || last >= kLongGap)) << i;
   }
   return even;
 }
 
 #if GATEHOUSE_AVX2
-GATEHOUSE_AVX2_TARGET uint32_t even_gaps_avx2(const uint16_t* gaps) {
-  const __m256i last = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(gaps));
-  const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(gaps - 1));
-  const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(gaps - 2));
+GATEHOUSE_AVX2_TARGET inline __m256i gaps_avx2(const uint16_t* words) {
+  return _mm256_sub_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)),
+                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words - 1)));
+}
+
+GATEHOUSE_AVX2_TARGET inline uint32_t even_16_gaps_avx2(const uint16_t* words) {
+  const __m256i last = gaps_avx2(words);
+  const __m256i second = gaps_avx2(words - 1);
+  const __m256i first = gaps_avx2(words - 2);
   const auto in = [&](int least, int most) __attribute__((target("avx2"))) {
     // From `least` on they are the greater, up to `most` the smaller.
     const __m256i above =
@@ -71,13 +77,32 @@ GATEHOUSE_AVX2_TARGET uint32_t even_gaps_avx2(const uint16_t* gaps) {
   const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
   return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
 }
+
+GATEHOUSE_AVX2_TARGET uint32_t even_gaps_avx2(const uint16_t* words) {
+  return even_16_gaps_avx2(words) | even_16_gaps_avx2(words + 16) << 16;
+}
+
+GATEHOUSE_AVX512_TARGET uint32_t even_gaps_avx512(const uint16_t* words) {
+  const __m512i here = _mm512_loadu_si512(words);
+  const __m512i one_back = _mm512_loadu_si512(words - 1);
+  const __m512i two_back = _mm512_loadu_si512(words - 2);
+  const __m512i last = _mm512_sub_epi16(here, one_back);
+  const __m512i second = _mm512_sub_epi16(one_back, two_back);
+  const __m512i first = _mm512_sub_epi16(two_back, _mm512_loadu_si512(words - 3));
+  // Of those in a period's range, counted from 2 up.
+  const __mmask32 within = _mm512_cmple_epu16_mask(_mm512_sub_epi16(last, _mm512_set1_epi16(2)),
+                                                   _mm512_set1_epi16(static_cast<short>(kMaxPeriod - 2)));
+  const __mmask32 alike = _mm512_mask_cmpeq_epi16_mask(within, second, last);
+  return alike & (_mm512_cmpeq_epi16_mask(first, last) | _mm512_cmpge_epu16_mask(last, _mm512_set1_epi16(kLongGap)));
+}
 #endif
 
-uint32_t even_gaps(const uint16_t* gaps) {
+uint32_t even_gaps(const uint16_t* words) {
 #if GATEHOUSE_AVX2
-  if (has_avx2()) return even_gaps_avx2(gaps);
+  if (has_avx512()) return even_gaps_avx512(words);
+  if (has_avx2()) return even_gaps_avx2(words);
 #endif
-  return even_gaps_plain(gaps);
+  return even_gaps_plain(words);
 }
 
 constexpr bool is_group_character(char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '`'; }
@@ -135,28 +160,30 @@ void SeparatedDecoder::scan(const TextBlock& block) {
     before = here >> 63;
   }
   in_word_ = letters.at(bytes.size() - 1);
-  // Where words begin, and how far from the one before; the last three before come first.
-  std::array<uint16_t, kMaxPositions> positions;
-  const size_t count = kWordsBefore + list_positions(words.data(), letters.word_count(), positions.data());
-  const auto word = [&](size_t i) { return i < kWordsBefore ? words_[i] : begin + positions[i - kWordsBefore]; };
-  std::array<uint16_t, kWordsBefore + kMaskedBytes / 2 + 1 + kGapsAtOnce> gaps;
-  gaps[0] = 0;
-  for (size_t i = 1; i < std::min(count, kWordsBefore + 1); ++i) {
-    gaps[i] = static_cast<uint16_t>(std::min<uint64_t>(word(i) - word(i - 1), 0xffff));
+  // Where words begin, counted from `begin`; the last three before come first, the ones far away at the same place.
+  std::array<uint16_t, kWordsBefore + kMaxPositions + kWordsAtOnce> positions;
+  for (size_t i = 0; i < kWordsBefore; ++i) {
+    constexpr uint64_t kFar = 4 * kMaxPeriod;
+    positions[i] = static_cast<uint16_t>(-static_cast<int>(std::min(begin - words_[i], kFar)));
   }
-  for (size_t i = kWordsBefore + 1; i < count; ++i) {
-    gaps[i] = static_cast<uint16_t>(positions[i - kWordsBefore] - positions[i - kWordsBefore - 1]);
-  }
-  for (size_t i = kWordsBefore; i < count; i += kGapsAtOnce) {
-    for (uint32_t even = even_gaps(gaps.data() + i); even != 0; even &= even - 1) {
+  const size_t count =
+      kWordsBefore + list_positions(words.data(), letters.word_count(), positions.data() + kWordsBefore);
+  for (size_t i = kWordsBefore; i < count; i += kWordsAtOnce) {
+    for (uint32_t even = even_gaps(positions.data() + i); even != 0; even &= even - 1) {
       const size_t last = i + static_cast<size_t>(std::countr_zero(even));
       if (last >= count) break;
-      const bool three = gaps[last - 2] == gaps[last];
-      if (lay_grid(word(last - (three ? 3 : 2)), gaps[last])) follow_grid(false);
+      const auto gap = [&](size_t at) { return static_cast<uint16_t>(positions[at] - positions[at - 1]); };
+      const bool three = gap(last - 2) == gap(last);
+      const size_t first = last - (three ? 3 : 2);
+      const uint64_t word = first < kWordsBefore ? words_[first] : begin + positions[first];
+      if (lay_grid(word, gap(last))) follow_grid(false);
     }
   }
   std::array<uint64_t, kWordsBefore> latest;
-  for (size_t i = 0; i < kWordsBefore; ++i) latest[i] = word(count - kWordsBefore + i);
+  for (size_t i = 0; i < kWordsBefore; ++i) {
+    const size_t at = count - kWordsBefore + i;
+    latest[i] = at < kWordsBefore ? words_[at] : begin + positions[at];
+  }
   words_ = latest;
 }
 
