@@ -98,6 +98,23 @@ TEST(Alphabets, DecodeTheSameHoweverTheTextIsCut) {
   for (size_t piece = 1; piece < 200; ++piece) ASSERT_EQ(story_of<AlphabetDecoder>(all, piece), whole) << piece;
 }
 
+TEST(Alphabets, SeeARunOfASmallerOneFromItsShortestLengthOnWithAnyInstructions) {
+  const std::string_view runs[] = {"ABCDEFGHIJKLMNOPQRST", "abcdefghijklmnopqrst", "0123456789abcdefABCD",
+                                   "234567=234567=234567"};
+  for (const Vectors vectors : kAllVectors) {
+    use_vectors = vectors;
+    for (const std::string_view run : runs) {
+      for (size_t at = 0; at < 140; ++at) {
+        for (const size_t size : {kMinRunBytes - 1, kMinRunBytes}) {
+          const std::string chars = std::string(at, '+') + std::string(run.substr(0, size)) + std::string(at % 70, '_');
+          ASSERT_EQ(holds_smaller_run(chars), size == kMinRunBytes) << chars << static_cast<int>(vectors);
+        }
+      }
+    }
+  }
+  use_vectors = Vectors::avx512;
+}
+
 TEST(Alphabets, DecodeShortRunsTheSameWithVectorInstructionsAndWithout) {
   std::mt19937 random(1);
   const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";

@@ -126,8 +126,8 @@ void Base64::read_short(std::string_view chars, uint64_t origin, uint64_t end) {
   char padded[kShortChars + 1];
   std::memset(padded, 'A', sizeof padded);
   std::copy(chars.begin(), chars.end(), padded);
-  char out[ShiftedRuns::kShortBytes + 16];
-  decode_base64({padded, (chars.size() + 3) / 4 * 4}, out);
+  char out[sizeof padded + 16];
+  decode_base64({padded, sizeof padded}, out);
   const size_t bits = chars.size() * 6;
   const int rest_bits = static_cast<int>(bits % 8);
   const auto rest = static_cast<uint8_t>(rest_bits > 0 ? static_cast<uint8_t>(out[bits / 8]) >> (8 - rest_bits) : 0);

@@ -12,8 +12,11 @@ namespace {
 bool is_varied(std::string_view bytes) {
   constexpr int kMinDifferent = 4;
   uint64_t seen = 0;
-  for (const char c : bytes) seen |= uint64_t{1} << (c & 63);
-  return std::popcount(seen) >= kMinDifferent;
+  for (const char c : bytes) {
+    seen |= uint64_t{1} << (c & 63);
+    if (std::popcount(seen) >= kMinDifferent) return true;
+  }
+  return false;
 }
 
 }  // namespace

@@ -12,18 +12,10 @@ bool is_gap(char c) { return is_line_end(c) || c == ' ' || c == '\t'; }
 // In front of a line.
 bool is_quoting(char c) { return c == '>' || c == '|' || c == '#' || c == '*' || c == ';' || c == '%'; }
 
-// Bit i is set when 16 bits from i on are.
-uint64_t starts_of_16(uint64_t bits) {
-  static_assert(kMinRunBytes == 16);
-  bits &= bits >> 1;
-  bits &= bits >> 2;
-  bits &= bits >> 4;
-  return bits & bits >> 8;
-}
-
 // Where the first run of kMinRunBytes members at or behind `from` begins; if there is none, where the shorter run
 // begins that ends with the mask (its size, if there is none either).
 size_t find_run(const Mask& mask, size_t from) {
+  static_assert(kMinRunBytes == 16);
   size_t before = 0;  // members right before the current word
   uint64_t clip = ~uint64_t{0} << (from % 64);
   uint64_t last = 0;

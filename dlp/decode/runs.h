@@ -22,6 +22,14 @@ class RunSink {
   virtual void over() = 0;
 };
 
+// Bit i is set when 16 bits from i on are.
+constexpr uint64_t starts_of_16(uint64_t bits) {
+  bits &= bits >> 1;
+  bits &= bits >> 2;
+  bits &= bits >> 4;
+  return bits & bits >> 8;
+}
+
 // Whether there are kMinRunBytes members in a row.
 bool holds_run(const Mask& mask);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "dlp/decode/simd.h"
 
@@ -85,21 +86,24 @@ alignas(64) constexpr std::array<uint8_t, 128> kAlphabetsOf = [] {
 }();
 
 GATEHOUSE_AVX512_TARGET bool holds_run_avx512(std::string_view chars) {
+  static_assert(kMinRunBytes == 16);
   constexpr uint64_t kOnes = 0x0101010101010101;
   const __m512i first = _mm512_load_si512(kAlphabetsOf.data());
   const __m512i second = _mm512_load_si512(kAlphabetsOf.data() + 64);
+  std::array<uint64_t, std::size(kAlphabets)> last{};
   for (size_t i = 0; i < chars.size(); i += 64) {
     const size_t bytes = std::min<size_t>(64, chars.size() - i);
     const __mmask64 within = ~uint64_t{0} >> (64 - bytes);
     const __m512i in = _mm512_maskz_loadu_epi8(within, chars.data() + i);
     const __m512i kinds = _mm512_maskz_permutex2var_epi8(within, first, in, second);
-    for (size_t kind = 0; kind < std::size(kAlphabets); ++kind) {
-      const uint64_t others = ~_mm512_test_epi8_mask(kinds, _mm512_set1_epi8(static_cast<char>(1 << kind)));
-      // The highest bit of a byte that is zero; of one above it too, perhaps.
-      for (uint64_t found = (others - kOnes) & ~others & (kOnes << 7); found != 0; found &= found - 1) {
-        const size_t at = static_cast<size_t>(std::countr_zero(found)) & ~size_t{7};
-        if ((others >> at & 0xff) == 0 && holds_run_around(*kAlphabets[kind], chars, i + at)) return true;
-      }
+    for (size_t kind = 0; kind < last.size(); ++kind) {
+      const uint64_t here = _mm512_test_epi8_mask(kinds, _mm512_set1_epi8(static_cast<char>(1 << kind)));
+      const uint64_t before = std::exchange(last[kind], here);
+      // Of a run, eight stand at a multiple of eight, here or in the word before.
+      const auto eight = [](uint64_t bits) { return (~bits - kOnes) & bits & (kOnes << 7); };
+      if ((eight(here) | (eight(before) >> 56)) == 0) continue;
+      const uint64_t seam = before >> 49 | (here & 0x7fff) << 15;
+      if ((starts_of_16(here) | starts_of_16(seam)) != 0) return true;
     }
   }
   return false;
