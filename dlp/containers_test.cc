@@ -49,6 +49,19 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
+std::string base32(std::string_view bytes, std::string_view alphabet) {
+  std::string text;
+  for (size_t bit = 0; bit < bytes.size() * 8; bit += 5) {
+    uint32_t five = 0;
+    for (size_t at = bit; at < bit + 5; ++at) {
+      const bool set = at / 8 < bytes.size() && (static_cast<uint8_t>(bytes[at / 8]) >> (7 - at % 8) & 1) != 0;
+      five = five << 1 | (set ? 1 : 0);
+    }
+    text += alphabet[five];
+  }
+  return text;
+}
+
 TEST(Containers, AreSeenThroughAndNamedInThePath) {
   const std::string text = "key: " + kToken + "\n" + lines(200);
   constexpr const char* kForm = "multipart/form-data; boundary=XX";
@@ -85,6 +98,10 @@ TEST(Containers, AreSeenThroughAndNamedInThePath) {
       {"gzip in a form's file", kForm, "", form("name=a; filename=\"a.gz\"", gzipped(text)), "form>gzip",
        "body/file:a.gz"},
       {"a form's file in quoted-printable", kForm, "", form("name=a; filename=a", quoted), "qp", "body"},
+      {"base32 of zlib in text", "", "", "some: " + base32(zlibbed(text), "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") + " more",
+       "base32>zlib", "body"},
+      {"base32 of zlib in lower case", "", "", base32(zlibbed(text), "abcdefghijklmnopqrstuvwxyz234567"), "base32>zlib",
+       "body"},
       {"base64 of gzip in JSON", "application/json", "", "{\"data\": \"" + base64(gzipped(text)) + "\"}", "base64>gzip",
        "body"},
   };
@@ -141,6 +158,14 @@ TEST(Containers, AreAFaultIfTheyAreNotWhatTheyAreDeclaredToBe) {
     const auto in = scan({"body", row.type, row.encoding}, row.body, SIZE_MAX, Direction::in);
     ASSERT_EQ(in.size(), 1u) << row.detail;
     EXPECT_EQ(in[0].severity, FindingAction::warn) << row.detail;
+  }
+}
+
+// Which decodes in many ways, none of them to much.
+TEST(Containers, AreNotMadeOfOneDigitOverAndOver) {
+  for (const char digit : {'3', '0', '7'}) {
+    const auto findings = scan({"body", {}, {}}, std::string(100'000, digit));
+    EXPECT_TRUE(findings.empty()) << digit << ": " << findings[0].detail;
   }
 }
 
