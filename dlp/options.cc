@@ -41,7 +41,7 @@ ScannerOptions parse_options(int argc, char** argv) {
 }
 
 Result<void> require(const GateOptions& options) {
-  if (options.policies.empty()) return fail("--policy FILE is required: it says what becomes of what is found");
+  if (!options.has_policy()) return fail("--policy FILE is required: it says what becomes of what is found");
   if (options.session.empty()) return fail("--session NAME is required: it names the session in messages");
   if (!options.audit.empty()) {
     return fail("--audit {}: the scanner writes no log, the gates that ask it log what it found", options.audit);

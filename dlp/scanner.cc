@@ -78,20 +78,27 @@ std::vector<policy::FindingRule> facts(const std::vector<Rule>& rules) {
 
 }  // namespace
 
-Scanner::Scanner(RuleTables rules, KnownSecrets secrets, const policy::Limits& limits)
-    : rules_(std::move(rules)), secrets_(std::move(secrets)), limits_(limits), ledger_(secrets_) {}
+Scanner::Scanner(std::vector<policy::FindingRule> facts, RuleTables rules, KnownSecrets secrets,
+                 const policy::Limits& limits)
+    : facts_(std::move(facts)),
+      rules_(std::move(rules)),
+      secrets_(std::move(secrets)),
+      limits_(std::make_shared<const policy::Limits>(limits)),
+      ledger_(secrets_) {}
 
 Result<std::unique_ptr<Scanner>> Scanner::load(const Sources& sources, const policy::Policy& policy) {
   const auto directory = sources.rules.empty() ? rules_directory() : Result<std::string>(sources.rules);
   if (!directory) return failed(directory);
   const auto rules = load_rules(*directory, sources.cache);
   if (!rules) return failed(rules);
-  if (auto ok = policy.check_finding_rules(facts(*rules)); !ok) return failed(ok);
+  auto known = facts(*rules);
+  if (auto ok = policy.check_finding_rules(known); !ok) return failed(ok);
   auto tables = RuleTables::build(*rules, sources.cache);
   if (!tables) return failed(tables);
   auto secrets = sources.secrets.empty() ? KnownSecrets::parse("{}") : KnownSecrets::load(sources.secrets);
   if (!secrets) return failed(secrets, "--secrets");
-  return std::unique_ptr<Scanner>(new Scanner(std::move(*tables), std::move(*secrets), policy.limits()));
+  return std::unique_ptr<Scanner>(
+      new Scanner(std::move(known), std::move(*tables), std::move(*secrets), policy.limits()));
 }
 
 Result<std::vector<OpenScan>> Scanner::open_scans(size_t threads) {
@@ -115,7 +122,7 @@ Result<OpenScan> Scanner::open_scan() {
       std::make_unique<SecretReaderSource>(secrets_, ledger_, [] { return std::chrono::steady_clock::now(); }),
       [shared](std::string_view secret) { return shared->of(secret); });
   return [this, workshop](const StreamInfo& stream) {
-    return std::make_unique<InspectionScan>(workshop, score_, stream, limits_);
+    return std::make_unique<InspectionScan>(workshop, score_, stream, *limits_.get());
   };
 }
 

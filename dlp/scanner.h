@@ -1,11 +1,13 @@
 // What the scanner is loaded with, once, while it still has files: rules and known secrets. Shared by all threads;
-// nothing in it changes but the ledger of what was seen of each secret and the score of what each destination was sent.
+// nothing in it changes but the ledger of what was seen of each secret, the score of what each destination was sent,
+// and the limits.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/base/in_force.h"
 #include "common/base/result.h"
 #include "common/policy/policy.h"
 #include "dlp/exfiltration.h"
@@ -28,6 +30,11 @@ class Scanner {
   // there is not.
   static Result<std::unique_ptr<Scanner>> load(const Sources& sources, const policy::Policy& policy);
 
+  // Refuses a policy that names a rule there is not.
+  Result<void> check(const policy::Policy& policy) const { return policy.check_finding_rules(facts_); }
+  // Of streams that are opened from now on. From any thread.
+  void set_limits(const policy::Limits& limits) { limits_.set(std::make_shared<const policy::Limits>(limits)); }
+
   // One for each of so many threads. The scanner outlives them and what they make.
   Result<std::vector<OpenScan>> open_scans(size_t threads);
 
@@ -35,12 +42,13 @@ class Scanner {
   std::string describe() const;
 
  private:
-  Scanner(RuleTables rules, KnownSecrets secrets, const policy::Limits& limits);
+  Scanner(std::vector<policy::FindingRule> facts, RuleTables rules, KnownSecrets secrets, const policy::Limits& limits);
   Result<OpenScan> open_scan();
 
+  const std::vector<policy::FindingRule> facts_;  // of rules_
   const RuleTables rules_;
   const KnownSecrets secrets_;
-  const policy::Limits limits_;
+  InForce<policy::Limits> limits_;
   FragmentLedger ledger_;
   ExfiltrationScore score_;
 };

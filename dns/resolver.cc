@@ -334,6 +334,11 @@ void Resolver::sum_up_flood(Time now) {
   refused_period_ = std::clamp(refused_period_ * 2, kFirstFloodReport, kSlowestFloodReport);
 }
 
+void Resolver::forget_answers() {
+  recent_.expire_all(summaries_);
+  for (auto& open : open_) open.answer = nullptr;
+}
+
 std::vector<audit::DnsEvent> Resolver::summaries(Time now) {
   recent_.expire(now, summaries_);
   watch_.sum_up(now, summaries_);

@@ -75,6 +75,9 @@ class Resolver {
   void committed(uint64_t ticket);
   void lost(uint64_t ticket);
 
+  // From now on every question is judged anew, repeats too.
+  void forget_answers();
+
   // Rows that sum up what was not recorded one by one; nobody waits for them. Call about once a second.
   std::vector<audit::DnsEvent> summaries(Time now);
   // The same for the end, whatever windows are still open.

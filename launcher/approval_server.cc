@@ -127,6 +127,10 @@ Result<void> ApprovalServer::take(Peer& peer, const ipc::Frame& frame) {
     peer.stream->write(approval::encode(decide(peer, *wish)));
     return {};
   }
+  if (peer.person && type == FrameType::reload) {
+    reload(peer);
+    return {};
+  }
   return fail("a frame of type {} is not for this socket", frame.type);
 }
 
@@ -169,14 +173,24 @@ void ApprovalServer::record(std::vector<Approvals::Settled> settled) {
                       decided.allowed = false;
                       decided.reason = "the decision cannot be written to the audit log";
                     }
-                    tell(asker, decided);
+                    tell(asker, approval::encode(decided));
                   });
   }
 }
 
-void ApprovalServer::tell(uint64_t asker, const approval::Decided& decided) {
+// What was decided for the session was decided about rules that may be gone.
+void ApprovalServer::reload(const Peer& peer) {
+  callbacks_.reload(peer.name,
+                    [this, number = peer.number, alive = std::weak_ptr(alive_)](const approval::Reply& reply) {
+                      if (alive.expired()) return;
+                      if (reply.done) approvals_.forget_decisions();
+                      tell(number, approval::encode(reply));
+                    });
+}
+
+void ApprovalServer::tell(uint64_t number, const std::string& frames) {
   for (const auto& peer : peers_) {
-    if (peer->number == asker) return peer->stream->write(approval::encode(decided));
+    if (peer->number == number) return peer->stream->write(frames);
   }
 }
 

@@ -18,14 +18,14 @@ class ApprovalServer {
   struct Callbacks {
     std::function<void(const approval::Pending&)> asked;  // a person is wanted
     std::function<bool(pid_t)> is_gate;                   // a process of the house, which may ask and never decide
+    // A person wants the policy to be read again; the answer is called later, once.
+    std::function<void(const std::string& by, std::function<void(const approval::Reply&)>)> reload;
   };
 
   // `loop` and `audit` outlive it. Both sockets listen, in a directory of the user's own.
   static Result<std::unique_ptr<ApprovalServer>> start(Loop& loop, audit::AuditLog& audit, Fd gates, Fd people,
                                                        Callbacks callbacks);
   ~ApprovalServer();
-
-  void forget_decisions() { approvals_.forget_decisions(); }
 
  private:
   struct Peer;
@@ -37,7 +37,8 @@ class ApprovalServer {
   void ask(Peer& peer, approval::Wanted wanted);
   approval::Reply decide(const Peer& peer, const approval::Decide& decide);
   void record(std::vector<Approvals::Settled> settled);
-  void tell(uint64_t asker, const approval::Decided& decided);
+  void reload(const Peer& peer);
+  void tell(uint64_t number, const std::string& frames);
   void drop(Peer& peer);
   void watch_clock();
 

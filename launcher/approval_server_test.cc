@@ -31,7 +31,10 @@ class ApprovalServerTest : public testing::Test {
     server_ = std::move(*ApprovalServer::start(loop_, *log_, *open_socket(unix_path(folder_ + "/ask")),
                                                *open_socket(unix_path(folder_ + "/approvals")),
                                                {[this](const approval::Pending& pending) { asked_.push_back(pending); },
-                                                [this](pid_t pid) { return gates_decide_ && pid == ::getpid(); }}));
+                                                [this](pid_t pid) { return gates_decide_ && pid == ::getpid(); },
+                                                [](const std::string& by, const auto& told) {
+                                                  told({by == "nobody", "asked for by " + by});
+                                                }}));
     gate_ = approval::Client::create(loop_, unix_path(folder_ + "/ask"));
   }
   ~ApprovalServerTest() override {

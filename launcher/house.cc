@@ -29,10 +29,11 @@ void add(ProcessSpec& spec, std::initializer_list<std::string> arguments) {
 
 }  // namespace
 
-House::House(Loop& loop, HouseSettings settings, const Handed& handed, const CapturedLog& messages,
-             const CapturedLog& console, Supervisor::Callbacks callbacks)
+House::House(Loop& loop, HouseSettings settings, const Handed& handed, PolicyKeeper& policy,
+             const CapturedLog& messages, const CapturedLog& console, Supervisor::Callbacks callbacks)
     : settings_(std::move(settings)),
       handed_(handed),
+      policy_(policy),
       messages_(messages),
       console_(console),
       supervisor_(loop, std::move(callbacks)) {
@@ -76,24 +77,29 @@ Result<ProcessSpec> House::gate(std::string_view binary) const {
 
 void House::let_record(ProcessSpec& spec) const { add(spec, {"--audit", settings_.audit}); }
 
-void House::let_judge(ProcessSpec& spec) const {
-  for (const auto& policy : settings_.policies) add(spec, {"--policy", policy});
+Result<void> House::let_judge(ProcessSpec& spec, const std::string& name) const {
+  auto control = policy_.attach(name);
+  if (!control) return failed(control);
+  spec.inherited.push_back(std::move(*control));
+  add(spec, {"--policy-snapshot", policy_.snapshot()});
+  add(spec, {"--control", fmt::format("fd:{}", inherited_number(spec, spec.inherited.size() - 1))});
   for (const char* variable : kDataVariables) {
     if (const char* value = std::getenv(variable)) spec.environment.push_back(fmt::format("{}={}", variable, value));
   }
+  return {};
 }
 
 // Writes no rows: what it finds goes to the gate that asked.
 Result<ProcessSpec> House::dlp() const {
   auto spec = gate("gatehouse-dlp");
   if (!spec) return spec;
-  let_judge(*spec);
-  add(*spec, {"--cache", settings_.cache});
   spec->sockets = {{dlp_socket_.get(), "dlp"}};
+  if (auto ok = let_judge(*spec, "dlp"); !ok) return failed(ok);
+  add(*spec, {"--cache", settings_.cache});
   auto secrets = pipe_of({handed_.scanner_secrets.view()});
   if (!secrets) return failed(secrets, "secrets");
   spec->inherited.push_back(std::move(*secrets));
-  add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 0))});
+  add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 1))});
   spec->without_network = true;
   return spec;
 }
@@ -101,10 +107,10 @@ Result<ProcessSpec> House::dlp() const {
 Result<ProcessSpec> House::dns() const {
   auto spec = gate("gatehouse-dns");
   if (!spec) return spec;
-  let_judge(*spec);
+  spec->sockets = {{dns_socket_.get(), "dns"}};
+  if (auto ok = let_judge(*spec, "dns"); !ok) return failed(ok);
   let_record(*spec);
   add(*spec, {"--dlp", "unix:" + socket_path("dlp")});
-  spec->sockets = {{dns_socket_.get(), "dns"}};
   spec->without_network = true;
   return spec;
 }
@@ -112,20 +118,20 @@ Result<ProcessSpec> House::dns() const {
 Result<ProcessSpec> House::proxy() const {
   auto spec = gate("gatehouse-proxy");
   if (!spec) return spec;
-  let_judge(*spec);
+  spec->sockets = {{proxy_socket_.get(), "transparent"}};
+  if (auto ok = let_judge(*spec, "proxy"); !ok) return failed(ok);
   let_record(*spec);
   add(*spec, {"--dns", "unix:" + socket_path("dns"), "--dlp", "unix:" + socket_path("dlp")});
   add(*spec, {"--approvals", "unix:" + ask_socket()});
   if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
-  spec->sockets = {{proxy_socket_.get(), "transparent"}};
   auto ca = pipe_of({handed_.ca.certificate, handed_.ca.key.view()});
   if (!ca) return failed(ca, "session CA");
   spec->inherited.push_back(std::move(*ca));
-  add(*spec, {"--ca", fmt::format("fd:{}", inherited_number(*spec, 0))});
+  add(*spec, {"--ca", fmt::format("fd:{}", inherited_number(*spec, 1))});
   auto credentials = pipe_of({handed_.proxy_credentials.view()});
   if (!credentials) return failed(credentials, "credentials");
   spec->inherited.push_back(std::move(*credentials));
-  add(*spec, {"--credentials", fmt::format("fd:{}", inherited_number(*spec, 1))});
+  add(*spec, {"--credentials", fmt::format("fd:{}", inherited_number(*spec, 2))});
   return spec;
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/secret_bytes.h"
 #include "common/tls/ca.h"
 #include "launcher/captured_log.h"
+#include "launcher/policy_keeper.h"
 #include "launcher/supervisor.h"
 #include "launcher/vm.h"
 
@@ -16,12 +17,11 @@ namespace gatehouse::launcher {
 
 struct HouseSettings {
   std::string session;
-  std::string directory;              // for the sockets
-  std::string audit;                  // path of the audit log
-  std::vector<std::string> policies;  // the snapshot
-  std::string cache;                  // where the scanner keeps its compiled tables
-  std::string upstream_ca;            // PEM file for upstream certificates besides the system's; empty for none
-  VmSettings vm;                      // vhost_socket and console are filled in here
+  std::string directory;    // for the sockets
+  std::string audit;        // path of the audit log
+  std::string cache;        // where the scanner keeps its compiled tables
+  std::string upstream_ca;  // PEM file for upstream certificates besides the system's; empty for none
+  VmSettings vm;            // vhost_socket and console are filled in here
 };
 
 // Starts and holds the processes: gates first, the machine last. Everything given to the constructor must outlive it.
@@ -33,7 +33,7 @@ class House {
     SecretBytes scanner_secrets;
     SecretBytes proxy_credentials;
   };
-  House(Loop& loop, HouseSettings settings, const Handed& handed, const CapturedLog& messages,
+  House(Loop& loop, HouseSettings settings, const Handed& handed, PolicyKeeper& policy, const CapturedLog& messages,
         const CapturedLog& console, Supervisor::Callbacks callbacks);
 
   Result<void> start();
@@ -46,6 +46,9 @@ class House {
   // Where gates ask for approval: to be listened on by the session.
   std::string ask_socket() const { return socket_path("ask"); }
 
+  // Ends a gate, which is then started again.
+  void restart(const std::string& name) { supervisor_.kill(name); }
+
   // Whether that is one of the house's processes.
   bool runs(pid_t pid) const { return supervisor_.runs(pid); }
 
@@ -54,7 +57,8 @@ class House {
   Result<void> open_sockets();
   Result<ProcessSpec> gate(std::string_view binary) const;  // with the options every gate takes
   void let_record(ProcessSpec& spec) const;                 // with the audit log
-  void let_judge(ProcessSpec& spec) const;                  // with the policies
+  // With the policy, now and later; once spec.sockets is complete.
+  Result<void> let_judge(ProcessSpec& spec, const std::string& name) const;
   Result<ProcessSpec> dlp() const;
   Result<ProcessSpec> dns() const;
   Result<ProcessSpec> proxy() const;
@@ -63,6 +67,7 @@ class House {
 
   HouseSettings settings_;
   const Handed& handed_;
+  PolicyKeeper& policy_;
   const CapturedLog& messages_;
   const CapturedLog& console_;
   Fd dlp_socket_;

@@ -1,13 +1,18 @@
-// gatehouse policy check [FILES]; gatehouse policy test [FILES]; gatehouse policy explain [--policy FILE] [QUESTION]
+// gatehouse policy check [FILES]; gatehouse policy test [FILES]; gatehouse policy explain [--policy FILE] [QUESTION];
+// gatehouse policy reload [--session NAME]
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
+#include "common/approval/protocol.h"
+#include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/policy/policy.h"
 #include "launcher/command.h"
+#include "launcher/control_client.h"
+#include "launcher/paths.h"
 #include "launcher/scanner_rules.h"
 
 namespace gatehouse::launcher {
@@ -22,6 +27,7 @@ struct PolicyOptions {
   std::vector<std::string> files;
   std::string question;
   std::vector<std::string> headers;
+  std::string session;
 };
 
 // Each file is a session's policy of its own, over the machine-wide ones. No file means those alone.
@@ -112,6 +118,26 @@ int explain(const PolicyOptions& options) {
   return kExitOk;
 }
 
+// The gates judge by the files as they are now, or all of them go on as before.
+int reload(const PolicyOptions& options) {
+  const auto outcome = [&]() -> Result<std::string> {
+    const auto session = running_session(options.session);
+    if (!session) return failed(session);
+    const auto frame = ask_session(*session, kApprovalsSocket, approval::encode_reload());
+    if (!frame) return failed(frame);
+    const auto reply = approval::parse_reply(frame->payload);
+    if (!reply) return failed(reply);
+    if (!reply->done) return fail("{}", reply->message);
+    return reply->message;
+  }();
+  if (!outcome) {
+    fmt::print(stderr, "gatehouse: {}\n", outcome.error().message());
+    return kExitFailed;
+  }
+  fmt::print("{}\n", log::printable(*outcome));
+  return kExitOk;
+}
+
 }  // namespace
 
 void add_policy_command(CLI::App& app, Run& run) {
@@ -126,6 +152,12 @@ void add_policy_command(CLI::App& app, Run& run) {
   auto* test_command = command->add_subcommand("test", "run the tests that policies carry; 3 if one fails");
   test_command->add_option("FILES", options->files, "policy files, each taken alone");
   test_command->callback([options, &run] { run = [options] { return test(*options); }; });
+
+  auto* reload_command =
+      command->add_subcommand("reload", "have a running session judge by its policy files as they are now");
+  reload_command->add_option("--session", options->session, "name of the session (default: the latest)")
+      ->type_name("NAME");
+  reload_command->callback([options, &run] { run = [options] { return reload(*options); }; });
 
   auto* explain_command =
       command->add_subcommand("explain", "show the rules in force, or which of them decide a question");

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/base/uuid.h"
+#include "common/net/signal_watch.h"
 #include "common/tls/ca.h"
 #include "launcher/approval_server.h"
 #include "launcher/captured_log.h"
@@ -18,9 +19,9 @@
 #include "launcher/house.h"
 #include "launcher/images.h"
 #include "launcher/paths.h"
+#include "launcher/policy_keeper.h"
 #include "launcher/progress.h"
 #include "launcher/session_directory.h"
-#include "launcher/signal_watch.h"
 #include "launcher/snapshot.h"
 #include "launcher/terminal.h"
 
@@ -97,6 +98,7 @@ class Session {
   Result<int> tear_down();
 
   void approval_wanted(const approval::Pending& pending) const;
+  void reload_policy(const std::string& by, std::function<void(const approval::Reply&)> told);
   void house_event(audit::ProcessEvent event);
   void house_failed(const Error& error);
   void reached(std::string_view stage);
@@ -119,6 +121,7 @@ class Session {
   House::Handed handed_;
   std::unique_ptr<CapturedLog> messages_;
   std::unique_ptr<CapturedLog> console_;
+  std::unique_ptr<PolicyKeeper> keeper_;
   std::unique_ptr<House> house_;
   std::unique_ptr<ApprovalServer> approvals_;
   std::unique_ptr<GuestCommand> command_;
@@ -194,8 +197,11 @@ Result<void> Session::start_house() {
   auto console = CapturedLog::start(loop_, state_directory_ + "/console.log");
   if (!console) return failed(console);
   console_ = std::move(*console);
-  auto policies = snapshot_policies(settings_.policies, policy_.sha256(), directory_->file("policy"));
-  if (!policies) return failed(policies);
+  keeper_ = std::make_unique<PolicyKeeper>(
+      loop_, policy_, PolicyKeeper::Settings{settings_.policies, state_directory_},
+      PolicyKeeper::Callbacks{[this](audit::PolicyEvent row) { return audit_->append_and_wait(std::move(row)); },
+                              [this](const std::string& gate) { house_->restart(gate); }});
+  if (auto ok = keeper_->begin(); !ok) return failed(ok);
 
   auto cache = cache_directory();
   if (!cache) return failed(cache);
@@ -204,7 +210,6 @@ Result<void> Session::start_house() {
   house.session = settings_.name;
   house.directory = directory_->path();
   house.audit = audit_path_;
-  house.policies = std::move(*policies);
   if (!settings_.upstream_ca.empty()) {
     auto certificates = snapshot_certificates(settings_.upstream_ca, directory_->path());
     if (!certificates) return failed(certificates);
@@ -217,7 +222,7 @@ Result<void> Session::start_house() {
   house.vm.initrd = boot_files_.initrd;
   house.vm.root_image = boot_files_.root_image;
   house_ = std::make_unique<House>(
-      loop_, std::move(house), handed_, *messages_, *console_,
+      loop_, std::move(house), handed_, *keeper_, *messages_, *console_,
       Supervisor::Callbacks{[this](audit::ProcessEvent event) { house_event(std::move(event)); },
                             [this](const Error& error) { house_failed(error); }});
   return house_->start();
@@ -231,7 +236,8 @@ Result<void> Session::start_approvals() {
   if (!people) return failed(people);
   auto server = ApprovalServer::start(loop_, *audit_, std::move(*gates), std::move(*people),
                                       {[this](const approval::Pending& pending) { approval_wanted(pending); },
-                                       [this](pid_t pid) { return house_->runs(pid); }});
+                                       [this](pid_t pid) { return house_->runs(pid); },
+                                       [this](const std::string& by, auto told) { reload_policy(by, told); }});
   if (!server) return failed(server);
   approvals_ = std::move(*server);
   return {};
@@ -243,6 +249,12 @@ void Session::approval_wanted(const approval::Pending& pending) const {
   fmt::print(stderr, "gatehouse: approval {} is wanted for {} (rule '{}'): gatehouse approvals allow {} --session {}\n",
              pending.number, log::printable(pending.wanted.what, kMaxShownRequestBytes),
              log::printable(pending.wanted.rule), pending.number, settings_.name);
+}
+
+void Session::reload_policy(const std::string& by, std::function<void(const approval::Reply&)> told) {
+  keeper_->reload(by, [told = std::move(told)](const Result<std::string>& outcome) {
+    told({outcome.has_value(), outcome ? *outcome : outcome.error().message()});
+  });
 }
 
 Result<void> Session::start_command() {

@@ -116,6 +116,10 @@ pid_t Supervisor::pid(std::string_view name) const {
   return -1;
 }
 
+void Supervisor::kill(std::string_view name) {
+  if (const pid_t running = pid(name); running > 0) ::kill(running, SIGKILL);
+}
+
 bool Supervisor::runs(pid_t pid) const {
   return std::any_of(children_.begin(), children_.end(),
                      [pid](const auto& child) { return child->process.pid == pid; });

@@ -52,6 +52,8 @@ class Supervisor {
 
   // The process that runs the named service now; -1 between a crash and its restart.
   pid_t pid(std::string_view name) const;
+  // Ends the named service as by a crash.
+  void kill(std::string_view name);
   // Whether a service runs as that process.
   bool runs(pid_t pid) const;
 

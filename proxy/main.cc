@@ -3,6 +3,7 @@
 #include "common/base/fd.h"
 #include "common/base/log.h"
 #include "common/dlp/scanner_option.h"
+#include "common/reload/follower.h"
 #include "common/tls/ca.h"
 #include "proxy/options.h"
 #include "proxy/server.h"
@@ -18,9 +19,9 @@ int run(int argc, char** argv) {
   if (auto dns = dns_endpoint(options); !dns) return report(dns.error(), kExitUsage);
   if (auto approver = approver_endpoint(options); !approver) return report(approver.error(), kExitUsage);
   if (auto dlp = dlp::scanner_endpoint(options.dlp); !dlp) return report(dlp.error(), kExitUsage);
-  auto policy = policy::Policy::load(options.gate.policies);
-  if (!policy) return report(policy.error(), kExitUsage);
-  if (auto ok = require_scanner(options, *policy); !ok) return report(ok.error(), kExitUsage);
+  auto source = reload::open_policy(options.gate);
+  if (!source) return report(source.error(), kExitUsage);
+  if (auto ok = require_scanner(options, source->policy); !ok) return report(ok.error(), kExitUsage);
   if (options.gate.check_config) return kExitOk;
   auto sockets = gather_listening_sockets(options.gate.listen);
   if (!sockets) return report(sockets.error(), kExitUsage);
@@ -28,10 +29,19 @@ int run(int argc, char** argv) {
   std::list<Loop> loops(static_cast<size_t>(options.workers));
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "proxy"});
   if (!audit) return report(audit.error(), kExitFailed);
-  const audit::PolicyEvent loaded{"loaded", policy->files(), policy->sha256(), "gatehouse-proxy"};
-  const auto server = Server::create(loops, options, std::move(*policy), **audit);
+  const audit::PolicyEvent loaded{"loaded", source->policy.files(), source->policy.sha256(), "gatehouse-proxy"};
+  const auto server = Server::create(loops, options, source->policy, **audit);
   if (!server) return report(server.error(), kExitFailed);
   if (auto ok = (*server)->listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  const auto follower = reload::Follower::start(
+      loops.front(), std::move(*source),
+      {.prepare = [&](policy::Policy next) -> Result<reload::Follower::Switch> {
+         if (auto ok = require_scanner(options, next); !ok) return failed(ok);
+         return (*server)->prepare(std::move(next));
+       },
+       .record = [&](audit::PolicyEvent row,
+                     auto on_recorded) { (*audit)->append(std::move(row), loops.front(), on_recorded); }});
+  if (!follower) return report(follower.error(), kExitFailed);
   if (auto ok = confine(confinement(options)); !ok) return report(ok.error(), kExitFailed);
   if (auto ok = (*audit)->append_and_wait(loaded); !ok) return report(ok.error(), kExitFailed);
   return (*server)->run_until_signal();

@@ -55,8 +55,7 @@ ProxyOptions parse_options(int argc, char** argv) {
 }
 
 Result<void> require(const GateOptions& options) {
-  if (options.policies.empty())
-    return fail("--policy FILE is required: without a policy every request would be denied");
+  if (!options.has_policy()) return fail("--policy FILE is required: without a policy every request would be denied");
   if (options.audit.empty()) return fail("--audit FILE is required: nothing is let through without its row");
   if (options.session.empty()) return fail("--session NAME is required: it names the session in the audit log");
   return {};

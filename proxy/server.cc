@@ -37,6 +37,15 @@ Result<PriceTable> load_prices() {
   return prices;
 }
 
+Result<std::shared_ptr<const Generation>> make_generation(policy::Policy policy, const CredentialValues& values) {
+  auto credentials = CredentialTable::create(policy, values);
+  if (!credentials) return failed(credentials, "--credentials");
+  auto identities = ClientIdentities::create(policy, values);
+  if (!identities) return failed(identities);
+  return std::make_shared<const Generation>(
+      Generation{std::move(policy), std::move(*credentials), std::move(*identities)});
+}
+
 GuestSession::Entry entry_of(const InheritedSocket& socket) {
   const bool transparent =
       socket.name == "transparent" || (socket.name.empty() && local_address(socket.fd.get()) == "unix");
@@ -75,12 +84,9 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
     if (!values) return failed(values, "--credentials");
     server->values_ = std::move(*values);
   }
-  auto credentials = CredentialTable::create(policy, server->values_);
-  if (!credentials) return failed(credentials, "--credentials");
-  auto identities = ClientIdentities::create(policy, server->values_);
-  if (!identities) return failed(identities);
-  server->generation_ = std::make_unique<InForce<Generation>>(std::make_shared<const Generation>(
-      Generation{std::move(policy), std::move(*credentials), std::move(*identities)}));
+  auto generation = make_generation(std::move(policy), server->values_);
+  if (!generation) return failed(generation);
+  server->generation_ = std::make_unique<InForce<Generation>>(std::move(*generation));
   auto prices = load_prices();
   if (!prices) return failed(prices);
   auto telemetry = Telemetry::create(std::move(*prices));
@@ -123,6 +129,12 @@ Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
     }
   }
   return {};
+}
+
+Result<std::function<void()>> Server::prepare(policy::Policy next) {
+  auto generation = make_generation(std::move(next), values_);
+  if (!generation) return failed(generation);
+  return [this, made = std::move(*generation)] { generation_->set(made); };
 }
 
 int Server::run_until_signal() {

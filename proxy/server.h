@@ -24,6 +24,10 @@ class Server {
   // are an explicit proxy. A datagram socket is an error.
   Result<void> listen(std::vector<InheritedSocket> sockets);
 
+  // Does all that may fail of putting another policy in force; what it gives does the rest. Of the secrets' values and
+  // placeholders it has those that were handed over at the start.
+  Result<std::function<void()>> prepare(policy::Policy next);
+
   // Serves until SIGINT or SIGTERM; the first loop runs on the caller's thread.
   int run_until_signal();
 

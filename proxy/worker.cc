@@ -21,8 +21,8 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
   worker->upstreams_ = std::make_unique<UpstreamPool>(loop, shared.generation, *worker->client_tls_);
   if (shared.dns) worker->names_ = std::make_unique<NameLookup>(loop, *shared.dns);
   if (shared.dlp) {
-    worker->scanner_ =
-        dlp::ScanClient::create(loop, *shared.dlp, dlp::scan_deadline(shared.generation.get()->policy.limits()));
+    worker->scanner_ = dlp::ScanClient::create(
+        loop, *shared.dlp, [&shared] { return dlp::scan_deadline(shared.generation.get()->policy.limits()); });
     worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_});
   }
   if (shared.approver) worker->approver_ = approval::Client::create(loop, *shared.approver);

@@ -130,6 +130,7 @@ std::string encode(const Decided& decided) {
                                     {"reason", cut(decided.reason)}});
 }
 
+std::string encode_reload() { return frame(FrameType::reload, json::object()); }
 std::string encode_list() { return frame(FrameType::list, json::object()); }
 
 std::string encode(const std::vector<Pending>& pending) {

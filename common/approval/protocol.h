@@ -2,7 +2,7 @@
 // on two Unix sockets of the launcher, one for gates, one for `gatehouse approvals`.
 //
 //   gate:     wanted ->, <- decided;  withdrawn -> when nobody waits any more
-//   person:   list ->, <- pending;  decide ->, <- reply
+//   person:   list ->, <- pending;  decide ->, <- reply;  reload (the policy) ->, <- reply
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 
 namespace gatehouse::approval {
 
-enum class FrameType : uint8_t { wanted = 1, withdrawn, decided, list, pending, decide, reply };
+enum class FrameType : uint8_t { wanted = 1, withdrawn, decided, list, pending, decide, reply, reload };
 
 inline constexpr size_t kMaxTextBytes = 512;  // of each text; longer ones are cut
 inline constexpr size_t kMaxPending = 32;     // of a session; what comes above is denied at once
@@ -69,6 +69,7 @@ std::string encode(const Wanted& wanted);  // whole frames
 std::string encode_withdrawn(uint64_t id);
 std::string encode(const Decided& decided);
 std::string encode_list();
+std::string encode_reload();
 std::string encode(const std::vector<Pending>& pending);
 std::string encode(const Decide& decide);
 std::string encode(const Reply& reply);

@@ -13,6 +13,9 @@ ParsedOptions parse_gate_options(const std::string& program, const std::string& 
   app.set_version_flag("--version", program + " " GATEHOUSE_VERSION);
   app.add_option("--policy", parsed.gate.policies, "policy file; repeatable, each is a layer of its own")
       ->type_name("FILE");
+  app.add_option("--policy-snapshot", parsed.gate.policy_snapshot, "in place of --policy, in a session")
+      ->type_name("FILE");
+  app.add_option("--control", parsed.gate.control, "whence another policy comes, in a session")->type_name("fd:N");
   app.add_option("--audit", parsed.gate.audit, "audit log of the session (SQLite)")->type_name("FILE");
   app.add_option("--session", parsed.gate.session, "name of the session in the audit log")->type_name("NAME");
   app.add_option("--listen", parsed.gate.listen, "besides LISTEN_FDS; repeatable")

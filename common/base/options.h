@@ -16,10 +16,14 @@ namespace gatehouse {
 
 struct GateOptions {
   std::vector<std::string> policies;  // --policy FILE, repeatable: each file is a layer, all are judged
+  std::string policy_snapshot;        // --policy-snapshot FILE, by the launcher: all layers, in place of --policy
+  std::string control;                // --control fd:N, by the launcher: what comes after the snapshot
   std::string audit;                  // --audit FILE
   std::string session;                // --session NAME
   std::vector<std::string> listen;    // --listen tcp:ADDR:PORT|udp:ADDR:PORT|unix:PATH, besides LISTEN_FDS
   bool check_config = false;          // --check-config: read everything, say what is wrong, listen to nothing
+
+  bool has_policy() const { return !policies.empty() || !policy_snapshot.empty(); }
 };
 
 // What a command line comes to: go on with the options, or end at once with this exit code (0 after --help and

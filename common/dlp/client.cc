@@ -213,22 +213,26 @@ class SocketScan final : public Scan {
 
 class SocketScanClient final : public ScanClient {
  public:
-  SocketScanClient(Loop& loop, Endpoint scanner, milliseconds deadline)
-      : pool_(loop, std::move(scanner)), deadline_(deadline) {}
+  SocketScanClient(Loop& loop, Endpoint scanner, Deadline deadline)
+      : pool_(loop, std::move(scanner)), deadline_(std::move(deadline)) {}
 
   std::unique_ptr<Scan> open(const StreamInfo& stream) override {
-    return std::make_unique<SocketScan>(pool_, deadline_, stream);
+    return std::make_unique<SocketScan>(pool_, deadline_(), stream);
   }
 
  private:
   Pool pool_;
-  const milliseconds deadline_;
+  const Deadline deadline_;
 };
 
 }  // namespace
 
 std::unique_ptr<ScanClient> ScanClient::create(Loop& loop, Endpoint scanner, milliseconds deadline) {
-  return std::make_unique<SocketScanClient>(loop, std::move(scanner), deadline);
+  return create(loop, std::move(scanner), [deadline] { return deadline; });
+}
+
+std::unique_ptr<ScanClient> ScanClient::create(Loop& loop, Endpoint scanner, Deadline deadline) {
+  return std::make_unique<SocketScanClient>(loop, std::move(scanner), std::move(deadline));
 }
 
 }  // namespace gatehouse::dlp

@@ -47,6 +47,9 @@ class ScanClient {
   // `deadline` is for each verdict asked for, connecting included, and for the scanner to take what is queued. More
   // than the policy's scan_time, so that the scanner's own words are heard.
   static std::unique_ptr<ScanClient> create(Loop& loop, Endpoint scanner, std::chrono::milliseconds deadline);
+  // Asks for it at each stream anew.
+  using Deadline = std::function<std::chrono::milliseconds()>;
+  static std::unique_ptr<ScanClient> create(Loop& loop, Endpoint scanner, Deadline deadline);
   virtual ~ScanClient() = default;
   virtual std::unique_ptr<Scan> open(const StreamInfo& stream) = 0;
 };

@@ -37,7 +37,8 @@ bool contains(const std::vector<T>& list, const auto& value) {
 // Fills one CompiledLayer.
 class LayerCompiler {
  public:
-  LayerCompiler(Layer layer, const HostConfiguration& host) : out_(std::make_unique<CompiledLayer>()), host_(host) {
+  LayerCompiler(Layer layer, const FindRegistry& find_registry)
+      : out_(std::make_unique<CompiledLayer>()), find_registry_(find_registry) {
     out_->layer = std::move(layer);
   }
 
@@ -84,7 +85,7 @@ class LayerCompiler {
   Result<std::vector<RegistryOrigin>> origins_of(const std::string& symbol) {
     if (const auto known = out_->symbols.find(symbol); known != out_->symbols.end()) return known->second;
     const auto own = out_->layer.registries.find(symbol);
-    auto origins = own != out_->layer.registries.end() ? own->second : resolve_registry(symbol, host_);
+    auto origins = own != out_->layer.registries.end() ? own->second : find_registry_(symbol);
     if (origins) out_->symbols[symbol] = *origins;
     return origins;
   }
@@ -241,7 +242,7 @@ class LayerCompiler {
   }
 
   std::unique_ptr<CompiledLayer> out_;
-  const HostConfiguration& host_;
+  const FindRegistry& find_registry_;
 };
 
 }  // namespace
@@ -338,8 +339,8 @@ bool CompiledLayer::may_dial(const IpAddress& address) const {
                      [&address](const IpNetwork& network) { return network.contains(address); });
 }
 
-Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const HostConfiguration& host) {
-  return LayerCompiler(std::move(layer), host).compile();
+Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const FindRegistry& find_registry) {
+  return LayerCompiler(std::move(layer), find_registry).compile();
 }
 
 std::string describe_rule(const Layer& layer, std::string_view id) {

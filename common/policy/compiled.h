@@ -1,6 +1,7 @@
 // A policy ready to judge: layers with what they extend joined in, symbols resolved, rules indexed by host.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/policy/inputs.h"
 #include "common/policy/layer.h"
 #include "common/policy/question.h"
 #include "common/policy/request_path.h"
@@ -114,12 +116,14 @@ struct Policy::Compiled {
   std::vector<Credential> credentials;
   bool asks_for_fields = false;
   std::vector<ClientIdentity> client_identities;
+  PolicyInputs inputs;
   std::string files;
   std::string sha256;
 };
 
-// Joins a layer with what it extends and indexes it. `host` answers for registry symbols.
-Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const HostConfiguration& host);
+// Joins a layer with what it extends and indexes it. `find_registry` answers for symbols that it does not say itself.
+using FindRegistry = std::function<Result<std::vector<RegistryOrigin>>(const std::string& symbol)>;
+Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const FindRegistry& find_registry);
 
 // In the words of every message: "rule 'x' of policy 'demo'".
 std::string describe_rule(const Layer& layer, std::string_view id);

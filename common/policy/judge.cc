@@ -211,9 +211,4 @@ Decision Policy::judge_address(const IpAddress& address) const {
 const std::string& Policy::files() const { return compiled_->files; }
 const std::string& Policy::sha256() const { return compiled_->sha256; }
 
-Policy::Policy(std::unique_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
-Policy::Policy(Policy&&) noexcept = default;
-Policy& Policy::operator=(Policy&&) noexcept = default;
-Policy::~Policy() = default;
-
 }  // namespace gatehouse::policy

@@ -118,13 +118,18 @@ Result<void> join(Layer& into, Layer extended) {
 // Reads layers and gathers what is said of all their files.
 class Loader {
  public:
+  // With `recorded` nothing else is read than that.
+  explicit Loader(const PolicyInputs* recorded = nullptr) : recorded_(recorded) {}
   Result<std::unique_ptr<Policy::Compiled>> load(const std::vector<Source>& sources);
 
  private:
   Result<Layer> read(const Source& source);
+  Result<Source> find_shipped(const Extension& extension);
+  Result<std::vector<RegistryOrigin>> find_registry(const std::string& symbol);
   Result<void> extend(Layer& layer, const std::vector<Extension>& extends, std::set<std::string>& seen);
   void note_exact_names(const CompiledLayer& layer);
 
+  const PolicyInputs* recorded_;
   std::unique_ptr<Policy::Compiled> out_ = std::make_unique<Policy::Compiled>();
   std::vector<ResolveEntry> resolve_;
   std::vector<Place> secret_places_;  // of out_->secrets
@@ -138,18 +143,43 @@ Result<Layer> Loader::read(const Source& source) {
   return read_layer(std::make_shared<const SourceText>(SourceText{source.name, source.text, source.machine_wide}));
 }
 
+Result<Source> Loader::find_shipped(const Extension& extension) {
+  const auto& [name, place] = extension;
+  if (recorded_ != nullptr) {
+    const auto known = recorded_->shipped.find(name);
+    if (known != recorded_->shipped.end()) return known->second;
+    return tl::unexpected(place.error(fmt::format("the snapshot lacks the shipped policy '{}'", name)));
+  }
+  const auto directory = policies_directory();
+  if (!directory) return tl::unexpected(place.error(directory.error().message()));
+  const auto names = shipped_names(*directory);
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    return tl::unexpected(place.error(
+        fmt::format("no shipped policy '{}' in {}{}", name, *directory, suggest(name, {names.begin(), names.end()}))));
+  }
+  auto source = read_source(*directory + "/" + name + ".json", false);
+  if (!source) return tl::unexpected(place.error(source.error().message()));
+  return source;
+}
+
+Result<std::vector<RegistryOrigin>> Loader::find_registry(const std::string& symbol) {
+  const auto resolve = [&]() -> Result<std::vector<RegistryOrigin>> {
+    if (recorded_ == nullptr) return resolve_registry(symbol, HostConfiguration::real());
+    const auto known = recorded_->registries.find(symbol);
+    if (known != recorded_->registries.end()) return known->second;
+    return fail("the snapshot lacks the registry '{}'", symbol);
+  };
+  auto origins = resolve();
+  if (origins) out_->inputs.registries[symbol] = *origins;
+  return origins;
+}
+
 Result<void> Loader::extend(Layer& layer, const std::vector<Extension>& extends, std::set<std::string>& seen) {
-  for (const auto& [name, place] : extends) {
-    if (!seen.insert(name).second) continue;
-    const auto directory = policies_directory();
-    if (!directory) return tl::unexpected(place.error(directory.error().message()));
-    const auto names = shipped_names(*directory);
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      return tl::unexpected(place.error(fmt::format("no shipped policy '{}' in {}{}", name, *directory,
-                                                    suggest(name, {names.begin(), names.end()}))));
-    }
-    const auto source = read_source(*directory + "/" + name + ".json", false);
-    if (!source) return tl::unexpected(place.error(source.error().message()));
+  for (const auto& extension : extends) {
+    if (!seen.insert(extension.name).second) continue;
+    const auto source = find_shipped(extension);
+    if (!source) return failed(source);
+    out_->inputs.shipped[extension.name] = *source;
     auto extended = read(*source);
     if (!extended) return failed(extended);
     const auto further = extended->extends;
@@ -188,14 +218,15 @@ Result<std::string> sha256_hex(std::string_view text) {
 
 Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>& sources) {
   if (sources.empty()) return fail("no policy: name one with --policy FILE, or put one in {}", kMachineDirectory);
-  const HostConfiguration host = HostConfiguration::real();
+  const FindRegistry registry = [this](const std::string& symbol) { return find_registry(symbol); };
+  out_->inputs.layers = sources;
   for (const auto& source : sources) {
     auto layer = read(source);
     if (!layer) return failed(layer);
     std::set<std::string> seen;
     const auto extends = layer->extends;
     if (auto ok = extend(*layer, extends, seen); !ok) return failed(ok);
-    auto compiled = compile_layer(std::move(*layer), host);
+    auto compiled = compile_layer(std::move(*layer), registry);
     if (!compiled) return failed(compiled);
     for (const auto& entry : (*compiled)->layer.resolve) {
       if (auto ok = join_resolve(resolve_, entry); !ok) return failed(ok);
@@ -226,6 +257,24 @@ Result<Policy> Policy::parse(const std::vector<Source>& layers) {
   if (!compiled) return failed(compiled);
   return Policy(std::move(*compiled));
 }
+
+Result<Policy> Policy::from_snapshot(std::string_view text) {
+  const auto inputs = parse_inputs(text);
+  if (!inputs) return failed(inputs);
+  auto compiled = Loader(&*inputs).load(inputs->layers);
+  if (!compiled) return failed(compiled);
+  return Policy(std::move(*compiled));
+}
+
+Result<Policy> Policy::load_snapshot(const std::string& file) {
+  const auto text = read_file(file, kMaxSnapshotBytes);
+  if (!text) return failed(text);
+  auto policy = from_snapshot(*text);
+  if (!policy) return failed(policy, file);
+  return policy;
+}
+
+std::string Policy::snapshot() const { return to_json(compiled_->inputs); }
 
 Result<Policy> Policy::load(const std::vector<std::string>& files) {
   std::vector<std::string> machine_wide;

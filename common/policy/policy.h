@@ -26,6 +26,7 @@ namespace gatehouse::policy {
 
 inline constexpr size_t kMaxPolicyBytes = 4 << 20;
 inline constexpr int kMaxPolicyDepth = 32;
+inline constexpr size_t kMaxSnapshotBytes = 64 << 20;
 
 // A header field; the value without surrounding whitespace.
 struct HeaderField {
@@ -162,9 +163,19 @@ class Policy {
   // "extends" are looked up in `policies_directory()`.
   static Result<Policy> load(const std::vector<std::string>& files);
 
-  Policy(Policy&&) noexcept;
-  Policy& operator=(Policy&&) noexcept;
-  ~Policy();
+  // All that was read for this policy, as one text: layers, what they extend, and where registries are. Another process
+  // gets the same policy from it, whatever has become of the files.
+  std::string snapshot() const;
+  static Result<Policy> from_snapshot(std::string_view text);
+  static Result<Policy> load_snapshot(const std::string& file);
+
+  // Refuses a policy that cannot take the place of `started`, that with which the session was started, while it runs:
+  // its secrets are others, or go to hosts as none of then. Where else, and how, a credential goes may change.
+  Result<void> check_replaces(const Policy& started) const;
+
+  // Copies share what is compiled, which never changes.
+  Policy(const Policy&) = default;
+  Policy& operator=(const Policy&) = default;
 
   // The strictest verdict on this request. Built-in denials have dotted ids: "default-deny", "path.ambiguous",
   // "host.invalid", "host.address".
@@ -223,8 +234,8 @@ class Policy {
   struct Compiled;  // compiled.h, for this library alone
 
  private:
-  explicit Policy(std::unique_ptr<const Compiled> compiled);
-  std::unique_ptr<const Compiled> compiled_;
+  explicit Policy(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+  std::shared_ptr<const Compiled> compiled_;
 };
 
 // Where shipped policies and schema.json are: $GATEHOUSE_POLICIES, or policies/ found upwards from the running binary,

@@ -1,9 +1,9 @@
-#include "launcher/signal_watch.h"
+#include "common/net/signal_watch.h"
 
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-namespace gatehouse::launcher {
+namespace gatehouse {
 
 Result<std::unique_ptr<SignalWatch>> SignalWatch::start(Loop& loop, std::initializer_list<int> signals,
                                                         std::function<void(int)> on_signal) {
@@ -27,4 +27,4 @@ void SignalWatch::read_one() {
   if (::read(fd_.get(), &info, sizeof info) == sizeof info) on_signal_(static_cast<int>(info.ssi_signo));
 }
 
-}  // namespace gatehouse::launcher
+}  // namespace gatehouse

@@ -1,4 +1,4 @@
-// Signals to the launcher, read on the loop.
+// Signals to the process, read on a loop.
 #pragma once
 
 #include <csignal>
@@ -10,7 +10,7 @@
 #include "common/base/result.h"
 #include "common/net/loop.h"
 
-namespace gatehouse::launcher {
+namespace gatehouse {
 
 // Takes these signals off their default action while it lives. Make it before any thread is started: threads inherit
 // what is blocked.
@@ -30,4 +30,4 @@ class SignalWatch {
   std::unique_ptr<FdWatch> watch_;
 };
 
-}  // namespace gatehouse::launcher
+}  // namespace gatehouse
