@@ -145,7 +145,8 @@ bool GuestSession::sense() {
     start_tls();
     return false;
   }
-  if (first < 'A' || first > 'Z') {
+  // RFC 9112 section 2.2: an empty line may come before the first request.
+  if (first != '\r' && (first < 'A' || first > 'Z')) {
     refuse_connection("protocol.unknown", "neither HTTP nor TLS; only these are let through");
     return false;
   }

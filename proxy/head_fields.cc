@@ -127,7 +127,10 @@ tl::expected<DeclaredFraming, Refusal> declared_framing(const Fields& fields, in
     } else if (same_token(field.name, "Transfer-Encoding")) {
       if (declared.chunked) return refused("http.transfer-encoding-twice", 400, "Transfer-Encoding is given twice");
       if (!same_token(field.value, "chunked")) {
-        return refused("http.transfer-encoding-unknown", 501, "Transfer-Encoding is not exactly \"chunked\"");
+        // RFC 9112 section 6.3: where the last coding is another, there is no telling where the body ends.
+        const auto last = std::string_view(field.value).substr(field.value.find_last_of(", \t") + 1);
+        const int status = same_token(last, "chunked") ? 501 : 400;
+        return refused("http.transfer-encoding-unknown", status, "Transfer-Encoding is not exactly \"chunked\"");
       }
       declared.chunked = true;
     }

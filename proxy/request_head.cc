@@ -78,17 +78,23 @@ Checked parse_absolute(std::string_view target, const std::optional<Authority>& 
   auto authority = parse_authority(target.substr(0, path));
   if (!authority) return tl::unexpected(authority.error());
   head.path = target.substr(path);
+  // RFC 9112 section 3.2.4: that is "*", the server as a whole, of which no rule speaks.
+  if (head.path.empty() && head.method == "OPTIONS") {
+    return refused("http.target-form", 400, "OPTIONS of a whole server: there is no path to judge");
+  }
   if (!head.path.starts_with('/')) head.path.insert(0, "/");
   return settle_authority(std::move(*authority), host_field, default_port(head.scheme), head);
 }
 
-// RFC 9110 section 9.3.6: CONNECT names host and port, and no body has a meaning.
-Checked parse_connect(const std::optional<Authority>& host_field, RequestHead& head) {
+// RFC 9110 section 9.3.6: CONNECT names host and port, and no body has a meaning. Its Host is nobody's business:
+// nothing of it is forwarded, and what is said within the tunnel is judged by the target. (Node's http.request() names
+// the proxy.)
+Checked parse_connect(RequestHead& head) {
   auto authority = parse_authority(head.target);
   if (!authority) return tl::unexpected(authority.error());
   if (authority->port == 0) return refused("http.connect-port", 400, "the target of CONNECT names no port");
   const uint16_t port = authority->port;
-  return settle_authority(std::move(*authority), host_field, port, head);
+  return settle_authority(std::move(*authority), std::nullopt, port, head);
 }
 
 RequestHead::Form form_of(const RequestHead& head) {
@@ -106,7 +112,7 @@ Checked parse_target(RequestHead& head) {
   if (!host_field) return tl::unexpected(host_field.error());
   switch (head.form) {
     case RequestHead::Form::authority:
-      return parse_connect(*host_field, head);
+      return parse_connect(head);
     case RequestHead::Form::absolute:
       return parse_absolute(head.target, *host_field, head);
     case RequestHead::Form::origin:

@@ -86,13 +86,13 @@ const std::vector<RefusedRequest>& refused_requests() {
       {with_field("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity"), "http.transfer-encoding-twice"},
       {with_field("Transfer-Encoding: gzip, chunked"), "http.transfer-encoding-unknown", 501},
       {with_field("Transfer-Encoding: chunked, chunked"), "http.transfer-encoding-unknown", 501},
-      {with_field("Transfer-Encoding: chunked, gzip"), "http.transfer-encoding-unknown", 501},
-      {with_field("Transfer-Encoding: identity"), "http.transfer-encoding-unknown", 501},
-      {with_field("Transfer-Encoding: \"chunked\""), "http.transfer-encoding-unknown", 501},
-      {with_field("Transfer-Encoding: xchunked"), "http.transfer-encoding-unknown", 501},
-      {with_field("Transfer-Encoding: chunked;q=1"), "http.transfer-encoding-unknown", 501},
+      {with_field("Transfer-Encoding: chunked, gzip"), "http.transfer-encoding-unknown"},
+      {with_field("Transfer-Encoding: identity"), "http.transfer-encoding-unknown"},
+      {with_field("Transfer-Encoding: \"chunked\""), "http.transfer-encoding-unknown"},
+      {with_field("Transfer-Encoding: xchunked"), "http.transfer-encoding-unknown"},
+      {with_field("Transfer-Encoding: chunked;q=1"), "http.transfer-encoding-unknown"},
       {with_field("Transfer-Encoding: ,chunked"), "http.transfer-encoding-unknown", 501},
-      {with_field("Transfer-Encoding:"), "http.transfer-encoding-unknown", 501},
+      {with_field("Transfer-Encoding:"), "http.transfer-encoding-unknown"},
       {with_field("Transfer-Encoding: \x0b"
                   "chunked"),
        "http.header-value"},
@@ -206,8 +206,9 @@ const std::vector<RefusedRequest>& refused_requests() {
       {"CONNECT http://a.example:80/ HTTP/1.1\r\nHost: a.example\r\n\r\n", "http.port-malformed"},
       {"CONNECT u@a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n", "http.userinfo"},
       {"CONNECT a.example:443 HTTP/1.1\r\n\r\n", "http.host-missing"},
-      {"CONNECT a.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n", "http.host-disagrees"},
-      {"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:444\r\n\r\n", "http.host-disagrees"},
+      {"CONNECT a.example:443 HTTP/1.1\r\nHost: a b\r\n\r\n", "http.host-malformed"},
+      {"CONNECT a.example:443 HTTP/1.1\r\n\r\n", "http.host-missing"},
+      {"OPTIONS http://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n", "http.target-form"},
       {"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nContent-Length: 0\r\n\r\n", "http.connect-body"},
       {"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\nTransfer-Encoding: chunked\r\n\r\n",
        "http.connect-body"},
@@ -362,6 +363,7 @@ TEST(RequestReader, ReportsConnectAsHostAndPort) {
   EXPECT_EQ(head.port, 8443);
   EXPECT_EQ(head.path, "");
   EXPECT_EQ(head_of("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n").port, 443);
+  EXPECT_EQ(head_of("CONNECT a.example:443 HTTP/1.1\r\nHost: proxy.example:3128\r\n\r\n").host, "a.example");
   EXPECT_EQ(head_of("CONNECT a.example:443 HTTP/1.0\r\n\r\n").host, "a.example");
 }
 
