@@ -57,6 +57,7 @@ void Exchange::start(const RequestHead& head) {
   head_.port = target_port(origin_, head_);
   target_ = Target{head_.scheme, head_.host, head_.port, head_.http2 && head_.scheme == Scheme::https};
   record_.describe(head_);
+  if (policy_.asks_for_fields()) asked_ = asked.fields;
   auto verdict = judge_request(policy_, origin_, asked);
   terms_ = std::move(verdict.terms);
   judged_ = std::move(verdict);
@@ -148,7 +149,7 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   record_.set_detail(joined_words(outcome.detail, credentials_.words()));
   if (outcome.detail.empty()) return on_head_judged(std::move(judged_), outcome.findings);
   // A path that was redacted is another path, and bound to that one's terms.
-  auto verdict = judge_request(policy_, origin_, head_);
+  auto verdict = judge_with(request_->trailers(), judge_request(policy_, origin_, head_));
   terms_ = std::move(verdict.terms);
   if (verdict.verdict != Verdict::deny && request_->body().size() > request_limit().bytes) {
     const auto over = over_body_limit(request_limit());
@@ -230,11 +231,20 @@ void Exchange::on_request_body(std::string_view bytes) {
 
 void Exchange::on_request_complete(const Fields& trailers) {
   request_complete_ = true;
-  if (call_messages_) return call_messages_->end(trailers);
-  if (phase_ == Phase::holding) {
+  auto judged = judge_with(trailers, {judged_, terms_});
+  if (phase_ == Phase::holding && !call_messages_) {
+    judged_ = std::move(judged);
+    refusal_status_ = kForbidden;
     phase_ = Phase::scanning;
     return request_->complete(trailers);
   }
+  // The request is on its way: nobody can be asked any more.
+  if (judged.verdict > judged_.verdict) {
+    const Decision denial{Verdict::deny, judged.rule_id, "by a field behind the body: " + judged.reason};
+    if (call_messages_) return on_message_denied({.denial = denial, .status = kForbidden});
+    return stop(denial, kForbidden);
+  }
+  if (call_messages_) return call_messages_->end(trailers);
   if (relay_) return relay_->on_guest_end();
   assert(upstream_ != nullptr);
   forward_end(trailers);

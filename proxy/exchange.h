@@ -94,6 +94,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void on_decided(const approval::Decided& decided);
   void admit(Decision decision, const std::vector<dlp::Finding>& findings);
   bool pay(uint64_t bytes_out, uint64_t bytes_in);
+  policy::HttpDecision judge_with(const Fields& trailers, policy::HttpDecision by_head) const;
   bool response_fits(uint64_t bytes);
   void stop(const Decision& denial, int status, const std::vector<dlp::Finding>& findings = {},
             dlp::Direction direction = dlp::Direction::out);
@@ -177,6 +178,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   std::unique_ptr<ModelCallReader> call_;
   std::string unseen_;  // of the response, for call_
   bool response_whole_ = false;
+  Fields asked_;            // the head's fields as they came, where the policy looks at any
+  uint64_t paid_ = 0;       // of the held body: what is sent twice is counted once
   uint64_t forwarded_ = 0;  // bytes of the request's body that have gone upstream
   Phase phase_ = Phase::recording;
   bool request_complete_ = false;  // the guest has sent all of it

@@ -72,7 +72,8 @@ void Exchange::forward_held() {
     if (upstream_->queued() > kMaxQueuedBytes) return;  // goes on when it has drained
     const auto piece = request_->body().read(forwarded_);
     if (!piece) return fail(kUnavailable, "dlp.unavailable", piece.error().message());
-    if (!pay(piece->size(), 0)) return;
+    const uint64_t end = forwarded_ + piece->size();
+    if (end > paid_ && !pay(end - std::exchange(paid_, end), 0)) return;
     forward_body(*piece);
   }
   forward_end(request_->trailers());

@@ -71,6 +71,16 @@ bool Exchange::pay(uint64_t bytes_out, uint64_t bytes_in) {
   return false;
 }
 
+// Some servers take trailers for fields of the head, others do not look at them: they make no verdict milder.
+policy::HttpDecision Exchange::judge_with(const Fields& trailers, policy::HttpDecision by_head) const {
+  if (trailers.empty() || !policy_.asks_for_fields()) return by_head;
+  RequestHead merged = head_;
+  merged.fields = asked_;
+  merged.fields.insert(merged.fields.end(), trailers.begin(), trailers.end());
+  auto by_all = judge_request(policy_, origin_, merged);
+  return by_all.verdict > by_head.verdict ? by_all : by_head;
+}
+
 // That it waits is a row of its own, and on record before anybody is asked.
 void Exchange::ask(Decision decision, const std::vector<dlp::Finding>& findings) {
   if (outside_.approver() == nullptr) {

@@ -104,6 +104,36 @@ TEST_F(TermsTest, TakeNoLengthOfAResponseToHeadForItsBody) {
   EXPECT_THAT(world_->to_guest, HasSubstr("200 OK"));
 }
 
+// Some servers take it for a field of the head, others do not.
+TEST_F(TermsTest, LetATrailerMakeTheVerdictStricterAndNeverMilder) {
+  use(R"("http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]},
+                  {"id": "debug", "action": "deny", "hosts": ["api.test.example"], "headers": {"X-Debug": true}},
+                  {"id": "asked", "action": "deny", "hosts": ["api.test.example"], "paths": ["/y"],
+                   "headers": {"X-Ok": false}}])");
+  for (const bool with_scanner : {false, true}) {
+    restart();
+    world_->with_scanner = with_scanner;
+    dial();
+    session_->on_bytes("POST /x HTTP/1.1\r\n" + kChunked + "1\r\na\r\n");
+    if (!with_scanner) {
+      world_->answer_commit();
+      world_->answer_open(wire_);
+    }
+    session_->on_bytes("0\r\nX-Debug: 1\r\n\r\n");
+    if (with_scanner) allow();
+    world_->answer_commit();
+    EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 403 "));
+    EXPECT_EQ(world_->rows.back().decision.rule_id, "debug");
+    EXPECT_EQ(world_->opened, nullptr);
+    EXPECT_FALSE(wire_.open && !with_scanner);
+  }
+  restart();
+  world_->with_scanner = false;
+  dial();
+  forward("POST /y HTTP/1.1\r\n" + kChunked + "0\r\nX-Ok: 1\r\n\r\n");
+  EXPECT_EQ(world_->rows.back().decision.rule_id, "asked");
+}
+
 class AskingTest : public TermsTest {
  protected:
   AskingTest() {
@@ -278,6 +308,21 @@ TEST_F(BudgetTest, StopsARequestBeforeTheByteThatIsTooMuch) {
   world_->answer_commit();
   EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 429 "));
   EXPECT_EQ(world_->rows.back().decision.rule_id, "all");
+}
+
+// The connection that was kept turns out to be gone, and the body is sent once more.
+TEST_F(BudgetTest, CountsARequestThatIsSentTwiceOnce) {
+  world_->with_scanner = true;
+  world_->kept = std::make_unique<TestUpstream>(wire_, true);
+  session_->on_bytes("PUT /up HTTP/1.1\r\n" + kHost + "Content-Length: 60\r\n\r\n" + std::string(60, 'a'));
+  world_->scanner.last().answer(dlp::ScanVerdict{dlp::ScanVerdict::Outcome::allow, {}, {}});
+  world_->answer_commit();
+  ASSERT_THAT(wire_.sent, testing::EndsWith("aaa"));
+  wire_.listener->on_upstream_end(true);
+  ASSERT_NE(world_->opened, nullptr);
+  world_->answer_open(second_);
+  EXPECT_THAT(second_.sent, testing::EndsWith("aaa"));
+  EXPECT_EQ(world_->rows.size(), 1U);
 }
 
 TEST_F(BudgetTest, CutsAResponseBeforeTheByteThatIsTooMuch) {
