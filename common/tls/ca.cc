@@ -11,7 +11,9 @@ namespace gatehouse::tls {
 namespace {
 
 constexpr size_t kMaxCommonNameBytes = 64;  // ub-common-name, RFC 5280 appendix A.1
-constexpr size_t kSecureHeapBytes = 64 * 1024;
+// OpenSSL keeps a block of it for every TLS session that is open, the key that both sides agreed by: enough for 4,096
+// connections of guests with one upstream each, of four workers. What is not used takes no memory.
+constexpr size_t kSecureHeapBytes = 1 << 20;
 constexpr size_t kSecureHeapLeastBytes = 32;
 
 Result<SecretBytes> key_to_pem(EVP_PKEY& key) {
