@@ -32,18 +32,25 @@ Result<std::string> from_environment(const std::string& variable) {
   return text;
 }
 
+using Deadline = std::chrono::steady_clock::time_point;
+
+// Whether there is something to be read, or an end of it, before the deadline.
+bool readable_before(int fd, Deadline deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  pollfd state{fd, POLLIN, 0};
+  return left.count() > 0 && ::poll(&state, 1, static_cast<int>(left.count())) != 0;
+}
+
+Error too_slow() { return Error(fmt::format("did not end within {} s", kSecretCommandLimit.count())); }
+
 // All that comes until the end, or an error when there is too much of it or it takes too long.
-Result<std::string> read_within(int fd, std::chrono::milliseconds limit) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+Result<std::string> read_before(int fd, Deadline deadline) {
   std::string text;
   char buffer[4096];
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd state{fd, POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&state, 1, static_cast<int>(left.count())) == 0) {
+    if (!readable_before(fd, deadline)) {
       wipe(text);
-      return fail("did not end within {} s", limit.count() / 1000);
+      return tl::unexpected(too_slow());
     }
     const ssize_t got = ::read(fd, buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
@@ -71,8 +78,14 @@ Result<std::string> from_command(const std::vector<std::string>& command) {
   const auto process = spawn(spec);
   if (!process) return failed(process);
   pipe->write.reset();
-  auto text = read_within(pipe->read.get(), kSecretCommandLimit);
+  const auto deadline = std::chrono::steady_clock::now() + kSecretCommandLimit;
+  auto text = read_before(pipe->read.get(), deadline);
   pipe->read.reset();
+  // It may have closed its output and go on.
+  if (text && !readable_before(process->pidfd.get(), deadline)) {
+    wipe(*text);
+    text = tl::unexpected(too_slow());
+  }
   if (!text) ::kill(process->pid, SIGKILL);
   int status = 0;
   while (::waitpid(process->pid, &status, 0) < 0 && errno == EINTR) {

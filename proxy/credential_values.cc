@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxInputBytes = 1 << 20;
+constexpr size_t kMaxInputBytes = 8 << 20;  // as gatehouse-dlp, which is handed the same and more
 
 const std::string* text_member(const Json& object, const char* key) {
   const auto member = object.find(key);
