@@ -238,6 +238,11 @@ TEST(Separated, LeavesTheMappingsOfASourceMapAlone) {
        {"IAAI,GAAG,MAAM,CAAC,IAAI,CAAC,GAAG,CAAC,CAAC;", ";QAC9B,KAAK,IAAI,CAAC,GAAG,CAAC,EAAE,CAAC,GAAG;"}) {
     EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << text;
   }
+  // What ends them is on the grid too.
+  for (const std::string text :
+       {";MACM,CAAC,KAAK,IAAI,KAAK,IAAI,IAAI,EAAE,pBAApB;", "KAAK,SAAS,IAAI,CAAC,IAAI,3BAA3B;"}) {
+    EXPECT_EQ(story_of<SeparatedDecoder>(text, text.size()), "") << text;
+  }
   const std::string key = "AKIARZPUZDIKKUABCDEF";
   EXPECT_THAT(story_of<SeparatedDecoder>(every(4, key, ","), 1000, "separated"), HasSubstr(key));
   const std::string behind = "GAAG,MAAM,CAAC,IAAI,CAAC,GAAG,CAAC,CAAC,GAAG,MAAM," + every(4, key, ",");

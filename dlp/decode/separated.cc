@@ -28,6 +28,8 @@ constexpr size_t kMinDigits = 9;
 constexpr size_t kMaxDigits = 19;
 // Of groups that are equal, so many are kept in case the next one differs.
 constexpr size_t kMaxKeptGroups = 8;
+// Of mappings, so many: with what ends them they are too few to be passed on.
+constexpr size_t kMaxKeptMappings = 2;
 // A grid is followed back from where it was noticed, over characters that are no letters.
 constexpr size_t kMaxBackBytes = 128;
 // What may yet turn out to be on a grid.
@@ -218,7 +220,7 @@ bool SeparatedDecoder::lay_grid(uint64_t word, size_t period) {
     grid_.led = is_group_character(before);
     if (grid_.led && before != stretches_.at(grid_.next - 1)) grid_.equal = 0;
   }
-  group_bytes(word);
+  count_mapping(word, group_bytes(word));
   return true;
 }
 
@@ -262,9 +264,13 @@ bool SeparatedDecoder::equal_groups(uint64_t group, size_t bytes) {
     equal = stretches_.at(group + i) == stretches_.at(group + i - grid_.period);
   }
   grid_.changes = static_cast<uint8_t>(grid_.changes << 1 | (equal ? 0 : 1));
+  count_mapping(group, bytes);
+  return equal;
+}
+
+void SeparatedDecoder::count_mapping(uint64_t group, size_t bytes) {
   const bool mapping = bytes > 1 && stretches_.at(group + 1) == 'A';
   grid_.mappings = mapping ? static_cast<uint8_t>(std::min<size_t>(grid_.mappings + 1u, kMaxMappings)) : 0;
-  return equal;
 }
 
 bool SeparatedDecoder::has_mappings() const {
@@ -280,11 +286,12 @@ void SeparatedDecoder::count_separator(bool equal) {
   if (grid_.count == 0) grid_.first = grid_.next;
   grid_.count += 1;
   grid_.equal = equal ? std::min(grid_.equal + 1, kMaxEqualGroups) : 0;
-  if ((grid_.equal == kMaxEqualGroups || has_mappings()) && grid_.kinds != kDigits) {
-    if (grid_.count <= kMaxKeptGroups) return;
-    grid_.count -= 1;
-    grid_.first += grid_.period;
-    grid_.led = false;
+  const bool mappings = has_mappings();
+  if ((grid_.equal == kMaxEqualGroups || mappings) && grid_.kinds != kDigits) {
+    for (const size_t kept = mappings ? kMaxKeptMappings : kMaxKeptGroups; grid_.count > kept; --grid_.count) {
+      grid_.first += grid_.period;
+      grid_.led = false;
+    }
     return;
   }
   const size_t bytes = (grid_.count + 1) * grid_.group();

@@ -76,6 +76,7 @@ class SeparatedDecoder final : public TextDecoder {
   void follow_grid(bool nothing_more);
   void count_separator(bool equal);
   bool equal_groups(uint64_t group, size_t bytes);
+  void count_mapping(uint64_t group, size_t bytes);
   bool has_mappings() const;
   void pass_on();
   void finish_grid(uint64_t end);
