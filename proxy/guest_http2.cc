@@ -3,19 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 namespace gatehouse::proxy {
-
-namespace {
-
-constexpr size_t kWriteBytes = 64 * 1024;  // encrypted and written at once
-constexpr size_t kMaxSentHeadBytes = 2 * kMaxHeadBytes;
-
-std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
-
-}  // namespace
 
 // Each is called by nghttp2 within mem_recv or send; `user` is the connection.
 struct Http2Guest::Callbacks {
@@ -25,16 +15,15 @@ struct Http2Guest::Callbacks {
   }
 
   static ssize_t send(nghttp2_session*, const uint8_t* bytes, size_t size, int, void* user) {
-    if (guest(user).wire_.size() >= kWriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
-    guest(user).wire_ += text(bytes, size);
+    if (guest(user).wire_.size() >= kHttp2WriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
+    guest(user).wire_ += view_of(bytes, size);
     return static_cast<ssize_t>(size);
   }
 
   static int send_data(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t length,
                        nghttp2_data_source* source, void* user) {
-    constexpr size_t kFrameHeadBytes = 9;  // RFC 9113 section 4.1; nothing is padded
-    if (guest(user).wire_.size() >= kWriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
-    guest(user).wire_ += text(head, kFrameHeadBytes);
+    if (guest(user).wire_.size() >= kHttp2WriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
+    guest(user).wire_ += view_of(head, kHttp2FrameHeadBytes);  // nothing is padded
     static_cast<Http2GuestStream*>(source->ptr)->take_data(guest(user).wire_, length);
     return 0;
   }
@@ -54,7 +43,7 @@ struct Http2Guest::Callbacks {
   static int field(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
                    const uint8_t* value, size_t value_size, uint8_t, void* user) {
     if (auto* stream = guest(user).find(frame->hd.stream_id)) {
-      stream->add_field(text(name, name_size), text(value, value_size));
+      stream->add_field(view_of(name, name_size), view_of(value, value_size));
     }
     return 0;
   }
@@ -70,7 +59,7 @@ struct Http2Guest::Callbacks {
     if (stream == nullptr) {
       nghttp2_session_consume_connection(session, size);
     } else {
-      stream->on_data(text(bytes, size));
+      stream->on_data(view_of(bytes, size));
     }
     return 0;
   }
@@ -102,7 +91,7 @@ struct Http2Guest::Callbacks {
       self.fault_ = {"http2.protocol-error",
                      fmt::format("the connection breaks the rules of HTTP/2: {} {}",
                                  nghttp2_http2_strerror(frame->goaway.error_code),
-                                 text(frame->goaway.opaque_data, frame->goaway.opaque_data_len))};
+                                 view_of(frame->goaway.opaque_data, frame->goaway.opaque_data_len))};
     }
     return 0;
   }
@@ -118,36 +107,28 @@ struct Http2Guest::Callbacks {
     self.closed_.push_back(std::move(stream));
     return 0;
   }
+
+  static void set(nghttp2_session_callbacks* callbacks) {
+    nghttp2_session_callbacks_set_send_callback(callbacks, &send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, &send_data);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, &begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &begin_block);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, &field);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &invalid_field);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &closed);
+  }
 };
 
 Http2Guest::Http2Guest(Outside& outside, GuestConnection& connection, const Origin& origin)
-    : outside_(outside), connection_(connection), origin_(origin), refilled_(Clock::now()) {
-  nghttp2_session_callbacks* callbacks = nullptr;
-  nghttp2_option* option = nullptr;
-  nghttp2_session* session = nullptr;
-  [[maybe_unused]] bool made = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0;
-  assert(made);
-  nghttp2_session_callbacks_set_send_callback(callbacks, &Callbacks::send);
-  nghttp2_session_callbacks_set_send_data_callback(callbacks, &Callbacks::send_data);
-  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, &Callbacks::begin_frame);
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &Callbacks::begin_block);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, &Callbacks::field);
-  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &Callbacks::invalid_field);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &Callbacks::data);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &Callbacks::frame);
-  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &Callbacks::invalid_frame);
-  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &Callbacks::sent);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &Callbacks::closed);
-  nghttp2_option_set_no_auto_window_update(option, 1);
-  nghttp2_option_set_max_send_header_block_length(option, kMaxSentHeadBytes);
-  nghttp2_option_set_max_outbound_ack(option, kMaxUnackedFrames);
-  nghttp2_option_set_no_closed_streams(option, 1);
-  made = nghttp2_session_server_new2(&session, callbacks, this, option) == 0;
-  assert(made);
-  session_.reset(session);
-  nghttp2_option_del(option);
-  nghttp2_session_callbacks_del(callbacks);
-}
+    : outside_(outside),
+      connection_(connection),
+      origin_(origin),
+      session_(make_http2_session(Http2Side::server, &Callbacks::set, this)),
+      refilled_(Clock::now()) {}
 
 Http2Guest::~Http2Guest() = default;
 
@@ -240,10 +221,25 @@ bool Http2Guest::accept_frame(const nghttp2_frame_hd& frame) {
               static_cast<uint32_t>(frame.stream_id == 0 ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_FRAME_SIZE_ERROR)};
     return false;
   }
+  if (frame.type == NGHTTP2_HEADERS && goes_back(frame.stream_id)) {
+    fault_ = {"http2.protocol-error", "a new stream whose id is below that of an earlier one", NGHTTP2_PROTOCOL_ERROR};
+    return false;
+  }
   const bool carries = (frame.type == NGHTTP2_DATA && (frame.length > 0 || frame.flags & NGHTTP2_FLAG_END_STREAM)) ||
                        frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_CONTINUATION ||
                        frame.type == NGHTTP2_WINDOW_UPDATE;
   return carries || afford_frame();
+}
+
+// RFC 9113 section 5.1.1, of which nghttp2 passes over what cannot be told from the end of a stream that is closed.
+bool Http2Guest::goes_back(int32_t id) {
+  if (id > last_id_) {
+    if (id - 2 > last_id_ && passed_over_.size() < kMaxPassedOver) passed_over_.emplace_back(last_id_ + 2, id - 2);
+    last_id_ = id;
+    return false;
+  }
+  return std::any_of(passed_over_.begin(), passed_over_.end(),
+                     [id](const auto& range) { return range.first <= id && id <= range.second; });
 }
 
 bool Http2Guest::afford_frame() {

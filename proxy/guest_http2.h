@@ -17,6 +17,7 @@
 
 #include "proxy/guest_http2_stream.h"
 #include "proxy/guest_protocol.h"
+#include "proxy/http2_session.h"
 
 namespace gatehouse::proxy {
 
@@ -26,7 +27,7 @@ inline constexpr int32_t kConnectionWindowBytes = 1 << 20;
 // Of frames that make work and carry nothing: so many at once, and so many more each second.
 inline constexpr double kMaxIdleFrames = 400;
 inline constexpr double kIdleFramesPerSecond = 40;
-inline constexpr size_t kMaxUnackedFrames = 64;  // PING and SETTINGS that the guest does not let us answer
+inline constexpr size_t kMaxPassedOver = 64;  // ranges of stream ids that the guest has left out, remembered
 
 class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
  public:
@@ -45,9 +46,6 @@ class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
 
  private:
   using Clock = Http2GuestStream::Clock;
-  struct Deleter {
-    void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
-  };
   struct Fault {
     std::string_view rule;
     std::string reason;
@@ -68,17 +66,20 @@ class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
   void give_up(const Fault& fault);
   void end();
   bool afford_frame();
+  bool goes_back(int32_t id);
   bool accept_frame(const nghttp2_frame_hd& frame);
   Http2GuestStream* find(int32_t id);
 
   Outside& outside_;
   GuestConnection& connection_;
   const Origin& origin_;
-  std::unique_ptr<nghttp2_session, Deleter> session_;
+  Http2Session session_;
   std::map<int32_t, std::unique_ptr<Http2GuestStream>> streams_;
   std::vector<std::unique_ptr<Http2GuestStream>> closed_;  // may be on the stack
   std::string wire_;                                       // to be sent
   Fault fault_;                                            // why the connection cannot go on
+  int32_t last_id_ = -1;                                   // of the streams that the guest has opened
+  std::vector<std::pair<int32_t, int32_t>> passed_over_;   // ids below it that it has not
   Clock::time_point armed_ = Clock::time_point::max();
   Clock::time_point idle_since_;
   double afforded_ = kMaxIdleFrames;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 #include <vector>
 
@@ -13,13 +12,8 @@ namespace gatehouse::proxy {
 
 namespace {
 
-constexpr size_t kWriteBytes = 64 * 1024;  // encrypted and written at once
 constexpr size_t kMaxSocketBytes = 256 * 1024;
 constexpr size_t kCompactBytes = 64 * 1024;
-constexpr size_t kMaxSentHeadBytes = 2 * kMaxHeadBytes;
-constexpr size_t kMaxUnackedFrames = 64;
-
-std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
 
 }  // namespace
 
@@ -218,18 +212,17 @@ struct Http2Upstream::Callbacks {
   static Http2Upstream& self(void* user) { return *static_cast<Http2Upstream*>(user); }
 
   static ssize_t send(nghttp2_session*, const uint8_t* bytes, size_t size, int, void* user) {
-    if (self(user).wire_.size() >= kWriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
-    self(user).wire_ += text(bytes, size);
+    if (self(user).wire_.size() >= kHttp2WriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
+    self(user).wire_ += view_of(bytes, size);
     return static_cast<ssize_t>(size);
   }
 
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const uint8_t* head, size_t length, nghttp2_data_source*,
                        void* user) {
-    constexpr size_t kFrameHeadBytes = 9;  // RFC 9113 section 4.1; nothing is padded
-    if (self(user).wire_.size() >= kWriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
+    if (self(user).wire_.size() >= kHttp2WriteBytes) return NGHTTP2_ERR_WOULDBLOCK;
     auto* leg = self(user).find(frame->hd.stream_id);
     if (leg == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    self(user).wire_ += text(head, kFrameHeadBytes);
+    self(user).wire_ += view_of(head, kHttp2FrameHeadBytes);  // nothing is padded
     leg->take_data(self(user).wire_, length);
     return 0;
   }
@@ -237,7 +230,7 @@ struct Http2Upstream::Callbacks {
   static int field(nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
                    const uint8_t* value, size_t value_size, uint8_t, void* user) {
     if (auto* leg = self(user).find(frame->hd.stream_id))
-      leg->add_field(text(name, name_size), text(value, value_size));
+      leg->add_field(view_of(name, name_size), view_of(value, value_size));
     return 0;
   }
 
@@ -249,7 +242,7 @@ struct Http2Upstream::Callbacks {
 
   static int data(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes, size_t size, void* user) {
     if (auto* leg = self(user).find(id)) {
-      leg->on_data(text(bytes, size));
+      leg->on_data(view_of(bytes, size));
     } else {
       nghttp2_session_consume_connection(session, size);
     }
@@ -273,6 +266,16 @@ struct Http2Upstream::Callbacks {
     if (auto* leg = self(user).find(id)) leg->on_closed(error_code);
     return 0;
   }
+
+  static void set(nghttp2_session_callbacks* callbacks) {
+    nghttp2_session_callbacks_set_send_callback(callbacks, &send);
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, &send_data);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, &field);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &invalid_field);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &closed);
+  }
 };
 
 std::shared_ptr<Http2Upstream> Http2Upstream::create(std::unique_ptr<Upstream> connection) {
@@ -288,30 +291,9 @@ std::shared_ptr<Http2Upstream> Http2Upstream::create(std::unique_ptr<Upstream> c
   return upstream;
 }
 
-Http2Upstream::Http2Upstream(std::unique_ptr<Upstream> connection) : connection_(std::move(connection)) {
-  nghttp2_session_callbacks* callbacks = nullptr;
-  nghttp2_option* option = nullptr;
-  nghttp2_session* session = nullptr;
-  [[maybe_unused]] bool made = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0;
-  assert(made);
-  nghttp2_session_callbacks_set_send_callback(callbacks, &Callbacks::send);
-  nghttp2_session_callbacks_set_send_data_callback(callbacks, &Callbacks::send_data);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, &Callbacks::field);
-  nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &Callbacks::invalid_field);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &Callbacks::data);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &Callbacks::frame);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &Callbacks::closed);
-  nghttp2_option_set_no_auto_window_update(option, 1);
-  nghttp2_option_set_max_send_header_block_length(option, kMaxSentHeadBytes);
-  nghttp2_option_set_max_outbound_ack(option, kMaxUnackedFrames);
-  nghttp2_option_set_peer_max_concurrent_streams(option, kMaxUpstreamStreams);
-  nghttp2_option_set_no_closed_streams(option, 1);
-  made = nghttp2_session_client_new2(&session, callbacks, this, option) == 0;
-  assert(made);
-  session_.reset(session);
-  nghttp2_option_del(option);
-  nghttp2_session_callbacks_del(callbacks);
-}
+Http2Upstream::Http2Upstream(std::unique_ptr<Upstream> connection)
+    : connection_(std::move(connection)),
+      session_(make_http2_session(Http2Side::client, &Callbacks::set, this, kMaxUpstreamStreams)) {}
 
 Http2Upstream::~Http2Upstream() { connection_->set_listener(nullptr); }
 

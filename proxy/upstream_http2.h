@@ -12,6 +12,7 @@
 #include <string>
 
 #include "proxy/http2_message.h"
+#include "proxy/http2_session.h"
 #include "proxy/upstream_leg.h"
 
 namespace gatehouse::proxy {
@@ -37,9 +38,6 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
  private:
   class Leg;
   struct Callbacks;  // nghttp2's
-  struct Deleter {
-    void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
-  };
 
   explicit Http2Upstream(std::unique_ptr<Upstream> connection);
   void on_upstream_bytes(std::string_view bytes) override;
@@ -55,7 +53,7 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
   void lose_all(const std::string& rule, const std::string& reason);
 
   std::unique_ptr<Upstream> connection_;
-  std::unique_ptr<nghttp2_session, Deleter> session_;
+  Http2Session session_;
   std::map<int32_t, Leg*> streams_;
   std::string wire_;
   size_t legs_ = 0;
