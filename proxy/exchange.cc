@@ -55,7 +55,9 @@ void Exchange::start(const RequestHead& head) {
   take_websocket(asked);
   head_ = asked;
   head_.port = target_port(origin_, head_);
-  target_ = Target{head_.scheme, head_.host, head_.port, head_.http2 && head_.scheme == Scheme::https};
+  // A WebSocket is opened upstream by HTTP/1.1, which all servers of them speak.
+  const bool http2 = head_.http2 && head_.scheme == Scheme::https && !head_.websocket;
+  target_ = Target{head_.scheme, head_.host, head_.port, http2};
   record_.describe(head_);
   if (policy_.asks_for_fields()) asked_ = asked.fields;
   auto verdict = judge_request(policy_, origin_, asked);

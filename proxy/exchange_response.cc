@@ -39,6 +39,10 @@ void Exchange::on_head(ResponseHead head) {
   if (head.status < 200) {
     return fail(kBadGateway, "upstream.upgrade", "the upstream changed the protocol without being asked to");
   }
+  // RFC 8441 section 4: to the guest this would say that the WebSocket is open.
+  if (head_.extended_connect && head.status < 300) {
+    return fail(kBadGateway, "upstream.websocket", "the upstream has opened no WebSocket, and says that all is well");
+  }
   if (!response_fits(head.framing.kind == Framing::Kind::length ? head.framing.length : 0)) return;
   if (forward_complete_) request_.reset();  // it will not be sent again
   if (call_messages_) call_messages_->settle();

@@ -44,6 +44,7 @@ void Exchange::close_websocket(std::string_view error) {
   phase_ = Phase::over;
   finish(error);
   upstream_.reset();
+  guest_.send_end({});
   guest_.flush();
   guest_.over();
 }

@@ -30,6 +30,7 @@ void Http2GuestStream::on_block(bool ended) {
     const auto head = read_request(block, owner_.scheme(), ended);
     begin();
     if (head) {
+      tunnel_ = head->extended_connect ? Tunnel::asked : Tunnel::none;
       exchange_->start(*head);
     } else {
       exchange_->refuse(head.error());
@@ -55,7 +56,7 @@ void Http2GuestStream::on_data(std::string_view bytes) {
     if (discarded_ > kMaxDiscardedBytes) reset(NGHTTP2_NO_ERROR);
     return consume(bytes.size());
   }
-  if (!wanted_ || delivering_ || !ahead_.empty()) {
+  if (!wanted_ || delivering_ || !ahead_.empty() || tunnel_ == Tunnel::asked) {
     ahead_ += bytes;
     return;
   }
@@ -71,6 +72,13 @@ void Http2GuestStream::on_end() {
 // What has come, as long as it is wanted; then the end.
 void Http2GuestStream::deliver() {
   if (delivering_) return;
+  // What opens a tunnel is a request without body; what comes then waits for the answer.
+  if (tunnel_ == Tunnel::asked) {
+    if (exchange_ && std::exchange(wanted_, false) && !std::exchange(told_opening_, true)) {
+      exchange_->on_request_complete({});
+    }
+    return;
+  }
   delivering_ = true;
   while (exchange_ && wanted_ && !ahead_.empty()) {
     const auto bytes = std::exchange(ahead_, {});
@@ -165,7 +173,9 @@ void Http2GuestStream::send_interim(const ResponseHead& head) {
 }
 
 void Http2GuestStream::send_head(const ResponseHead& head) {
-  submit_response(Http2Fields::response(head), head.framing.kind != Framing::Kind::none);
+  const bool opens = tunnel_ == Tunnel::asked && head.status == 101;
+  if (opens) tunnel_ = Tunnel::open;
+  submit_response(Http2Fields::response(head), opens || head.framing.kind != Framing::Kind::none);
 }
 
 void Http2GuestStream::send_body(std::string_view bytes) {

@@ -85,10 +85,12 @@ class Http2GuestStream final : public GuestLeg {
 
   Http2Block block_;
   bool head_request_ = false;
-  bool begun_ = false;       // the head has come
-  bool ended_ = false;       // the guest has sent all of the request
-  bool told_ended_ = false;  // and the exchange knows
-  bool wanted_ = false;      // the exchange takes more of the body
+  bool begun_ = false;                                             // the head has come
+  bool ended_ = false;                                             // the guest has sent all of the request
+  bool told_ended_ = false;                                        // and the exchange knows
+  enum class Tunnel { none, asked, open } tunnel_ = Tunnel::none;  // by an extended CONNECT
+  bool told_opening_ = false;                                      // the exchange knows that it has no body
+  bool wanted_ = false;                                            // the exchange takes more of the body
   bool delivering_ = false;
   std::string ahead_;  // of the body: came and not yet wanted; what the stream's window allows at most
   Fields trailers_;

@@ -90,8 +90,12 @@ void Http2Block::add(std::string_view name, std::string_view value) {
 tl::expected<RequestHead, Refusal> read_request(const Http2Block& block, Scheme scheme, bool ended) {
   auto lines = field_lines(block);
   if (!lines) return tl::unexpected(lines.error());
-  if (block.method == "CONNECT" || !block.protocol.empty()) {
-    return refused("protocol.connect", 501, "CONNECT is not understood within HTTP/2");
+  const bool websocket = block.method == "CONNECT" && block.protocol == "websocket";
+  if (!websocket && (block.method == "CONNECT" || !block.protocol.empty())) {
+    return refused("protocol.connect", 501, "CONNECT is understood within HTTP/2 for WebSockets alone (RFC 8441)");
+  }
+  if (websocket && (ended || declares_length(block))) {
+    return refused("protocol.connect", 400, "what opens a WebSocket has no body, and its stream does not end with it");
   }
   // Spaces in one of them would move the words of the line about.
   for (const auto& part : {block.method, block.scheme, block.authority, block.path}) {
@@ -104,12 +108,12 @@ tl::expected<RequestHead, Refusal> read_request(const Http2Block& block, Scheme 
     return refused("http2.pseudo-field", 400, "the pseudo-header fields name no method, or no path on a host");
   }
   const Field* host = find_field(block.fields, "host");
-  std::string text = block.method + ' ';
+  std::string text = (websocket ? "GET" : block.method) + ' ';
   if (!block.authority.empty()) text.append(block.scheme).append("://").append(block.authority);
   text.append(block.path).append(" HTTP/1.1\r\n");
   if (host == nullptr && !block.authority.empty()) text.append("host: ").append(block.authority).append("\r\n");
   text.append(*lines);
-  if (!ended && !declares_length(block)) text.append("transfer-encoding: chunked\r\n");
+  if (!ended && !websocket && !declares_length(block)) text.append("transfer-encoding: chunked\r\n");
   // RFC 9110 section 8.6: where a body is usual, that there is none is said in HTTP/1.1.
   const bool usual = block.method == "POST" || block.method == "PUT" || block.method == "PATCH";
   if (ended && usual && !declares_length(block)) text.append("content-length: 0\r\n");
@@ -124,6 +128,7 @@ tl::expected<RequestHead, Refusal> read_request(const Http2Block& block, Scheme 
   auto head = reader.head();
   head.form = RequestHead::Form::origin;
   head.http2 = true;
+  head.wants_upgrade = head.extended_connect = websocket;
   head.takes_trailers = find_field(block.fields, "te") != nullptr;
   std::erase_if(head.fields, [](const Field& field) { return same_token(field.name, "Transfer-Encoding"); });
   return head;
@@ -196,7 +201,8 @@ Http2Fields Http2Fields::request(const RequestHead& head) {
 
 Http2Fields Http2Fields::response(const ResponseHead& head) {
   Http2Fields block;
-  block.add(":status", std::to_string(head.status));
+  constexpr int kSwitchingProtocols = 101;  // which HTTP/2 does not have (RFC 8441 section 5)
+  block.add(":status", head.status == kSwitchingProtocols ? "200" : std::to_string(head.status));
   block.add_end_to_end(head.fields, "Content-Length");
   // RFC 9110 section 8.6 forbids it in 1xx and 204.
   const bool may_declare = head.status >= 200 && head.status != 204;

@@ -27,7 +27,8 @@ struct Http2Block {
 };
 
 // Ids as RequestReader's, besides "http2.field" (a name or value HTTP/1.1 cannot hold), "http2.connection-field",
-// "http2.pseudo-field". `ended`: no body follows.
+// "http2.pseudo-field". `ended`: no body follows. An extended CONNECT for a WebSocket becomes the GET that would ask
+// for it in HTTP/1.1; every other CONNECT is refused ("protocol.connect").
 tl::expected<RequestHead, Refusal> read_request(const Http2Block& block, Scheme scheme, bool ended);
 // Likewise; status 502. An interim response is one by its status.
 tl::expected<ResponseHead, Refusal> read_response(const Http2Block& block, std::string_view method, bool ended);

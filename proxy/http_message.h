@@ -65,7 +65,7 @@ uint16_t default_port(Scheme scheme);
 // A WebSocket that a request opens (websocket_opening.h), which is then of scheme ws or wss.
 struct WebSocketOffer {
   std::string key;         // what the upstream is asked with
-  std::string accept;      // what the guest's own key is answered with
+  std::string accept;      // what the guest's own key is answered with; empty by HTTP/2, which has none
   bool deflate = false;    // permessage-deflate is spoken with the guest, and offered to the upstream
   std::string extensions;  // the answer to the guest's offers; may be empty
 };
@@ -87,7 +87,8 @@ struct RequestHead {
   Framing framing;                // none, length (possibly 0) or chunked
   bool keep_alive = true;         // another request may follow on this connection
   bool expects_continue = false;  // Expect: 100-continue
-  bool wants_upgrade = false;     // Upgrade, named by Connection; `Upgrade` itself is in fields
+  bool wants_upgrade = false;     // Upgrade, named by Connection; `Upgrade` itself is in fields. Or extended_connect
+  bool extended_connect = false;  // by HTTP/2, for a WebSocket (RFC 8441): it stands here as the GET of HTTP/1.1
   bool http2 = false;             // came by HTTP/2
   bool takes_trailers = false;    // TE: trailers
   std::optional<WebSocketOffer> websocket;

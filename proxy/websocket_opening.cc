@@ -28,15 +28,17 @@ bool is_of_handshake(const Field& field) {
 }  // namespace
 
 void take_websocket(RequestHead& head) {
+  if (!head.wants_upgrade) return;
   const Field* upgrade = only(head.fields, "Upgrade");
-  if (!head.wants_upgrade || upgrade == nullptr || !same_token(upgrade->value, "websocket")) return;
   const Field* version = only(head.fields, "Sec-WebSocket-Version");
   const Field* key = only(head.fields, "Sec-WebSocket-Key");
-  const bool proper = head.method == "GET" && head.minor_version >= 1 && !has_body(head) && version != nullptr &&
-                      version->value == kWebSocketVersion && key != nullptr && is_websocket_key(key->value);
+  const bool asked = upgrade != nullptr && same_token(upgrade->value, "websocket") && head.minor_version >= 1 &&
+                     key != nullptr && is_websocket_key(key->value);
+  const bool proper = (head.extended_connect || asked) && head.method == "GET" && !has_body(head) &&
+                      version != nullptr && version->value == kWebSocketVersion;
   if (!proper) return;
   WebSocketOffer offer;
-  offer.accept = websocket_accept(key->value);
+  if (!head.extended_connect) offer.accept = websocket_accept(key->value);
   offer.key = random_websocket_key();
   const auto extensions = answer_extensions(joined_values(head.fields, kExtensions));
   offer.deflate = extensions.agreement.deflate;
@@ -68,7 +70,7 @@ WebSocketOpened answer_websocket(const RequestHead& request, const ResponseHead&
   ResponseHead& head = opened.to_guest;
   head.status = 101;
   head.reason = "Switching Protocols";
-  head.fields.push_back({"Sec-WebSocket-Accept", offer.accept});
+  if (!offer.accept.empty()) head.fields.push_back({"Sec-WebSocket-Accept", offer.accept});
   if (!offer.extensions.empty()) head.fields.push_back({std::string(kExtensions), offer.extensions});
   const std::string protocol = joined_values(response.fields, kProtocol);
   if (protocol.empty()) return opened;

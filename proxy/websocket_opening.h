@@ -11,8 +11,8 @@ namespace gatehouse::proxy {
 
 // Makes a request for a WebSocket what the rest of the proxy deals with: head.websocket is set, and the fields of the
 // handshake, which the proxy says for itself on either side, are gone. Any other request stays as it is; so does one
-// that asks for a WebSocket but not as the standard has it (GET, HTTP/1.1, no body, version 13, a proper key), and
-// wants_upgrade goes on saying that it asks for something that is not understood.
+// that asks for a WebSocket but not as the standards have it (GET, HTTP/1.1, no body, version 13, a proper key; by an
+// extended CONNECT version 13), and wants_upgrade goes on saying that it asks for something that is not understood.
 void take_websocket(RequestHead& head);
 
 // What a 101 of the upstream's comes to.

@@ -1,19 +1,17 @@
 """WebSockets out of a real guest, with a real client (python3-websockets, brought along) and a real server: text, binary,
 fragmented and compressed messages arrive; a secret in one does not, in one piece or in several."""
 
-import asyncio
 import base64
 import io
 import json
 import pathlib
 import shlex
-import ssl
 import tarfile
-import threading
 
 import websockets
 
 from tests.support.house import HouseTest, Shell
+from tests.support.websocket_server import Server
 
 TOKEN = "ghp_" + "A" * 36
 
@@ -40,41 +38,6 @@ async def main(path, messages):
         print("status", refused.status_code)
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))
 """
-
-
-class Server:
-    """Echoes, and keeps what it is sent."""
-
-    def __init__(self, directory: pathlib.Path):
-        self.received: list = []
-        self.opened = 0
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(directory / "server.pem", directory / "server.key")
-        self.loop = asyncio.new_event_loop()
-        ready = threading.Event()
-
-        async def handle(socket):
-            self.opened += 1
-            async for message in socket:
-                self.received.append(message)
-                await socket.send(message)
-
-        async def serve():
-            server = await websockets.serve(handle, "127.0.0.1", 0, ssl=context, max_size=None)
-            self.port = server.sockets[0].getsockname()[1]
-            ready.set()
-
-        threading.Thread(target=self._run, args=(serve,), daemon=True).start()
-        if not ready.wait(10):
-            raise TimeoutError("the WebSocket server does not start")
-
-    def _run(self, serve):
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(serve())
-        self.loop.run_forever()
-
-    def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
 
 
 def packed_client() -> str:
