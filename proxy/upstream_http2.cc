@@ -87,6 +87,7 @@ class Http2Upstream::Leg final : public UpstreamLeg {
 
   void on_block(bool ended) {
     const auto block = std::exchange(block_, {});
+    if (complete_) return;
     touched_ = true;
     if (responding_) {
       auto trailers = read_trailers(block);
@@ -108,13 +109,15 @@ class Http2Upstream::Leg final : public UpstreamLeg {
 
   void on_data(std::string_view bytes) {
     unconsumed_ += bytes.size();
-    if (reading_) nghttp2_session_consume(session(), id_, std::exchange(unconsumed_, 0));
+    if (reading_ || complete_) nghttp2_session_consume(session(), id_, std::exchange(unconsumed_, 0));
+    if (complete_) return;
     touched_ = true;
     listener_->on_body(bytes);
   }
 
   void end(const Fields& trailers) {
-    complete_ = ended_ = true;
+    if (std::exchange(complete_, true)) return;
+    ended_ = true;
     listener_->on_response_end(trailers);
   }
 
@@ -180,8 +183,7 @@ class Http2Upstream::Leg final : public UpstreamLeg {
   }
   void lose(std::string rule, std::string reason) { tell_lost({std::move(rule), std::move(reason)}); }
   void tell_lost(const UpstreamLoss& loss) {
-    complete_ = true;
-    listener_->on_lost(loss);
+    if (!std::exchange(complete_, true)) listener_->on_lost(loss);
   }
 
   std::shared_ptr<Http2Upstream> on_;
