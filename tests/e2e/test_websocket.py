@@ -21,7 +21,8 @@ sys.path.insert(0, "/tmp/client")
 import websockets
 async def main(path, messages):
     try:
-        async with websockets.connect("wss://live.demo.test" + path, max_size=None) as socket:
+        async with websockets.connect("wss://live.demo.test" + path, max_size=None, open_timeout=60, close_timeout=60,
+                                      ping_interval=None) as socket:
             print("extensions", [one.name for one in socket.extensions])
             for message in messages:
                 if isinstance(message, str) and message.startswith("bytes:"):

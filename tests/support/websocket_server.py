@@ -26,7 +26,8 @@ class Server:
                 await socket.send(message)
 
         async def serve():
-            server = await websockets.serve(handle, "127.0.0.1", 0, ssl=context, max_size=None)
+            server = await websockets.serve(handle, "127.0.0.1", 0, ssl=context, max_size=None, ping_interval=None,
+                                            close_timeout=60)
             self.port = server.sockets[0].getsockname()[1]
             ready.set()
 
