@@ -233,8 +233,9 @@ void Exchange::on_request_body(std::string_view bytes) {
 
 void Exchange::on_request_complete(const Fields& trailers) {
   request_complete_ = true;
+  if (call_messages_) return call_messages_->end(trailers);  // which takes no trailers at all
   auto judged = judge_with(trailers, {judged_, terms_});
-  if (phase_ == Phase::holding && !call_messages_) {
+  if (phase_ == Phase::holding) {
     judged_ = std::move(judged);
     refusal_status_ = kForbidden;
     phase_ = Phase::scanning;
@@ -243,10 +244,8 @@ void Exchange::on_request_complete(const Fields& trailers) {
   // The request is on its way: nobody can be asked any more.
   if (judged.verdict > judged_.verdict) {
     const Decision denial{Verdict::deny, judged.rule_id, "by a field behind the body: " + judged.reason};
-    if (call_messages_) return on_message_denied({.denial = denial, .status = kForbidden});
     return stop(denial, kForbidden);
   }
-  if (call_messages_) return call_messages_->end(trailers);
   if (relay_) return relay_->on_guest_end();
   assert(upstream_ != nullptr);
   forward_end(trailers);
