@@ -14,7 +14,8 @@ from tests.support.house import HouseTest, Shell
 from tests.support.upstream import Upstream, wait_until
 
 TOKEN = "ghp_" + "A" * 36
-CURL = "curl -sS --max-time 60 -w '\\n%{http_code}\\n'"
+PATIENCE = 180  # seconds, for an emulated guest on a busy machine
+CURL = "curl -sS --max-time 120 -w '\\n%{http_code}\\n'"
 
 # Asks one question after another on one connection, each when the file of its number is there.
 CLIENT = r"""
@@ -51,11 +52,11 @@ class Reload(HouseTest):
     def ask(self, number: int) -> list[str]:
         """Status, the connection's port and the body."""
         _, text = self.shell.run(f"touch /tmp/ask.{number}; while [ ! -e /tmp/answer.{number} ]; do sleep 0.05; done; "
-                                 f"cat /tmp/answer.{number}")
+                                 f"cat /tmp/answer.{number}", PATIENCE)
         return text.split(" ", 2)
 
     def curl(self, url: str, options: str = "") -> str:
-        return self.shell.run(f"{CURL} {options} {url}")[1]
+        return self.shell.run(f"{CURL} {options} {url}", PATIENCE)[1]
 
     def seen(self, path: str) -> list[str]:
         return [line for line in self.upstream.requests() if path in line]
