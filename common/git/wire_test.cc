@@ -1,0 +1,197 @@
+// pkt-lines, capabilities, push requests, advertisements and reports.
+#include <gmock/gmock.h>
+
+#include "common/codec/test_encoders.h"
+#include "common/git/advertisement.h"
+#include "common/git/plain_body.h"
+#include "common/git/push_request.h"
+#include "common/git/report.h"
+
+namespace gatehouse::git {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string kOld(40, '1');
+const std::string kNew(40, '2');
+const std::string kNone(40, '0');
+
+std::string pkt(const std::string& payload) {
+  std::string out;
+  append_pkt(out, payload);
+  return out;
+}
+
+std::string command(const std::string& old_id, const std::string& new_id, const std::string& ref,
+                    const std::string& capabilities = "") {
+  return pkt(fmt::format("{} {} {}", old_id, new_id, ref) + (capabilities.empty() ? "" : '\0' + capabilities));
+}
+
+// What a reader makes of a whole request, fed byte by byte: the error, or "".
+std::string error_of(const std::string& request) {
+  PushReader reader;
+  for (const char c : request) {
+    const auto done = reader.feed(std::string_view(&c, 1));
+    if (!done) return done.error().message();
+  }
+  return reader.complete() ? "" : "not complete";
+}
+
+TEST(PktReader, CutsHoweverTheBytesCome) {
+  PktReader reader;
+  std::vector<std::string> payloads;
+  for (const char c : "0009hello0000" + pkt("") + pkt(std::string(kMaxPktPayloadBytes, 'x'))) {
+    reader.feed(std::string_view(&c, 1));
+    const auto next = reader.next();
+    ASSERT_TRUE(next);
+    if (*next) payloads.push_back((*next)->kind == Pkt::Kind::flush ? "flush" : std::string((*next)->payload));
+  }
+  EXPECT_THAT(payloads, ElementsAre("hello", "flush", "", std::string(kMaxPktPayloadBytes, 'x')));
+}
+
+TEST(PktReader, RefusesLengthsThatAreNone) {
+  for (const std::string bytes : {"0003", "fff1", "ffff", "00g0", "-001", " 12a", "+0ff"}) {
+    PktReader reader;
+    reader.feed(bytes);
+    EXPECT_FALSE(reader.next()) << bytes;
+  }
+}
+
+TEST(PushReader, ReadsCommandsOptionsAndLeavesThePack) {
+  PushReader reader;
+  const auto done = reader.feed(pkt("shallow " + kOld) +
+                                command(kOld, kNew, "refs/heads/main", " report-status-v2 side-band-64k push-options "
+                                                                       "object-format=sha1 agent=git/2") +
+                                command(kNew, kNone, "refs/tags/v1") + "0000" + pkt("ci.skip") + "0000" + "PACKrest");
+  ASSERT_TRUE(done) << done.error().message();
+  ASSERT_TRUE(*done);
+  EXPECT_EQ(reader.rest(), "PACKrest");
+  const auto& head = reader.head();
+  ASSERT_EQ(head.commands.size(), 2u);
+  EXPECT_EQ(head.commands[0].ref, "refs/heads/main");
+  EXPECT_TRUE(head.commands[1].removes());
+  EXPECT_TRUE(head.has_pack());
+  EXPECT_THAT(head.options, ElementsAre("ci.skip"));
+  EXPECT_THAT(head.shallow, ElementsAre(kOld));
+  EXPECT_EQ(head.capabilities.report, Report::v2);
+  EXPECT_TRUE(head.capabilities.side_band);
+}
+
+TEST(PushReader, TakesTheProbeThatAsksForNothing) {
+  PushReader reader;
+  EXPECT_TRUE(reader.feed("0000").value());
+  EXPECT_TRUE(reader.head().commands.empty());
+  EXPECT_FALSE(reader.head().has_pack());
+}
+
+TEST(PushReader, RefusesWhatServersCouldReadInAnotherWay) {
+  const std::string good = command(kOld, kNew, "refs/heads/a", "report-status");
+  const std::pair<std::string, std::string> cases[] = {
+      {good + command(kOld, kNew, "refs/heads/b", "atomic") + "0000", "another line"},
+      {good + command(kNew, kOld, "refs/heads/a") + "0000", "named twice"},
+      {command(kOld, kNew, "refs/heads/a", "report-status push-cert=abc") + "0000", "'push-cert' cannot be checked"},
+      {command(kOld, kNew, "refs/heads/a", "quiet quiet") + "0000", "'quiet' is named twice"},
+      {command(kOld, kNew, "refs/heads/a", "object-format=md5") + "0000", "object format"},
+      {pkt("push-cert" + std::string(1, '\0') + "report-status") + "0000", "signed pushes"},
+      {command(kOld, kNew, "HEAD") + "0000", "no name of a ref"},
+      {command(kOld, kNew, "refs/heads/../../config") + "0000", "no name of a ref"},
+      {command(kOld, kNew, "refs/heads/a b") + "0000", "no name of a ref"},
+      {command(kOld, kNew, "refs/heads/a.lock") + "0000", "no name of a ref"},
+      {command(kOld, kNew, "refs/heads") + "0000", "no name of a ref"},
+      {command(kNone, kNone, "refs/heads/a") + "0000", "neither makes nor removes"},
+      {command(std::string(40, 'G'), kNew, "refs/heads/a") + "0000", "without object ids"},
+      {good + pkt("shallow " + kOld) + "0000", "after a command"},
+      {pkt("hello") + "0000", "a command that is none"},
+      {good + "0001", "no place"},
+  };
+  for (const auto& [request, why] : cases) EXPECT_THAT(error_of(request), HasSubstr(why));
+}
+
+TEST(PushReader, BoundsHowManyRefs) {
+  std::string request;
+  for (size_t i = 0; i <= kMaxCommands; ++i) request += command(kOld, kNew, fmt::format("refs/heads/b{}", i));
+  PushReader reader;
+  const auto done = reader.feed(request + "0000");
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message(), HasSubstr("more than 2000 refs"));
+}
+
+TEST(PushReader, TakesLongerIds) {
+  const std::string a(64, 'a');
+  const std::string b(64, 'b');
+  EXPECT_EQ(error_of(command(a, b, "refs/heads/x", "object-format=sha256") + "0000"), "");
+  EXPECT_NE(error_of(command(a, b, "refs/heads/x", "report-status") + "0000"), "");
+}
+
+TEST(AdvertisementFilter, KeepsRefsAndDropsWhatCannotBeChecked) {
+  const std::string service = pkt("# service=git-receive-pack\n") + "0000";
+  const std::string refs = pkt(kNew + " refs/heads/b\n") + "0000";
+  const std::string offered = service + pkt(kOld + " refs/heads/a" + '\0' +
+                                            "report-status push-cert=nonce delete-refs multi_ack object-format=sha1\n") + refs;
+  for (const size_t piece : {size_t{1}, size_t{7}, offered.size()}) {
+    AdvertisementFilter filter;
+    std::string out;
+    for (size_t at = 0; at < offered.size(); at += piece) {
+      const auto passed = filter.feed(std::string_view(offered).substr(at, piece));
+      ASSERT_TRUE(passed);
+      out += *passed;
+    }
+    EXPECT_TRUE(filter.complete());
+    EXPECT_EQ(out, service + pkt(kOld + " refs/heads/a" + '\0' + "report-status delete-refs object-format=sha1 no-thin\n") + refs);
+  }
+}
+
+TEST(AdvertisementFilter, RefusesWhatIsNone) {
+  const std::string service = pkt("# service=git-receive-pack\n") + "0000";
+  const std::string first = pkt(kOld + " refs/heads/a" + '\0' + "atomic");
+  for (const auto& bytes : {std::string("<html>"), pkt("# service=git-upload-pack\n"), service + "0000",
+                            service + pkt(kOld + " refs/heads/a"), service + first + first,
+                            service + first + "0000" + first}) {
+    AdvertisementFilter filter;
+    EXPECT_FALSE(filter.feed(bytes)) << bytes;
+  }
+}
+
+TEST(RefusalResponse, TellsTheRefsAndTheWords) {
+  PushCapabilities agreed{.report = Report::v2, .side_band = true};
+  const std::vector<RefRefusal> refs = {{"refs/heads/a", "denied\nby rule"}};
+  const std::string report = pkt("unpack ok\n") + pkt("ng refs/heads/a denied\\x0aby rule\n") + "0000";
+  EXPECT_EQ(refusal_response(agreed, refs, "words\n"), pkt("\2words\n") + pkt("\1" + report) + "0000");
+  agreed.side_band = false;
+  EXPECT_EQ(refusal_response(agreed, refs, "words\n"), report);
+  agreed.report = Report::none;
+  EXPECT_EQ(refusal_response(agreed, refs, "words\n"), "");
+}
+
+struct Collected final : ByteSink {
+  bool write(std::string_view bytes) override {
+    text += bytes;
+    return true;
+  }
+  std::string text;
+};
+
+TEST(PlainBody, TakesOneGzipMemberAndNothingAfterIt) {
+  const std::string packed = gzipped("0000");
+  const auto decode = [](const std::string& bytes, size_t piece) -> std::string {
+    auto body = PlainBody::create("gzip");
+    Collected out;
+    for (size_t at = 0; at < bytes.size(); at += piece) {
+      const auto ok = body->decode(std::string_view(bytes).substr(at, piece), out);
+      if (!ok) return ok.error().message();
+    }
+    const auto end = body->finish();
+    return end ? out.text : end.error().message();
+  };
+  for (const size_t piece : {size_t{1}, size_t{1000}}) {
+    EXPECT_EQ(decode(packed, piece), "0000");
+    EXPECT_THAT(decode(packed + packed, piece), HasSubstr("after the end"));
+    EXPECT_THAT(decode(packed + "x", piece), HasSubstr("after the end"));
+    EXPECT_THAT(decode(packed.substr(0, packed.size() - 1), piece), HasSubstr("cut short"));
+  }
+  EXPECT_FALSE(PlainBody::create("br"));
+}
+
+}  // namespace
+}  // namespace gatehouse::git
