@@ -29,13 +29,15 @@ class HeaderLines {
     rest_.remove_prefix(end + 1);
     return value;
   }
-  // What follows the empty line after all further headers.
-  Result<std::string_view> message() {
+  // All further headers, and what follows the empty line after them.
+  Result<std::string_view> message(std::string_view& headers) {
+    const std::string_view all = rest_;
     while (!rest_.empty() && rest_.front() != '\n') {
       const size_t end = rest_.find('\n');
       if (end == std::string_view::npos) return fail("a header line without an end");
       rest_.remove_prefix(end + 1);
     }
+    headers = all.substr(0, all.size() - rest_.size());
     return rest_.empty() ? rest_ : rest_.substr(1);
   }
 
@@ -99,7 +101,7 @@ Result<Commit> parse_commit(std::string_view bytes, ObjectFormat format) {
     if (!who) return failed(who);
     *person = *who;
   }
-  const auto message = lines.message();
+  const auto message = lines.message(commit.headers);
   if (!message) return failed(message);
   commit.message = *message;
   return commit;
@@ -120,7 +122,7 @@ Result<Tag> parse_tag(std::string_view bytes, ObjectFormat format) {
     if (!who) return failed(who);
     tag.tagger = *who;
   }
-  const auto message = lines.message();
+  const auto message = lines.message(tag.headers);
   if (!message) return failed(message);
   tag.message = *message;
   return tag;
@@ -136,10 +138,12 @@ Result<void> read_tree(std::string_view bytes, ObjectFormat format, const std::f
     }
     if (at == 0 || at >= bytes.size() || bytes[at] != ' ') return fail("a tree entry without a mode");
     const size_t zero = bytes.find('\0', at + 1);
-    if (zero == std::string_view::npos || bytes.size() - zero - 1 < id_bytes) return fail("a tree entry that is cut short");
+    if (zero == std::string_view::npos || bytes.size() - zero - 1 < id_bytes)
+      return fail("a tree entry that is cut short");
     entry.name = bytes.substr(at + 1, zero - at - 1);
     entry.id = bytes.substr(zero + 1, id_bytes);
-    if (entry.name.empty() || entry.name == "." || entry.name == ".." || entry.name.find('/') != std::string_view::npos) {
+    if (entry.name.empty() || entry.name == "." || entry.name == ".." ||
+        entry.name.find('/') != std::string_view::npos) {
       return fail("a tree entry whose name is none");
     }
     use(entry);
@@ -154,7 +158,8 @@ bool has_trailer(std::string_view message, std::string_view name) {
     const auto line = lines.substr(0, lines.find('\n'));
     lines.remove_prefix(std::min(line.size() + 1, lines.size()));
     const size_t colon = line.find(':');
-    if (colon == std::string_view::npos || policy::fold_case(line.substr(0, colon)) != policy::fold_case(name)) continue;
+    if (colon == std::string_view::npos || policy::fold_case(line.substr(0, colon)) != policy::fold_case(name))
+      continue;
     if (line.substr(colon + 1).find_first_not_of(" \t\r") != std::string_view::npos) return true;
   }
   return false;

@@ -24,6 +24,7 @@ struct Commit {
   std::vector<std::string_view> parents;
   std::string_view author;     // "Name <address>", without the time
   std::string_view committer;  // likewise
+  std::string_view headers;    // all further ones: encoding, signature, merged tags
   std::string_view message;
 };
 Result<Commit> parse_commit(std::string_view bytes, ObjectFormat format);
@@ -32,7 +33,8 @@ struct Tag {
   std::string_view object;
   std::string_view type;
   std::string_view name;
-  std::string_view tagger;  // as Commit::author; may be empty
+  std::string_view tagger;   // as Commit::author; may be empty
+  std::string_view headers;  // all further ones
   std::string_view message;
 };
 Result<Tag> parse_tag(std::string_view bytes, ObjectFormat format);

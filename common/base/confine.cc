@@ -65,7 +65,7 @@ Result<void> confine_steps(const Confinement& confinement) {
   auto landlocked = apply_landlock(confinement);
   if (!landlocked) return failed(landlocked);
   if (!*landlocked) log::warn("this kernel has no Landlock: files are protected by their permissions alone");
-  return apply_syscall_filter(confinement.outbound);
+  return apply_syscall_filter(confinement.outbound, !confinement.programs.empty());
 }
 
 }  // namespace
@@ -81,6 +81,8 @@ std::vector<std::string> system_resolver_paths() {
           "/etc/gai.conf",        "/etc/services", "/etc/protocols", "/etc/ld.so.cache",
           "/run/systemd/resolve", "/lib",          "/lib64",         "/usr/lib"};
 }
+
+std::vector<std::string> program_library_paths() { return {"/lib", "/lib64", "/usr/lib", "/etc/ld.so.cache"}; }
 
 std::vector<std::string> system_trust_paths() {
   return {"/etc/ssl", "/usr/lib/ssl", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"};

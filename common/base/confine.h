@@ -22,6 +22,11 @@ struct Confinement {
   // Below a folder to write, files may be read, made, written and removed.
   std::vector<std::string> read_paths = {};
   std::vector<std::string> write_paths = {};
+  // Programs that may be run, with what they need to start; none: no process is made. What they are, they are under the
+  // same confinement, and more of it if whoever starts them says so.
+  std::vector<std::string> programs = {};
+  // As write_paths, for folders too.
+  std::vector<std::string> work_paths = {};
   size_t max_open_files = 1024;  // lowered to the hard limit, with a warning, where that is less
 };
 
@@ -33,7 +38,8 @@ struct Confinement {
 //  - TCP ports: none bound (Landlock ABI 4, Linux 6.7), no abstract Unix socket and no signal to anybody else (ABI 6);
 //  - system calls: an allow-list for libuv, OpenSSL and SQLite, everything else fails with EPERM. Only threads are
 //  made,
-//    no processes. execve, ptrace, mount, bpf and their like kill the process, since nothing of ours calls them;
+//    no processes. execve, ptrace, mount, bpf and their like kill the process, since nothing of ours calls them.
+//    With `programs` processes are made, and they and their own needs are allowed: no new namespace, and no ptrace;
 //  - without Outbound::network: socket() fails but for AF_UNIX (for all with Outbound::none, connect() too), and no
 //  memory
 //    becomes executable.
@@ -45,6 +51,8 @@ Result<void> confine(const Confinement& confinement);
 
 // What getaddrinfo() reads, and the modules it loads.
 std::vector<std::string> system_resolver_paths();
+// The libraries of programs.
+std::vector<std::string> program_library_paths();
 // Where OpenSSL's default trust store and configuration are.
 std::vector<std::string> system_trust_paths();
 

@@ -19,7 +19,9 @@ constexpr uint64_t kExecute = 1ULL << 0;
 constexpr uint64_t kWriteFile = 1ULL << 1;
 constexpr uint64_t kReadFile = 1ULL << 2;
 constexpr uint64_t kReadDir = 1ULL << 3;
+constexpr uint64_t kRemoveDir = 1ULL << 4;
 constexpr uint64_t kRemoveFile = 1ULL << 5;
+constexpr uint64_t kMakeDir = 1ULL << 7;
 constexpr uint64_t kMakeReg = 1ULL << 8;
 constexpr uint64_t kAllOfAbi1 = (1ULL << 13) - 1;
 constexpr uint64_t kRefer = 1ULL << 13;     // ABI 2
@@ -88,6 +90,12 @@ Result<bool> apply_landlock(const Confinement& confinement) {
       (kReadFile | kReadDir | kWriteFile | kMakeReg | kRemoveFile | kTruncate) & attributes.handled_access_fs;
   for (const auto& path : confinement.write_paths) {
     if (auto ok = allow(ruleset.get(), path, write, false); !ok) return failed(ok);
+  }
+  for (const auto& path : confinement.work_paths) {
+    if (auto ok = allow(ruleset.get(), path, write | kMakeDir | kRemoveDir, false); !ok) return failed(ok);
+  }
+  for (const auto& path : confinement.programs) {
+    if (auto ok = allow(ruleset.get(), path, kExecute | kReadFile, false); !ok) return failed(ok);
   }
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return fail_errno("cannot apply Landlock");
   return true;

@@ -168,6 +168,23 @@ constexpr int kFatal[] = {
     SCMP_SYS(open_by_handle_at),
 };
 
+// Starting programs, and what those call besides: git, and the loader of every program.
+constexpr int kAllowedForPrograms[] = {
+    SCMP_SYS(execve),    SCMP_SYS(fork),      SCMP_SYS(vfork),      SCMP_SYS(wait4),
+    SCMP_SYS(waitid),    SCMP_SYS(kill),      SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_send_signal),
+    SCMP_SYS(seccomp),   SCMP_SYS(prctl),     SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address),
+    SCMP_SYS(prlimit64), SCMP_SYS(setrlimit), SCMP_SYS(getrlimit),  SCMP_SYS(close_range),
+    SCMP_SYS(pipe),      SCMP_SYS(mmap),      SCMP_SYS(mprotect),   SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),   SCMP_SYS(rmdir),     SCMP_SYS(rename),     SCMP_SYS(renameat),
+    SCMP_SYS(renameat2), SCMP_SYS(link),      SCMP_SYS(linkat),     SCMP_SYS(chmod),
+    SCMP_SYS(fchmodat),  SCMP_SYS(umask),     SCMP_SYS(chdir),      SCMP_SYS(fchdir),
+    SCMP_SYS(setitimer), SCMP_SYS(getpgrp),   SCMP_SYS(getpgid),    SCMP_SYS(setpgid),
+    SCMP_SYS(setsid),    SCMP_SYS(getgroups), SCMP_SYS(fadvise64),  SCMP_SYS(readahead),
+    SCMP_SYS(statfs),    SCMP_SYS(fstatfs),
+};
+constexpr uint64_t kNewNamespaces =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
 constexpr unsigned long kAllowedIoctls[] = {FIONBIO, FIOCLEX, FIONREAD, TCGETS};  // libuv, resolver, isatty
 constexpr int kSetVma = 0x53564d41;                                               // PR_SET_VMA: names a mapping
 
@@ -211,17 +228,23 @@ scmp_arg_cmp argument_has(unsigned index, uint64_t mask, uint64_t bits) {
   return {index, SCMP_CMP_MASKED_EQ, mask, bits};
 }
 
-void add_conditional(Filter& filter) {
-  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), argument_has(0, CLONE_THREAD, CLONE_THREAD));
+void add_programs(Filter& filter) {
+  for (const int call : kAllowedForPrograms) filter.add(SCMP_ACT_ALLOW, call);
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), argument_has(0, kNewNamespaces, 0));
+}
+
+void add_conditional(Filter& filter, bool programs) {
   filter.add(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3));  // its flags are out of a filter's sight: glibc then uses clone
   for (const auto request : kAllowedIoctls) filter.add(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), argument_is(1, request));
+  if (programs) return add_programs(filter);
+  filter.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), argument_has(0, CLONE_THREAD, CLONE_THREAD));
   for (const auto option : {PR_SET_NAME, kSetVma}) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prctl), argument_is(0, static_cast<uint64_t>(option)));
   }
   filter.add(SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), argument_is(2, 0));  // reading only
 }
 
-void add_outbound(Filter& filter, Outbound outbound) {
+void add_outbound(Filter& filter, Outbound outbound, bool programs) {
   if (outbound == Outbound::network) {
     // AF_NETLINK and bind: getaddrinfo() asks which kinds of addresses this host has.
     for (const auto family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
@@ -234,7 +257,7 @@ void add_outbound(Filter& filter, Outbound outbound) {
     return;
   }
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    filter.add(SCMP_ACT_ALLOW, call, argument_has(2, PROT_EXEC, 0));
+    if (!programs) filter.add(SCMP_ACT_ALLOW, call, argument_has(2, PROT_EXEC, 0));
   }
   if (outbound == Outbound::unix_sockets) {
     filter.add(SCMP_ACT_ALLOW, SCMP_SYS(socket), argument_is(0, AF_UNIX));
@@ -244,12 +267,14 @@ void add_outbound(Filter& filter, Outbound outbound) {
 
 }  // namespace
 
-Result<void> apply_syscall_filter(Outbound outbound) {
+Result<void> apply_syscall_filter(Outbound outbound, bool programs) {
   Filter filter;
   for (const int call : kAllowed) filter.add(SCMP_ACT_ALLOW, call);
-  for (const int call : kFatal) filter.add(SCMP_ACT_KILL_PROCESS, call);
-  add_conditional(filter);
-  add_outbound(filter, outbound);
+  for (const int call : kFatal) {
+    if (!programs || call != SCMP_SYS(execve)) filter.add(SCMP_ACT_KILL_PROCESS, call);
+  }
+  add_conditional(filter, programs);
+  add_outbound(filter, outbound, programs);
   return filter.load();
 }
 

@@ -6,6 +6,6 @@
 namespace gatehouse {
 
 // Loads the filter described at confine() for the calling thread and those it starts. Needs no_new_privs.
-Result<void> apply_syscall_filter(Outbound outbound);
+Result<void> apply_syscall_filter(Outbound outbound, bool programs);
 
 }  // namespace gatehouse

@@ -13,9 +13,9 @@ namespace {
 constexpr std::string_view kObjectFormat = "object-format";
 
 // Signed pushes (push-cert) are left out: what the certificate covers would have to be what is judged.
-constexpr std::string_view kKnown[] = {"report-status", "report-status-v2", "delete-refs", "quiet",       "atomic",
-                                       "ofs-delta",     "side-band-64k",    "agent",       "session-id",  "push-options",
-                                       "no-thin",       kObjectFormat};
+constexpr std::string_view kKnown[] = {"report-status", "report-status-v2", "delete-refs",   "quiet",
+                                       "atomic",        "ofs-delta",        "side-band-64k", "agent",
+                                       "session-id",    "push-options",     "no-thin",       kObjectFormat};
 
 struct Word {
   std::string_view name;
@@ -35,7 +35,9 @@ std::vector<Word> split(std::string_view words) {
   return list;
 }
 
-bool is_known(std::string_view name) { return std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown); }
+bool is_known(std::string_view name) {
+  return std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
+}
 
 }  // namespace
 
@@ -51,7 +53,8 @@ Result<PushCapabilities> parse_push_capabilities(std::string_view words) {
     if (name == "atomic") agreed.atomic = true;
     if (name == "push-options") agreed.push_options = true;
     if (name != kObjectFormat) continue;
-    if (value != "sha1" && value != "sha256") return fail("the object format '{}' is not known", log::printable(value, 64));
+    if (value != "sha1" && value != "sha256")
+      return fail("the object format '{}' is not known", log::printable(value, 64));
     agreed.format = value == "sha1" ? ObjectFormat::sha1 : ObjectFormat::sha256;
   }
   return agreed;

@@ -14,9 +14,7 @@ constexpr std::string_view kPushCert = "push-cert";
 
 std::string shown(std::string_view text) { return log::printable(text, 100); }
 
-bool is_component(std::string_view part) {
-  return !part.empty() && !part.starts_with('.') && !part.ends_with(".lock");
-}
+bool is_component(std::string_view part) { return !part.empty() && !part.starts_with('.') && !part.ends_with(".lock"); }
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// What a client asks of git-receive-pack (gitprotocol-pack, "Reference Update Request and Packfile Transfer"): commands,
-// then push options if they were agreed upon, then a pack unless all commands remove refs.
+// What a client asks of git-receive-pack (gitprotocol-pack, "Reference Update Request and Packfile Transfer"):
+// commands, then push options if they were agreed upon, then a pack unless all commands remove refs.
 //
 // Read more strictly than git reads it, so that what was judged is what any server does: only capabilities that the
 // advertisement filter lets through (capabilities.h), named once, on the first line; no signed push; refs below refs/

@@ -19,6 +19,7 @@ struct RefRefusal {
 
 // The body of the response. `text` is for people, lines separated by line feeds: told by side-band-64k, which is the
 // only place for it.
-std::string refusal_response(const PushCapabilities& agreed, const std::vector<RefRefusal>& refs, std::string_view text);
+std::string refusal_response(const PushCapabilities& agreed, const std::vector<RefRefusal>& refs,
+                             std::string_view text);
 
 }  // namespace gatehouse::git

@@ -61,8 +61,9 @@ TEST(PktReader, RefusesLengthsThatAreNone) {
 TEST(PushReader, ReadsCommandsOptionsAndLeavesThePack) {
   PushReader reader;
   const auto done = reader.feed(pkt("shallow " + kOld) +
-                                command(kOld, kNew, "refs/heads/main", " report-status-v2 side-band-64k push-options "
-                                                                       "object-format=sha1 agent=git/2") +
+                                command(kOld, kNew, "refs/heads/main",
+                                        " report-status-v2 side-band-64k push-options "
+                                        "object-format=sha1 agent=git/2") +
                                 command(kNew, kNone, "refs/tags/v1") + "0000" + pkt("ci.skip") + "0000" + "PACKrest");
   ASSERT_TRUE(done) << done.error().message();
   ASSERT_TRUE(*done);
@@ -127,8 +128,10 @@ TEST(PushReader, TakesLongerIds) {
 TEST(AdvertisementFilter, KeepsRefsAndDropsWhatCannotBeChecked) {
   const std::string service = pkt("# service=git-receive-pack\n") + "0000";
   const std::string refs = pkt(kNew + " refs/heads/b\n") + "0000";
-  const std::string offered = service + pkt(kOld + " refs/heads/a" + '\0' +
-                                            "report-status push-cert=nonce delete-refs multi_ack object-format=sha1\n") + refs;
+  const std::string offered =
+      service +
+      pkt(kOld + " refs/heads/a" + '\0' + "report-status push-cert=nonce delete-refs multi_ack object-format=sha1\n") +
+      refs;
   for (const size_t piece : {size_t{1}, size_t{7}, offered.size()}) {
     AdvertisementFilter filter;
     std::string out;
@@ -138,16 +141,18 @@ TEST(AdvertisementFilter, KeepsRefsAndDropsWhatCannotBeChecked) {
       out += *passed;
     }
     EXPECT_TRUE(filter.complete());
-    EXPECT_EQ(out, service + pkt(kOld + " refs/heads/a" + '\0' + "report-status delete-refs object-format=sha1 no-thin\n") + refs);
+    EXPECT_EQ(
+        out,
+        service + pkt(kOld + " refs/heads/a" + '\0' + "report-status delete-refs object-format=sha1 no-thin\n") + refs);
   }
 }
 
 TEST(AdvertisementFilter, RefusesWhatIsNone) {
   const std::string service = pkt("# service=git-receive-pack\n") + "0000";
   const std::string first = pkt(kOld + " refs/heads/a" + '\0' + "atomic");
-  for (const auto& bytes : {std::string("<html>"), pkt("# service=git-upload-pack\n"), service + "0000",
-                            service + pkt(kOld + " refs/heads/a"), service + first + first,
-                            service + first + "0000" + first}) {
+  for (const auto& bytes :
+       {std::string("<html>"), pkt("# service=git-upload-pack\n"), service + "0000",
+        service + pkt(kOld + " refs/heads/a"), service + first + first, service + first + "0000" + first}) {
     AdvertisementFilter filter;
     EXPECT_FALSE(filter.feed(bytes)) << bytes;
   }

@@ -47,6 +47,7 @@ class LayerCompiler {
     for (const auto& rule : out_->layer.http) {
       if (auto ok = add(rule); !ok) return failed(ok);
     }
+    for (const auto& rule : out_->layer.git) add(rule);
     for (const auto& rule : out_->layer.dns) {
       if (auto ok = add(rule); !ok) return failed(ok);
     }
@@ -74,6 +75,9 @@ class LayerCompiler {
       if (auto ok = check(rule); !ok) return ok;
     }
     for (const auto& rule : out_->layer.dns) {
+      if (auto ok = check(rule); !ok) return ok;
+    }
+    for (const auto& rule : out_->layer.git) {
       if (auto ok = check(rule); !ok) return ok;
     }
     for (const auto& exemption : out_->layer.dlp.exempt) {
@@ -144,6 +148,12 @@ class LayerCompiler {
       for (const auto& origin : *origins) hosts.add({HostPattern::Kind::exact, origin.host}, index);
     }
     return {};
+  }
+
+  void add(const GitRule& rule) {
+    out_->git.push_back({&rule,
+                         decision_of(out_->layer, rule.id, rule.action, rule.reason),
+                         {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"}});
   }
 
   Result<void> add(const DnsRule& rule) {
@@ -227,8 +237,9 @@ class LayerCompiler {
   Result<void> add(const TestEntry& test) {
     CompiledTest compiled{&test, {}};
     if (test.kind != QuestionKind::http) {
-      auto question =
-          test.kind == QuestionKind::dns ? parse_dns_question(test.question) : parse_dlp_question(test.question);
+      auto question = test.kind == QuestionKind::dns   ? parse_dns_question(test.question)
+                      : test.kind == QuestionKind::git ? parse_git_question(test.question)
+                                                       : parse_dlp_question(test.question);
       if (!question) return tl::unexpected(test.place.error(question.error().message()));
       compiled.questions.push_back(std::move(*question));
     } else {
@@ -330,6 +341,9 @@ const Decision* CompiledLayer::judge(const DnsQuestion& question) const {
   for_each_http(question.name, [&](const HttpMatcher& matcher) {
     if (strictest == nullptr && matcher.decision.verdict != Verdict::deny) strictest = &matcher.lookup;
   });
+  for (const auto& matcher : git) {
+    if (strictest == nullptr && matcher.resolves(question.name)) strictest = &matcher.lookup;
+  }
   return strictest;
 }
 

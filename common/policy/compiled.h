@@ -58,6 +58,15 @@ struct HttpMatcher {
   uint16_t default_port(bool https) const;
 };
 
+struct GitMatcher {
+  const GitRule* rule = nullptr;
+  Decision decision;
+  Decision lookup;
+
+  // Whether the name may be looked up for this rule's sake.
+  bool resolves(std::string_view name) const;
+};
+
 struct DnsMatcher {
   const DnsRule* rule = nullptr;
   Decision decision;
@@ -75,6 +84,7 @@ struct CompiledLayer {
   std::map<std::string, std::vector<RegistryOrigin>> symbols;  // those the layer uses
   std::vector<HttpMatcher> http;
   RuleIndex http_hosts;
+  std::vector<GitMatcher> git;
   std::vector<DnsMatcher> dns;
   RuleIndex dns_names;
   std::unordered_map<std::string_view, const ListedFinding*> findings;  // by rule id or category; the strictest
@@ -101,6 +111,8 @@ struct CompiledLayer {
   // Narrows `terms` to those of the rules that match.
   const Decision* judge(const HttpFacts& facts, std::string_view reading, HttpTerms& terms) const;
   const Decision* judge(const DnsQuestion& question) const;
+  // What its git rules say of fetching from a remote, or of pushing anything at all to it.
+  const Decision* judge(const GitRemote& remote, GitService service) const;
   // What its own words say of a finding; nothing where it has none.
   std::optional<FindingDecision> judge(const FindingQuestion& question) const;
   // Whether this layer lets a private address be dialled: its networks contain it, or it has no opinion.

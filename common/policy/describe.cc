@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "common/policy/compiled.h"
+#include "common/policy/git_words.h"
 
 namespace gatehouse::policy {
 
@@ -67,6 +68,39 @@ std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
   if (rule.request_body_bytes) text += "; request body up to " + size_words(*rule.request_body_bytes);
   if (rule.response_body_bytes) text += "; response body up to " + size_words(*rule.response_body_bytes);
   if (rule.budget) text += "; " + describe_allowance(*rule.budget);
+  return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
+}
+
+std::string describe_git(const GitRule& rule) {
+  std::vector<std::string> remotes;
+  for (const auto& remote : rule.remotes) remotes.push_back(remote.text);
+  std::string text = fmt::format("  git   {:5}  {:20}  {}", to_string(rule.action), rule.id,
+                                 remotes.empty() ? "no remote" : join_words(remotes));
+  if (!rule.fetch) text += "; not for fetching";
+  if (rule.push) {
+    const GitPush& push = *rule.push;
+    text += fmt::format("; push branches {}; tags {}", glob_words(push.branches), glob_words(push.tags));
+    const auto flag = [&text](bool said, std::string_view words) {
+      if (said) text.append("; ").append(words);
+    };
+    flag(!push.create, "no new refs");
+    flag(!push.update, "no change of refs");
+    flag(push.remove, "removing");
+    flag(push.force, "forced");
+    flag(push.push_options, "with options");
+    flag(!push.protects.empty(), "protected " + glob_words(push.protects));
+    if (push.objects) text += fmt::format("; at most {} objects", *push.objects);
+    if (push.pack_bytes) text += "; pack up to " + size_words(*push.pack_bytes);
+    if (push.file_bytes) text += "; files up to " + size_words(*push.file_bytes);
+    if (push.unchanged) text += "; unchanged " + glob_words(*push.unchanged);
+    if (push.submodules) {
+      std::vector<std::string> hosts;
+      for (const auto& host : *push.submodules) hosts.push_back(host.to_string());
+      text += "; submodules at " + (hosts.empty() ? "no host" : join_words(hosts));
+    }
+    if (push.authors) text += fmt::format("; authors {}", fmt::join(*push.authors, ", "));
+    if (push.trailers) text += "; trailers " + join_words(*push.trailers);
+  }
   return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
 }
 
@@ -169,6 +203,7 @@ std::string Policy::describe() const {
   for (const auto& layer : compiled_->layers) {
     text += describe_layer(layer->layer);
     for (const auto& rule : layer->layer.http) text += describe_http(*layer, rule);
+    for (const auto& rule : layer->layer.git) text += describe_git(rule);
     for (const auto& rule : layer->layer.dns) text += describe_dns(*layer, rule);
     for (const auto& [host, override, place] : layer->layer.resolve) {
       text += fmt::format("  {} is at {}{}\n", host, override.address.to_string(),

@@ -58,6 +58,21 @@ std::string explain_http(const CompiledLayer& layer, const Question& question) {
   return text.size() == before ? text + "  no rule names this host\n" : text;
 }
 
+std::string explain_git(const CompiledLayer& layer, const Question& question) {
+  std::string text = describe_layer(layer.layer);
+  const size_t before = text.size();
+  const GitRemote remote{question.host, question.port, question.repository};
+  for (const auto& matcher : layer.git) {
+    const GitRule& rule = *matcher.rule;
+    const bool says = question.update ? rule.action == Verdict::deny || rule.push : rule.fetch;
+    text += rule_line(rule, to_string(matcher.decision.verdict),
+                      !rule.names(remote) ? "not this remote"
+                      : says              ? "names this remote"
+                                          : "not for this");
+  }
+  return text.size() == before ? text + "  has no git rule\n" : text;
+}
+
 std::string explain_dns(const CompiledLayer& layer, const Question& question) {
   std::string text = describe_layer(layer.layer);
   const size_t before = text.size();
@@ -114,6 +129,8 @@ std::string explain_in_layer(const CompiledLayer& layer, const Question& questio
   switch (question.kind) {
     case QuestionKind::http:
       return explain_http(layer, question);
+    case QuestionKind::git:
+      return explain_git(layer, question);
     case QuestionKind::dns:
       return explain_dns(layer, question);
     case QuestionKind::dlp:
@@ -132,7 +149,8 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
   std::vector<HeaderField> fields;
   const HttpDecision decision = question.kind == QuestionKind::dns
                                     ? HttpDecision{policy.judge(question.dns_question()), {}}
-                                    : policy.judge(question.request(fields));
+                                : question.kind == QuestionKind::git ? HttpDecision{question.judge_git(policy), {}}
+                                                                     : policy.judge(question.request(fields));
   std::string text = fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
   if (decision.verdict == Verdict::deny) return text;
   const auto bound = [&text](std::string_view what, const BodyLimit& limit) {
@@ -151,7 +169,11 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
                                     const std::vector<std::string>& fields) const {
   std::vector<Question> questions;
   const bool dns = question_text.starts_with("dns ");
-  if (dns || question_text.starts_with("dlp ")) {
+  if (question_text.starts_with("git ")) {
+    auto question = parse_git_question(question_text.substr(4));
+    if (!question) return failed(question);
+    questions.push_back(std::move(*question));
+  } else if (dns || question_text.starts_with("dlp ")) {
     auto question = dns ? parse_dns_question(question_text.substr(4)) : parse_dlp_question(question_text.substr(4));
     if (!question) return failed(question);
     if (!dns && !rules.empty()) {

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/policy/compiled.h"
+#include "common/policy/git_words.h"
 
 namespace gatehouse::policy {
 
@@ -130,6 +131,52 @@ bool is_never_dialled(std::string_view kind) {
   return std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds);
 }
 
+std::string_view query_of(std::string_view target) {
+  const size_t mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+}
+
+// What the request asks of a repository, if servers agree on it.
+GitTarget git_target_of(const HttpRequest& request, const RequestPath& path) {
+  GitTarget target = git_target(request.method, path.raw(), query_of(request.path));
+  path.for_each_reading([&](std::string_view reading) {
+    const auto service = git_target(request.method, reading, query_of(request.path)).service;
+    if (service == target.service) return;
+    target.service = GitService::unclear;
+  });
+  return target;
+}
+
+std::optional<Decision> refuse_service(GitService service) {
+  if (service == GitService::unclear) {
+    return Decision{Verdict::deny, "git.unclear",
+                    "servers may or may not take this for a request of git; use the repository's plain URL"};
+  }
+  if (service == GitService::lfs) {
+    return Decision{Verdict::deny, "git.lfs",
+                    "Git LFS would carry objects past the checks of a push; commit the files themselves, or ask the "
+                    "operator to provide them another way"};
+  }
+  return std::nullopt;
+}
+
+// What a layer says in one reading of the path. Http rules can deny a push and never allow one.
+const Decision* judge_reading(const CompiledLayer& layer, const HttpFacts& facts, std::string_view reading,
+                              GitService service, HttpTerms& terms) {
+  if (service == GitService::none) return layer.judge(facts, reading, terms);
+  const HttpRequest& request = facts.request;
+  const auto target = git_target(request.method, reading, query_of(request.path));
+  HttpTerms none;
+  const bool fetch = service == GitService::fetch;
+  const Decision* by_http = layer.judge(facts, reading, fetch ? terms : none);
+  if (!fetch && by_http != nullptr && by_http->verdict == Verdict::allow) by_http = nullptr;
+  const Decision* by_git = request.scheme == "https"
+                               ? layer.judge(GitRemote{request.host, request.port, target.repository}, service)
+                               : nullptr;
+  if (by_http == nullptr || by_git == nullptr) return by_http != nullptr ? by_http : by_git;
+  return by_http->verdict > by_git->verdict ? by_http : by_git;
+}
+
 }  // namespace
 
 HttpDecision Policy::judge(const HttpRequest& request) const {
@@ -141,6 +188,9 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
             {}};
   }
   const HttpFacts facts(request);
+  const GitTarget git = git_target_of(request, *path);
+  if (auto refused = refuse_service(git.service)) return {std::move(*refused), {}, git.service};
+  const bool push = git.service == GitService::push || git.service == GitService::push_refs;
   HttpTerms terms;
   Strictest strictest;
   std::string_view unmatched_reading = path->raw();
@@ -148,7 +198,7 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
     path->for_each_reading([&](std::string_view reading) {
       for (const auto& layer : compiled_->layers) {
         const bool was_matched = strictest.unmatched == nullptr;
-        strictest.take(*layer, layer->judge(facts, reading, terms));
+        strictest.take(*layer, judge_reading(*layer, facts, reading, git.service, terms));
         if (was_matched && strictest.unmatched != nullptr) unmatched_reading = reading;
       }
     });
@@ -159,9 +209,19 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
     if (host.bounds()) {
       terms.quotas.push_back({fmt::format("host {}", request.host), "limit.host", std::string(request.host), host});
     }
-    return {*strictest.decision, std::move(terms)};
+    if (git.service == GitService::push) {
+      const auto bound = git_terms({request.host, request.port, git.repository}).pack_bytes;
+      terms.request_body = {bound.value, bound.rule};
+    }
+    return {*strictest.decision, std::move(terms), git.service};
   }
-  return {default_denial(strictest.unmatched, facts, unmatched_reading), {}};
+  if (push && strictest.unmatched != nullptr) {
+    return {{Verdict::deny, Decision{}.rule_id,
+             unmatched_words(*strictest.unmatched, {request.host, request.port, git.repository}, git.service)},
+            {},
+            git.service};
+  }
+  return {default_denial(strictest.unmatched, facts, unmatched_reading), {}, git.service};
 }
 
 Decision Policy::judge(const DnsQuestion& question) const {

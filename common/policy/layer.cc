@@ -17,11 +17,13 @@ Schemes scheme_named(std::string_view name) {
 
 namespace {
 
-constexpr std::string_view kPolicyKeys[] = {"$schema",    "version", "name",    "extends", "unmatched",
-                                            "registries", "http",    "dns",     "resolve", "networks",
-                                            "dlp",        "limits",  "secrets", "tls",     "tests"};
+constexpr std::string_view kPolicyKeys[] = {"$schema", "version", "name", "extends", "unmatched", "registries",
+                                            "http",    "git",     "dns",  "resolve", "networks",  "dlp",
+                                            "limits",  "secrets", "tls",  "tests"};
 constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"http", kHttpKeys},
+                                      {"git", kGitKeys},
+                                      {"gitPush", kGitPushKeys},
                                       {"dns", kDnsKeys},
                                       {"dlp", kDlpKeys},
                                       {"exemption", kExemptionKeys},
@@ -33,7 +35,7 @@ constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"test", kTestKeys}};
 
 // Written for a Gatehouse that enforces them; to read past them would be to promise what is not done.
-constexpr std::string_view kKeysNotEnforcedYet[] = {"git", "mcp"};
+constexpr std::string_view kKeysNotEnforcedYet[] = {"mcp"};
 
 constexpr std::string_view kUnmatched[] = {"deny", "pass"};
 
@@ -123,6 +125,7 @@ Result<void> read_section(const FieldReader& reader, const JsonNode& root, std::
 
 Result<void> read_sections(const FieldReader& reader, const JsonNode& root, Layer& layer) {
   if (auto ok = read_section(reader, root, "http", read_http, layer.http); !ok) return ok;
+  if (auto ok = read_section(reader, root, "git", read_git, layer.git); !ok) return ok;
   if (auto ok = read_section(reader, root, "dns", read_dns, layer.dns); !ok) return ok;
   if (auto ok = read_section(reader, root, "dlp", read_dlp, layer.dlp); !ok) return ok;
   if (auto ok = read_section(reader, root, "limits", read_limits, layer.limits); !ok) return ok;

@@ -12,6 +12,7 @@
 #include "common/base/verdict.h"
 #include "common/policy/credential.h"
 #include "common/policy/field_condition.h"
+#include "common/policy/git.h"
 #include "common/policy/host_pattern.h"
 #include "common/policy/path_glob.h"
 #include "common/policy/policy.h"
@@ -54,6 +55,47 @@ struct HttpRule {
   std::optional<Allowance> budget;
   std::string reason;
   Place place;
+};
+
+// One entry of "remotes": "https://github.com/acme/*.git".
+struct RemotePattern {
+  HostPattern host;
+  uint16_t port = 443;
+  PathGlob path;  // without ".git" at its end
+  std::string text;
+
+  bool matches(const GitRemote& remote, Case letters) const;
+};
+
+// What a git rule lets be pushed. Lists of names and globs that are absent are empty but where it says otherwise.
+struct GitPush {
+  std::vector<PathGlob> branches;  // all with a slash in front
+  std::vector<PathGlob> tags;
+  std::vector<PathGlob> protects;  // branches and tags that nobody may touch
+  bool create = true;
+  bool update = true;
+  bool remove = false;
+  bool force = false;
+  bool push_options = false;
+  std::optional<uint64_t> objects;
+  std::optional<uint64_t> pack_bytes;
+  std::optional<uint64_t> file_bytes;
+  std::optional<std::vector<PathGlob>> unchanged;
+  std::optional<std::vector<HostPattern>> submodules;  // not said: the remote's own host
+  std::optional<std::vector<std::string>> authors;     // not said: anybody
+  std::optional<std::vector<std::string>> trailers;
+};
+
+struct GitRule {
+  std::string id;
+  Verdict action = Verdict::deny;
+  std::vector<RemotePattern> remotes;
+  bool fetch = true;            // whether it speaks of fetching; of pushing a denial always does
+  std::optional<GitPush> push;  // of one that allows or asks; not said: nothing
+  std::string reason;
+  Place place;
+
+  bool names(const GitRemote& remote) const;
 };
 
 struct DnsRule {
@@ -159,6 +201,7 @@ struct Layer {
   std::map<std::string, std::vector<RegistryOrigin>> registries;
   std::vector<HttpRule> http;
   std::vector<DnsRule> dns;
+  std::vector<GitRule> git;
   std::vector<ResolveEntry> resolve;
   std::optional<std::vector<IpNetwork>> networks;
   DlpRules dlp;
@@ -170,7 +213,7 @@ struct Layer {
 
 // The keys of each kind of object, for the reader, for suggestions and for the schema's test.
 struct ObjectKeys {
-  std::string_view kind;  // "policy", "http", "dns", "dlp", "exemption", "limits", "secret", "test"
+  std::string_view kind;  // "policy", "http", "git", "dns", "dlp", "exemption", "limits", "secret", "test"
   std::span<const std::string_view> keys;
 };
 std::span<const ObjectKeys> object_keys();

@@ -96,6 +96,7 @@ void put_before(std::vector<T>& into, std::vector<T> extended) {
 // Puts a shipped policy's rules before those of the layer that extends it.
 Result<void> join(Layer& into, Layer extended) {
   put_before(into.http, std::move(extended.http));
+  put_before(into.git, std::move(extended.git));
   put_before(into.dns, std::move(extended.dns));
   put_before(into.dlp.listed, std::move(extended.dlp.listed));
   put_before(into.dlp.exempt, std::move(extended.dlp.exempt));
@@ -202,6 +203,13 @@ void Loader::note_exact_names(const CompiledLayer& layer) {
   };
   for (const auto& rule : layer.layer.http) note(rule.hosts, rule.action);
   for (const auto& rule : layer.layer.dns) note(rule.names, rule.action);
+  for (const auto& rule : layer.layer.git) {
+    for (const auto& remote : rule.remotes) {
+      if (rule.action != Verdict::deny && remote.host.kind == HostPattern::Kind::exact) {
+        out_->exact_names.insert(remote.host.name);
+      }
+    }
+  }
   for (const auto& entry : layer.layer.resolve) out_->exact_names.insert(entry.host);
 }
 

@@ -19,6 +19,7 @@
 #include "common/base/result.h"
 #include "common/base/verdict.h"
 #include "common/policy/credential.h"
+#include "common/policy/git.h"
 #include "common/policy/quota.h"
 #include "common/policy/source_text.h"
 
@@ -59,6 +60,7 @@ struct HttpTerms {
 };
 struct HttpDecision : Decision {
   HttpTerms terms;  // of no meaning for a denial
+  GitService git = GitService::none;
 };
 
 struct DnsQuestion {
@@ -182,6 +184,16 @@ class Policy {
   HttpDecision judge(const HttpRequest& request) const;
   // Whether any rule asks for header fields: otherwise HttpRequest::fields need not be filled in.
   bool asks_for_fields() const;
+
+  // Whether a ref of that remote may be made, changed or removed so: each layer must have a git rule that lets it.
+  // Built-in denials: "git.branch", "git.tag", "git.ref", "git.create", "git.update", "git.delete", "git.force",
+  // "git.protected".
+  Decision judge(const GitRemote& remote, const RefUpdate& update) const;
+  GitTerms git_terms(const GitRemote& remote) const;
+  // Whether any rule lets anything be pushed, so that a gate for it is needed.
+  bool lets_push() const;
+  // Each "https://host[:port]" that a rule which does not deny names exactly.
+  std::vector<std::string> git_hosts() const;
 
   // Whether this name may be looked up: an explicit dns rule says so, or some http rule that does not deny covers the
   // name. Names that are never resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like,

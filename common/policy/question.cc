@@ -17,8 +17,10 @@ namespace {
 constexpr uint16_t kHttpPort = 80;
 
 tl::unexpected<Error> unreadable(std::string_view text) {
-  return fail("cannot read '{}'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\"",
-              log::printable(text, 100));
+  return fail(
+      "cannot read '{}'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"dns A name\" or "
+      "\"dlp rule host\"",
+      log::printable(text, 100));
 }
 
 // "WORD HOST", the host folded and without its final dot.
@@ -51,6 +53,16 @@ Result<std::pair<std::string, std::string>> parse_header_field(std::string_view 
 std::string Question::to_string() const {
   if (kind == QuestionKind::dns) return fmt::format("dns {} {}", type, host);
   if (kind == QuestionKind::dlp) return fmt::format("dlp {} {}", rule, host);
+  if (kind == QuestionKind::git) {
+    const std::string url =
+        fmt::format("https://{}{}{}", host, port == kHttpsPort ? "" : fmt::format(":{}", port), path);
+    if (!update) return "git fetch " + url;
+    const std::string_view what = update->kind == RefUpdate::Kind::create   ? " create"
+                                  : update->kind == RefUpdate::Kind::remove ? " delete"
+                                  : update->forced                          ? " force"
+                                                                            : "";
+    return fmt::format("git push {} {}{}", url, ref, what);
+  }
   const bool usual = port == (is_over_tls(scheme) ? kHttpsPort : kHttpPort);
   return fmt::format("{} {}://{}{}{}", method, scheme, host, usual ? "" : fmt::format(":{}", port), path);
 }
@@ -91,6 +103,52 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
     questions.push_back(question);
   }
   return questions;
+}
+
+Result<Question> parse_git_question(std::string_view text) {
+  std::vector<std::string> words;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t space = std::min(text.find(' ', at), text.size());
+    words.emplace_back(text.substr(at, space - at));
+    at = space + 1;
+  }
+  const bool push = words[0] == "push";
+  if ((words[0] != "fetch" || words.size() != 2) && (!push || words.size() < 3 || words.size() > 4))
+    return unreadable(text);
+  auto asked = parse_http_question("POST " + words[1],
+                                   [](const std::string&) { return fail("a registry has no repositories"); });
+  if (!asked) return failed(asked);
+  Question question = std::move(asked->front());
+  if (question.scheme != "https" || question.path.find('?') != std::string::npos) return unreadable(text);
+  question.kind = QuestionKind::git;
+  std::string_view repository = question.path;
+  if (repository.ends_with(".git")) repository.remove_suffix(4);
+  question.repository = repository;
+  if (!push) return question;
+  question.ref = words[2].starts_with("refs/") ? words[2] : "refs/heads/" + words[2];
+  question.update.emplace();
+  const std::string how = words.size() == 4 ? words[3] : "update";
+  if (how == "create") {
+    question.update->kind = RefUpdate::Kind::create;
+  } else if (how == "delete") {
+    question.update->kind = RefUpdate::Kind::remove;
+  } else if (how == "force") {
+    question.update->forced = true;
+  } else if (how != "update") {
+    return unreadable(text);
+  }
+  return question;
+}
+
+Decision Question::judge_git(const Policy& policy) const {
+  const std::string service = repository + (update ? ".git/git-receive-pack" : ".git/git-upload-pack");
+  Decision request =
+      policy.judge(HttpRequest{.scheme = "https", .host = host, .port = port, .method = "POST", .path = service});
+  if (!update || request.verdict == Verdict::deny) return request;
+  RefUpdate asked = *update;
+  asked.ref = ref;
+  Decision by_ref = policy.judge(GitRemote{host, port, repository}, asked);
+  return by_ref.verdict >= request.verdict ? by_ref : request;
 }
 
 Result<Question> parse_dns_question(std::string_view text) {

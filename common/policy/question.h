@@ -1,7 +1,9 @@
-// Questions as people write them: "GET https://host/path", "dns A name", "dlp rule host".
+// Questions as people write them: "GET https://host/path", "git push https://host/path main", "dns A name", "dlp rule
+// host".
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +13,7 @@
 
 namespace gatehouse::policy {
 
-enum class QuestionKind { http, dns, dlp };
+enum class QuestionKind { http, git, dns, dlp };
 
 // An owned HttpRequest, DnsQuestion or FindingQuestion.
 struct Question {
@@ -19,11 +21,16 @@ struct Question {
   std::string scheme, host, method, path;  // http
   uint16_t port = 0;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string type;  // dns; the name is in `host`
-  std::string rule;  // dlp; to whom it goes is in `host`
+  std::string type;                 // dns; the name is in `host`
+  std::string rule;                 // dlp; to whom it goes is in `host`
+  std::string repository;           // git; its path, with or without ".git"
+  std::optional<RefUpdate> update;  // git push; nothing for fetch
+  std::string ref;                  // what `update` speaks of
 
   // The request with `fields` for its header fields, both to outlive it.
   HttpRequest request(std::vector<HeaderField>& fields) const;
+  // Of git: the verdict on the request it takes, and on the ref.
+  Decision judge_git(const Policy& policy) const;
   DnsQuestion dns_question() const { return {host, type}; }
   FindingQuestion finding(const FindingRule& facts) const { return {rule, facts.category, facts.severity, host}; }
   std::string to_string() const;
@@ -37,6 +44,10 @@ Result<std::vector<Question>> parse_http_question(std::string_view text, const R
 
 // Reads "Name: value".
 Result<std::pair<std::string, std::string>> parse_header_field(std::string_view text);
+
+// Reads "fetch https://HOST[:PORT]/PATH" or "push https://HOST[:PORT]/PATH REF [create|update|delete|force]": a ref is
+// a branch's name, or begins with "refs/"; it is updated if nothing else is said.
+Result<Question> parse_git_question(std::string_view text);
 
 // Reads "TYPE NAME"; folds the name's case and drops its final dot.
 Result<Question> parse_dns_question(std::string_view text);

@@ -27,6 +27,12 @@ inline constexpr SizeRange kRuleBodyRange{0, uint64_t{1} << 40, "0 to 1024GiB"};
 Result<uint64_t> read_size(const FieldReader& reader, const JsonNode& node, std::string_view key,
                            const SizeRange& range);
 
+inline constexpr std::string_view kGitKeys[] = {"id", "action", "remotes", "fetch", "push", "reason"};
+inline constexpr std::string_view kGitPushKeys[] = {"branches",  "tags",      "protected",    "create",  "update",
+                                                    "delete",    "force",     "push_options", "objects", "pack_size",
+                                                    "file_size", "unchanged", "submodules",   "authors", "trailers"};
+Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
+
 inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types", "reason"};
 Result<std::vector<DnsRule>> read_dns(const FieldReader& reader, const JsonNode& section);
 
@@ -49,7 +55,7 @@ inline constexpr std::string_view kTlsKeys[] = {"client_certificates"};
 inline constexpr std::string_view kClientCertificateKeys[] = {"hosts", "ports", "certificate", "key"};
 Result<TlsRules> read_tls(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kTestKeys[] = {"http", "headers", "dns", "dlp", "expect", "rule"};
+inline constexpr std::string_view kTestKeys[] = {"http", "headers", "git", "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
 // "resolve", "registries" and "networks": where hosts are.

@@ -35,6 +35,8 @@ Answer ask(const Policy& policy, const Question& question, const TestEntry& test
       std::vector<HeaderField> fields;
       return answer(policy.judge(question.request(fields)), test);
     }
+    case QuestionKind::git:
+      return answer(question.judge_git(policy), test);
     case QuestionKind::dns:
       return answer(policy.judge(question.dns_question()), test);
     case QuestionKind::dlp:
@@ -48,7 +50,8 @@ TestOutcome outcome_of(const TestEntry& test) {
   outcome.source = test.place.source->name;
   outcome.line = test.place.line();
   const bool dlp = test.kind == QuestionKind::dlp;
-  outcome.test = (test.kind == QuestionKind::http ? "" : dlp ? "dlp " : "dns ") + test.question;
+  const bool git = test.kind == QuestionKind::git;
+  outcome.test = (test.kind == QuestionKind::http ? "" : dlp ? "dlp " : git ? "git " : "dns ") + test.question;
   outcome.expected = with_cause(dlp ? to_string(test.expect_finding) : to_string(test.expect), test.rule);
   return outcome;
 }

@@ -8,7 +8,7 @@ constexpr std::string_view kFindingActions[] = {"deny", "redact", "warn", "exemp
 
 Result<void> read_question(const FieldReader& reader, const JsonNode& node, TestEntry& test) {
   constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {
-      {"http", QuestionKind::http}, {"dns", QuestionKind::dns}, {"dlp", QuestionKind::dlp}};
+      {"http", QuestionKind::http}, {"git", QuestionKind::git}, {"dns", QuestionKind::dns}, {"dlp", QuestionKind::dlp}};
   const JsonNode* asked = nullptr;
   for (const auto& [key, kind] : kKinds) {
     const JsonNode* found = node.find(key);
@@ -20,7 +20,7 @@ Result<void> read_question(const FieldReader& reader, const JsonNode& node, Test
     if (!question) return failed(question);
     test.question = std::move(*question);
   }
-  if (asked == nullptr) return reader.refuse(node.offset, "a test needs one of 'http', 'dns' and 'dlp'");
+  if (asked == nullptr) return reader.refuse(node.offset, "a test needs one of 'http', 'git', 'dns' and 'dlp'");
   return {};
 }
 

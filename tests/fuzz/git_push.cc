@@ -1,5 +1,5 @@
-// The first byte is the piece size, the rest what a guest posts to git-receive-pack. However it is cut, the same head or
-// the same error comes out; and what was understood is written anew and read the same.
+// The first byte is the piece size, the rest what a guest posts to git-receive-pack. However it is cut, the same head
+// or the same error comes out; and what was understood is written anew and read the same.
 #include <cstdlib>
 #include <string>
 

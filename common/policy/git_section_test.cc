@@ -1,0 +1,150 @@
+// The "git" section: what may be fetched and pushed.
+#include <gmock/gmock.h>
+
+#include "common/policy/policy.h"
+#include "common/policy/question.h"
+
+namespace gatehouse::policy {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kPolicy = R"({"version": 1, "name": "p", "git": [
+  {"id": "app", "action": "allow", "remotes": ["https://git.example.com/acme/app.git"],
+   "push": {"branches": ["agent/**"], "tags": ["v*"], "protected": ["agent/frozen"], "pack_size": "1MiB"}},
+  {"id": "libs", "action": "allow", "remotes": ["https://git.example.com/libs/*"]},
+  {"id": "scratch", "action": "ask", "remotes": ["https://git.example.com:8443/scratch/**"], "fetch": false,
+   "push": {"branches": ["**"], "delete": true, "force": true}},
+  {"id": "no", "action": "deny", "remotes": ["https://git.example.com/libs/Secret"]}],
+ "http": [{"id": "web", "action": "allow", "hosts": ["git.example.com"], "schemes": ["http", "https"]},
+          {"id": "no-ro", "action": "deny", "hosts": ["git.example.com"], "paths": ["/acme/ro/**"]}]})";
+
+Policy policy() {
+  auto parsed = Policy::parse({{"p.json", std::string(kPolicy)}});
+  EXPECT_TRUE(parsed) << parsed.error().message();
+  return std::move(*parsed);
+}
+
+TEST(GitRules, JudgeRequests) {
+  const Policy p = policy();
+  struct Case {
+    std::string_view method, path;
+    Verdict verdict;
+    std::string_view rule;
+    std::string_view scheme = "https";
+  };
+  const Case cases[] = {
+      {"GET", "/acme/app.git/info/refs?service=git-upload-pack", Verdict::allow, "app"},
+      {"POST", "/acme/app.git/git-upload-pack", Verdict::allow, "app"},
+      {"GET", "/acme/app.git/info/refs?service=git-receive-pack", Verdict::allow, "app"},
+      {"POST", "/acme/app.git/git-receive-pack", Verdict::allow, "app"},
+      {"POST", "/acme/app/git-receive-pack", Verdict::allow, "app"},
+      {"POST", "/acme/App.git/git-receive-pack", Verdict::deny, "default-deny"},
+      {"POST", "/acme/app.git/git-receive-pack", Verdict::deny, "default-deny", "http"},
+      {"POST", "/acme/app.git/git-receive-pack/", Verdict::deny, "git.unclear"},
+      {"POST", "/acme/app.git/Git-Receive-Pack", Verdict::deny, "git.unclear"},
+      {"POST", "/acme/app.git/git-receive%2dpack", Verdict::deny, "git.unclear"},
+      {"POST", "/acme/app.git/git-receive-pack;x", Verdict::deny, "git.unclear"},
+      {"POST", "/libs/one/git-receive-pack", Verdict::deny, "default-deny"},
+      {"POST", "/libs/one/git-upload-pack", Verdict::allow, "libs"},
+      {"POST", "/libs/secret.git/git-upload-pack", Verdict::deny, "no"},
+      {"POST", "/acme/ro/app.git/git-upload-pack", Verdict::deny, "no-ro"},
+      {"POST", "/other/git-receive-pack", Verdict::deny, "default-deny"},
+      {"POST", "/acme/app.git/info/lfs/objects/batch", Verdict::deny, "git.lfs"},
+      {"POST", "/other", Verdict::allow, "web"},
+  };
+  for (const auto& c : cases) {
+    const auto decision = p.judge(HttpRequest{.scheme = c.scheme,
+                                              .host = "git.example.com",
+                                              .port = uint16_t(c.scheme == "http" ? 80 : 443),
+                                              .method = c.method,
+                                              .path = c.path});
+    EXPECT_EQ(decision.verdict, c.verdict) << c.path;
+    EXPECT_EQ(decision.rule_id, c.rule) << c.path << decision.reason;
+  }
+  const auto push = p.judge(HttpRequest{.scheme = "https",
+                                        .host = "git.example.com",
+                                        .port = 443,
+                                        .method = "POST",
+                                        .path = "/acme/app.git/git-receive-pack"});
+  EXPECT_EQ(push.git, GitService::push);
+  EXPECT_EQ(push.terms.request_body.bytes, 1u << 20);
+  EXPECT_EQ(push.terms.request_body.rule, "app");
+}
+
+TEST(GitRules, JudgeRefs) {
+  const Policy p = policy();
+  const std::tuple<std::string, Verdict, std::string> cases[] = {
+      {"push https://git.example.com/acme/app agent/x", Verdict::allow, "app"},
+      {"push https://git.example.com/acme/app.git agent/x create", Verdict::allow, "app"},
+      {"push https://git.example.com/acme/app main", Verdict::deny, "git.branch"},
+      {"push https://git.example.com/acme/app refs/tags/v1 create", Verdict::allow, "app"},
+      {"push https://git.example.com/acme/app refs/tags/x create", Verdict::deny, "git.tag"},
+      {"push https://git.example.com/acme/app refs/notes/x create", Verdict::deny, "git.ref"},
+      {"push https://git.example.com/acme/app agent/x delete", Verdict::deny, "git.delete"},
+      {"push https://git.example.com/acme/app agent/x force", Verdict::deny, "git.force"},
+      {"push https://git.example.com/acme/app agent/Frozen", Verdict::deny, "git.protected"},
+      {"push https://git.example.com/libs/one main", Verdict::deny, "default-deny"},
+      {"push https://git.example.com:8443/scratch/a/b x force", Verdict::ask, "scratch"},
+      {"push https://git.example.com:8443/scratch/a/b x delete", Verdict::ask, "scratch"},
+      {"fetch https://git.example.com:8443/scratch/a/b", Verdict::deny, "default-deny"},
+      {"fetch https://git.example.com/libs/one", Verdict::allow, "libs"},
+  };
+  for (const auto& [text, verdict, rule] : cases) {
+    const auto question = parse_git_question(text);
+    ASSERT_TRUE(question) << question.error().message();
+    const auto decision = question->judge_git(p);
+    EXPECT_EQ(decision.verdict, verdict) << text << ": " << decision.reason;
+    EXPECT_EQ(decision.rule_id, rule) << text << ": " << decision.reason;
+  }
+}
+
+TEST(GitRules, NarrowOverLayers) {
+  const std::string floor = R"({"version": 1, "name": "floor", "unmatched": "pass", "git": [
+    {"id": "corp", "action": "allow", "remotes": ["https://git.example.com/acme/**"],
+     "push": {"branches": ["**"], "unchanged": [".ci/**"], "pack_size": "512KiB"}}]})";
+  const auto both = Policy::parse({{"floor.json", floor, true}, {"p.json", std::string(kPolicy)}});
+  ASSERT_TRUE(both) << both.error().message();
+  const GitRemote remote{"git.example.com", 443, "/acme/app"};
+  EXPECT_TRUE(both->judge(remote, RefUpdate{"refs/heads/agent/x"}).allowed());
+  EXPECT_EQ(both->judge(remote, RefUpdate{"refs/tags/v1", RefUpdate::Kind::create}).rule_id, "git.tag");
+  EXPECT_EQ(both->judge(remote, RefUpdate{"refs/heads/main"}).rule_id, "git.branch");
+  const auto terms = both->git_terms(remote);
+  EXPECT_EQ(terms.pack_bytes.value, 512u << 10);
+  EXPECT_EQ(terms.unchanged.size(), 1u);
+}
+
+TEST(GitRules, MakeTheirHostsResolvable) {
+  const auto p = Policy::parse({{"p.json", R"({"version": 1, "git": [
+    {"id": "a", "action": "allow", "remotes": ["https://code.example.com/x", "https://git.internal/x"]},
+    {"id": "d", "action": "deny", "remotes": ["https://bad.example.com/x"]}]})"}});
+  ASSERT_TRUE(p) << p.error().message();
+  EXPECT_TRUE(p->judge(DnsQuestion{"code.example.com", "A"}).allowed());
+  EXPECT_TRUE(p->judge(DnsQuestion{"git.internal", "A"}).allowed());
+  EXPECT_FALSE(p->judge(DnsQuestion{"bad.example.com", "A"}).allowed());
+  EXPECT_THAT(p->git_hosts(), testing::ElementsAre("https://code.example.com", "https://git.internal"));
+  EXPECT_FALSE(p->lets_push());
+}
+
+TEST(GitRules, SayWhatIsWrongWithThem) {
+  const std::string rule = R"({"id": "r", "action": "allow", "remotes": ["https://a.example.com/x"])";
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"id": "r", "action": "allow"})", "'remotes' is missing"},
+      {R"({"id": "r", "action": "allow", "remotes": ["http://a.example.com/x"]})", "must begin with https://"},
+      {R"({"id": "r", "action": "allow", "remotes": ["https://a.example.com"]})", "names no repository"},
+      {R"({"id": "r", "action": "allow", "remotes": ["https://*.com/x"]})", "covers the whole top-level domain"},
+      {rule + R"(, "push": {"branch": ["x"]}})", "unknown key 'branch'; did you mean 'branches'?"},
+      {rule + R"(, "push": {"branches": ["/x"]}})", "must not begin with '/'"},
+      {rule + R"(, "push": {"authors": ["x@y"]}})", "no pattern of a person"},
+      {rule + R"(, "push": {"objects": 0}})", "'objects' is a number"},
+      {R"({"id": "r", "action": "deny", "remotes": [], "push": {}})", "this rule denies every push"},
+  };
+  for (const auto& [text, why] : cases) {
+    const auto parsed = Policy::parse({{"p.json", R"({"version": 1, "git": [)" + text + "]}"}});
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_THAT(parsed.error().message(), HasSubstr(why));
+  }
+}
+
+}  // namespace
+}  // namespace gatehouse::policy

@@ -1,0 +1,16 @@
+// What is said of git rules.
+#pragma once
+
+#include <string>
+
+#include "common/policy/compiled.h"
+
+namespace gatehouse::policy {
+
+// "agent/**, fix/*", or "none".
+std::string glob_words(const std::vector<PathGlob>& globs);
+
+// Why a layer in which no rule matches denies it.
+std::string unmatched_words(const CompiledLayer& layer, const GitRemote& remote, GitService service);
+
+}  // namespace gatehouse::policy

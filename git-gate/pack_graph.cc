@@ -1,0 +1,53 @@
+#include "git-gate/pack_graph.h"
+
+namespace gatehouse::git_gate {
+
+void PackGraph::add_commit(std::string_view id, const Commit& commit) {
+  CommitFacts facts{ObjectKey::of_hex(commit.tree), {}};
+  for (const auto parent : commit.parents) facts.parents.push_back(ObjectKey::of_hex(parent));
+  commits_.emplace(ObjectKey::of_hex(id), std::move(facts));
+}
+
+void PackGraph::add_tag(std::string_view id, const Tag& tag) {
+  tags_.emplace(ObjectKey::of_hex(id), ObjectKey::of_hex(tag.object));
+}
+
+void PackGraph::add_entry(const ObjectKey& tree, const TreeEntry& entry) {
+  if (entry.is_submodule() || names_.size() >= kMaxNamedObjects) return;
+  names_.try_emplace(ObjectKey::of_raw(entry.id), Name{tree, std::string(entry.name)});
+}
+
+bool PackGraph::proves_forward(std::string_view old_id, std::string_view new_id) const {
+  const ObjectKey wanted = ObjectKey::of_hex(old_id);
+  ObjectKey start = ObjectKey::of_hex(new_id);
+  std::unordered_set<ObjectKey, ObjectKeyHash> seen;
+  for (auto tag = tags_.find(start); tag != tags_.end() && seen.insert(start).second; tag = tags_.find(start)) {
+    start = tag->second;
+  }
+  std::vector<ObjectKey> left = {start};
+  seen.clear();
+  while (!left.empty()) {
+    const ObjectKey key = left.back();
+    left.pop_back();
+    if (key == wanted) return true;
+    if (!seen.insert(key).second) continue;
+    const auto commit = commits_.find(key);
+    if (commit == commits_.end()) continue;
+    left.insert(left.end(), commit->second.parents.begin(), commit->second.parents.end());
+  }
+  return false;
+}
+
+std::string PackGraph::path_of(std::string_view id) const {
+  std::string path;
+  ObjectKey key = ObjectKey::of_hex(id);
+  for (size_t depth = 0; depth < kMaxPathDepth; ++depth) {
+    const auto found = names_.find(key);
+    if (found == names_.end()) return path;
+    path = path.empty() ? found->second.name : found->second.name + "/" + path;
+    key = found->second.tree;
+  }
+  return path;
+}
+
+}  // namespace gatehouse::git_gate

@@ -1,0 +1,51 @@
+// How the objects of one pack hang together: which commit follows which, and by which name an object can be reached.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "git-gate/object_key.h"
+#include "git-gate/objects.h"
+
+namespace gatehouse::git_gate {
+
+inline constexpr size_t kMaxNamedObjects = 400'000;  // beyond it a path is not known
+inline constexpr size_t kMaxPathDepth = 128;
+
+class PackGraph {
+ public:
+  explicit PackGraph(ObjectFormat format) : format_(format) {}
+
+  void add_commit(std::string_view id, const Commit& commit);
+  void add_tag(std::string_view id, const Tag& tag);
+  void add_entry(const ObjectKey& tree, const TreeEntry& entry);
+
+  // Whether the objects of the pack prove that `old_id` is `new_id` or one of the commits before it.
+  bool proves_forward(std::string_view old_id, std::string_view new_id) const;
+  bool has_commit(std::string_view id) const { return commits_.contains(ObjectKey::of_hex(id)); }
+
+  // One path by which the object can be reached from a tree without a parent in the pack; empty when none is known.
+  std::string path_of(std::string_view id) const;
+
+  struct CommitFacts {
+    ObjectKey tree;
+    std::vector<ObjectKey> parents;
+  };
+  const std::unordered_map<ObjectKey, CommitFacts, ObjectKeyHash>& commits() const { return commits_; }
+  ObjectFormat format() const { return format_; }
+
+ private:
+  struct Name {
+    ObjectKey tree;
+    std::string name;
+  };
+  ObjectFormat format_;
+  std::unordered_map<ObjectKey, CommitFacts, ObjectKeyHash> commits_;
+  std::unordered_map<ObjectKey, ObjectKey, ObjectKeyHash> tags_;  // to what they point
+  std::unordered_map<ObjectKey, Name, ObjectKeyHash> names_;
+};
+
+}  // namespace gatehouse::git_gate
