@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/base/log.h"
@@ -104,7 +105,7 @@ Result<std::unique_ptr<GitChild>> GitChild::start(Loop& loop, const Settings& se
     ends[i] = Fd(::fcntl(pair->second.get(), F_DUPFD_CLOEXEC, 10));
     if (!ends[i]) return fail_errno("cannot start git");
   }
-  std::unique_ptr<GitChild> child(new GitChild("git " + settings.arguments.front(), std::move(callbacks)));
+  std::unique_ptr<GitChild> child(new GitChild(settings, std::move(callbacks)));
   const pid_t parent = ::getpid();
   child->pid_ = ::fork();
   if (child->pid_ < 0) return fail_errno("cannot start git");
@@ -191,6 +192,11 @@ void GitChild::end_when_over() {
   const auto ended = std::move(callbacks_.ended);
   if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) return ended({});
   while (words_.ends_with('\n')) words_.pop_back();
+  std::replace(words_.begin(), words_.end(), '\n', ';');
+  // Where the quarantine is concerns nobody.
+  for (size_t at = words_.find(git_dir_); at != std::string::npos; at = words_.find(git_dir_, at)) {
+    words_.erase(at, git_dir_.size());
+  }
   const std::string how = WIFSIGNALED(status_) ? fmt::format("was killed by signal {}", WTERMSIG(status_))
                                                : fmt::format("exited with code {}", WEXITSTATUS(status_));
   ended(fail("{} {}: {}", name_, how, log::printable(words_, 600)));

@@ -45,11 +45,13 @@ class GitChild {
   void read(bool wanted);
 
  private:
-  GitChild(std::string name, Callbacks callbacks) : name_(std::move(name)), callbacks_(std::move(callbacks)) {}
+  GitChild(const Settings& settings, Callbacks callbacks)
+      : name_("git " + settings.arguments.front()), git_dir_(settings.git_dir), callbacks_(std::move(callbacks)) {}
   void exited();
   void end_when_over();
 
   std::string name_;
+  std::string git_dir_;
   Callbacks callbacks_;
   pid_t pid_ = -1;
   Fd pidfd_;

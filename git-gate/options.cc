@@ -50,6 +50,7 @@ Result<void> require(const GitGateOptions& options) {
 
 Confinement confinement(const GitGateOptions& options) {
   Confinement needs{.outbound = Outbound::unix_sockets, .read_paths = program_library_paths()};
+  needs.read_paths.push_back("/dev/urandom");  // for git's names of temporary files
   needs.write_paths = {"/dev/null"};
   needs.work_paths = {std::filesystem::absolute(options.quarantine).string()};
   needs.programs = {kGitProgram, loader()};

@@ -26,6 +26,7 @@ struct Gate {
   Telemetry* telemetry;
   approval::Client* approver;  // null: nobody can be asked
   Budgets* budgets;
+  git::GateClient* git_gate = nullptr;  // null: nothing may be pushed
 };
 
 class Connection final : private GuestSocket, private Outside {
@@ -47,6 +48,7 @@ class Connection final : private GuestSocket, private Outside {
   Telemetry* telemetry() const override { return gate_.telemetry; }
   Budgets* budgets() const override { return gate_.budgets; }
   approval::Client* approver() const override { return gate_.approver; }
+  git::GateClient* git_gate() const override { return gate_.git_gate; }
   bool knows_names() const override { return gate_.names != nullptr; }
   void find_name(const IpAddress& address, OnName on_name) override;
   void commit(audit::Event event, OnCommitted on_committed) override;

@@ -118,6 +118,7 @@ std::string_view remedy(const Denial& denial) {
 }
 
 std::string problem_document(const Denial& denial) {
+  if (denial.form) return denial.form->body;
   nlohmann::ordered_json problem;
   problem["type"] = fmt::format("urn:gatehouse:{}", denial.status == 403 ? "denied" : "refused");
   problem["title"] = title(denial.status);
@@ -130,7 +131,8 @@ std::string problem_document(const Denial& denial) {
 }
 
 Fields denial_fields(const Denial& denial) {
-  Fields fields{{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}};
+  Fields fields{{"Content-Type", denial.form ? denial.form->content_type : "application/problem+json"},
+                {"Cache-Control", "no-store"}};
   if (!denial.event_id.empty()) fields.push_back({"Gatehouse-Event", field_safe(denial.event_id)});
   fields.push_back({"Gatehouse-Rule", field_safe(denial.rule)});
   if (denial.retry_after.count() > 0) fields.push_back({"Retry-After", std::to_string(denial.retry_after.count())});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,12 @@ struct Denial {
   std::string reason;    // why, in plain words
   std::string event_id;  // of the audit row; empty when there is none
   std::chrono::seconds retry_after{0};  // when to try again; 0: not said
+  // In place of the problem document, for clients that show none.
+  struct Form {
+    std::string content_type;
+    std::string body;
+  };
+  std::optional<Form> form = {};
 };
 
 Denial denial_of(const Decision& decision, std::string event_id);

@@ -62,8 +62,12 @@ void Exchange::start(const RequestHead& head) {
   if (policy_.asks_for_fields()) asked_ = asked.fields;
   auto verdict = judge_request(policy_, origin_, asked);
   terms_ = std::move(verdict.terms);
+  if (verdict.git != policy::GitService::none) git_ = std::make_unique<GitExchange>(verdict.git, target_, head_);
   judged_ = std::move(verdict);
   const auto* with = outside_.inspection();
+  if (git_ && git_->needs_gate() && judged_.verdict != Verdict::deny && (!with || !outside_.git_gate())) {
+    judged_ = {Verdict::deny, "git.unavailable", "nobody is configured who looks through pushes (--dlp and --git-gate)"};
+  }
   if (with != nullptr) {
     record_.set_path(std::string(kPathNotScanned));
     credentials_ = CredentialInjection(generation_->credentials, target_);
@@ -100,7 +104,9 @@ void Exchange::inspect(const Inspection& with) {
   };
   const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
   request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, request_limit().bytes,
-                                                 RequestInspection::Callbacks{room, outcome});
+                                                 RequestInspection::Callbacks{room, outcome},
+                                                 git_ && git_->is_push() ? RequestInspection::Body::held
+                                                                         : RequestInspection::Body::shown);
   await_body();
   // The body is wanted here and now, whatever the upstream would have said to it.
   if (std::exchange(head_.expects_continue, false)) {
@@ -181,6 +187,7 @@ void Exchange::record(Decision decision, int refusal_status, const std::vector<d
                       dlp::Direction direction) {
   phase_ = Phase::recording;
   refusal_status_ = refusal_status;
+  record_push(decision);
   if (decision.allowed()) record_.set_detail(joined_words(record_.detail(), certificate_words(policy_, target_)));
   guest_.set_deadline(kExchangeIdleTimeout);
   record_.commit(std::move(decision), findings, direction,
@@ -210,6 +217,7 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (phase_ == Phase::holding) await_body();
   if (call_messages_) return call_messages_->take(bytes);
   if (phase_ == Phase::holding) {
+    if (git_) git_->see_request(bytes);
     if (const auto outcome = request_->take(bytes)) {
       if (outcome->status == kContentTooLarge) return deny_over_limit();
       return deny(*outcome);
@@ -271,6 +279,8 @@ void Exchange::on_deadline() {
           {.denial = {Verdict::deny, "http.timeout", "the request's body did not come in time"}, .status = kTimeout});
     case Phase::scanning:
       return deny(unavailable(Error("the scanner does not answer")));
+    case Phase::judging:
+      return record({Verdict::deny, "git.unavailable", "the git gate does not answer"}, kUnavailable);
     case Phase::recording:
       return answer(
           {kUnavailable, "audit.unavailable", "the audit log does not answer, so nothing is let through", ""});
@@ -287,11 +297,12 @@ void Exchange::on_deadline() {
 void Exchange::abort(std::string_view why) {
   // Nothing has been written of a request that is still held.
   if (phase_ == Phase::asking) record_.begin_another();
-  if (phase_ == Phase::holding || phase_ == Phase::scanning || phase_ == Phase::asking) {
+  if (phase_ == Phase::holding || phase_ == Phase::scanning || phase_ == Phase::judging || phase_ == Phase::asking) {
     record_.note({Verdict::deny, "http.cut-short", std::string(why)}, {}, dlp::Direction::out);
   }
   phase_ = Phase::over;
   question_.reset();
+  git_.reset();
   opening_.reset();
   request_.reset();
   call_messages_.reset();
@@ -321,6 +332,11 @@ void Exchange::fail(int status, const std::string& rule, const std::string& reas
 }
 
 void Exchange::answer(const Denial& denial) {
+  if (git_ && !denial.form) {
+    Denial shaped = denial;
+    git_->shape(shaped, record_.decision().allowed());
+    return answer(shaped);
+  }
   phase_ = Phase::over;
   alive_ = std::make_shared<bool>(true);  // a late commit finds nobody
   guest_.send_denial(denial);

@@ -26,6 +26,7 @@
 #include "proxy/credential_injection.h"
 #include "proxy/denial.h"
 #include "proxy/exchange_record.h"
+#include "proxy/git_exchange.h"
 #include "proxy/generation.h"
 #include "proxy/grpc_gate.h"
 #include "proxy/guest_leg.h"
@@ -70,6 +71,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
     holding,    // the request comes in, and goes to the scanner
     scanning,   // it is there, the scanner's verdict is not
     recording,  // rows are being committed
+    judging,    // a push is with the git gate
     asking,     // a person has not decided
     open,       // the upstream is being opened, or is there
     over,
@@ -88,6 +90,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   bool is_declared_too_long() const;
   void await_body();
   void may_go(Decision decision, const std::vector<dlp::Finding>& findings = {});
+  void judge_push(Decision decision, const std::vector<dlp::Finding>& findings);
+  void record_push(const Decision& decision);
   void ask(Decision decision, const std::vector<dlp::Finding>& findings);
   void on_ask_recorded(const Result<void>& committed);
   approval::Wanted question() const;
@@ -170,6 +174,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   std::unique_ptr<GrpcGate> call_messages_;
   std::vector<dlp::Finding> head_findings_;  // of its head, until the call is judged
   std::unique_ptr<approval::Question> question_;
+  std::unique_ptr<GitExchange> git_;  // uses request_
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;
   std::unique_ptr<ResponseInspection> response_;

@@ -24,6 +24,7 @@ bool is_idempotent(std::string_view method) {
 void Exchange::prepare_head() {
   credentials_.put_in(head_);
   restorer_ = credentials_.restorer();
+  if (git_) git_->prepare(head_);
 }
 
 void Exchange::open() {

@@ -67,8 +67,9 @@ std::vector<audit::Event> ExchangeRecord::rows(const std::vector<dlp::Finding>& 
 void ExchangeRecord::commit(Decision decision, const std::vector<dlp::Finding>& findings, dlp::Direction direction,
                             Outside::OnCommitted on_committed) {
   event_.decision = std::move(decision);
-  if (findings.empty()) return outside_.commit(event_, std::move(on_committed));
+  if (findings.empty() && more_.empty()) return outside_.commit(event_, std::move(on_committed));
   auto all = rows(findings, direction);
+  for (auto& row : std::exchange(more_, {})) all.push_back(std::move(row));
   all.emplace_back(event_);
   commit_all(std::move(all), std::move(on_committed));
 }

@@ -26,7 +26,10 @@ class ExchangeRecord {
   void set_path(std::string path) { event_.path = std::move(path); }
   void mask_host();
   void set_detail(std::string detail) { event_.detail = std::move(detail); }
+  const std::string& path() const { return event_.path; }
   const std::string& detail() const { return event_.detail; }
+  // Rows that are to be committed with the next verdict, before it.
+  void add(std::vector<audit::Event> rows) { more_ = std::move(rows); }
 
   // Commits a verdict: a row for each finding, then the verdict's own. `on_committed` is called once, when all of them
   // are committed or one is not.
@@ -62,6 +65,7 @@ class ExchangeRecord {
   Outside& outside_;
   audit::NetEvent event_;
   audit::NetResult result_;
+  std::vector<audit::Event> more_;
   bool result_due_ = false;
   std::chrono::steady_clock::time_point began_;
 };

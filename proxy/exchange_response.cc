@@ -53,6 +53,9 @@ void Exchange::on_head(ResponseHead head) {
       return fail(kBadGateway, "credential.encoded", why);
   }
   see_head(head);
+  if (git_) {
+    if (const auto ok = git_->take_head(head); !ok) return fail(kBadGateway, "git.advertisement", ok.error().message());
+  }
   if (call_) {
     call_->response_head(
         {head.status, joined_values(head.fields, "Content-Type"), joined_values(head.fields, "Content-Encoding")},
@@ -80,6 +83,13 @@ void Exchange::on_body(std::string_view bytes) {
 }
 
 void Exchange::pass_body(std::string_view bytes) {
+  std::string filtered;
+  if (git_ && git_->filters()) {
+    auto passed = git_->filter(bytes);
+    if (!passed) return fail(kBadGateway, "git.advertisement", "the upstream's advertisement: " + passed.error().message());
+    filtered = std::move(*passed);
+    bytes = filtered;
+  }
   if (bytes.empty()) return;
   if (call_) unseen_ += bytes;
   if (!response_) return guest_.send_body(bytes);
@@ -95,6 +105,8 @@ void Exchange::on_response_end(const Fields& trailers) {
   if (auto connection = upstream->release()) outside_.keep(target_, std::move(connection));
   Fields end = trailers;
   see_end(end);
+  if (phase_ == Phase::over) return;
+  if (git_ && !git_->complete()) return fail(kBadGateway, "git.advertisement", "the upstream's advertisement is cut short");
   response_whole_ = true;
   if (response_) {
     piece_.end = std::move(end);

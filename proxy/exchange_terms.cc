@@ -27,6 +27,7 @@ std::string digest(std::string_view text) {
 
 // The narrower of what the whole policy and what the rules that match say.
 policy::BodyLimit Exchange::request_limit() const {
+  if (git_ && git_->is_push()) return terms_.request_body;  // of its own rules
   const uint64_t whole = policy_.limits().request_body_bytes;
   return terms_.request_body.bytes < whole ? terms_.request_body : policy::BodyLimit{whole, {}};
 }
@@ -44,8 +45,28 @@ void Exchange::await_body() {
 }
 
 void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
+  if (git_ && git_->is_push() && !git_->judged()) return judge_push(std::move(decision), findings);
   if (decision.verdict == Verdict::ask) return ask(std::move(decision), findings);
   admit(std::move(decision), findings);
+}
+
+// The head is clean; what is in the body the git gate says.
+void Exchange::judge_push(Decision decision, const std::vector<dlp::Finding>& findings) {
+  phase_ = Phase::judging;
+  guest_.set_deadline(kPushTime + approval::Client::kSlack);  // the client itself is heard before
+  git_->judge(*outside_.git_gate(), request_->body(), record_.trace_id(),
+              [this, decision = std::move(decision), findings](Decision by_gate) {
+                if (phase_ != Phase::judging) return;
+                if (by_gate.verdict == Verdict::deny) return record(std::move(by_gate), kForbidden, findings);
+                may_go(by_gate.verdict >= decision.verdict ? std::move(by_gate) : decision, findings);
+              });
+}
+
+void Exchange::record_push(const Decision& decision) {
+  if (!git_) return;
+  const std::string path(without_query(head_.path));
+  const std::string told = record_.path() == path ? path.substr(0, path.rfind('/')) : "/***";
+  record_.add(git_->rows(decision, record_.stream(dlp::Direction::out), told));
 }
 
 // What goes is counted, and what nothing is left for does not go.
@@ -90,6 +111,7 @@ void Exchange::ask(Decision decision, const std::vector<dlp::Finding>& findings)
   phase_ = Phase::recording;
   guest_.set_deadline(kExchangeIdleTimeout);
   decision.reason = "waits for a person: " + decision.reason;
+  record_push(decision);
   record_.commit(std::move(decision), findings, dlp::Direction::out,
                  [this, alive = std::weak_ptr(alive_)](const Result<void>& committed) {
                    if (!alive.expired()) on_ask_recorded(committed);

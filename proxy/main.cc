@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   if (auto ok = require(options.gate); !ok) return report(ok.error(), kExitUsage);
   if (auto dns = dns_endpoint(options); !dns) return report(dns.error(), kExitUsage);
   if (auto approver = approver_endpoint(options); !approver) return report(approver.error(), kExitUsage);
+  if (auto git = git_gate_endpoint(options); !git) return report(git.error(), kExitUsage);
   if (auto dlp = dlp::scanner_endpoint(options.dlp); !dlp) return report(dlp.error(), kExitUsage);
   auto source = reload::open_policy(options.gate);
   if (!source) return report(source.error(), kExitUsage);

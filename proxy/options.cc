@@ -34,6 +34,8 @@ ProxyOptions parse_options(int argc, char** argv) {
         app.add_option("--dns", own.dns, "gatehouse-dns, which knows the names behind the pool's addresses")
             ->type_name("unix:PATH");
         dlp::add_scanner_option(app, own.dlp);
+        app.add_option("--git-gate", own.git_gate, "who looks through what is pushed; without it nothing may be")
+            ->type_name("unix:PATH");
         app.add_option("--approvals", own.approvals, "who is asked where the policy wants a person's approval")
             ->type_name("unix:PATH");
         app.add_option("--ca", own.ca, "certificate and key (PEM) that sign for every host; default: made at the start")
@@ -71,6 +73,10 @@ static Result<std::optional<Endpoint>> unix_endpoint(std::string_view option, co
 
 Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
   return unix_endpoint("--dns", options.dns);
+}
+
+Result<std::optional<Endpoint>> git_gate_endpoint(const ProxyOptions& options) {
+  return unix_endpoint("--git-gate", options.git_gate);
 }
 
 Result<std::optional<Endpoint>> approver_endpoint(const ProxyOptions& options) {

@@ -18,6 +18,7 @@ struct ProxyOptions {
   std::string dns;               // --dns unix:PATH; empty: trust CONNECT, SNI and Host alone
   std::string dlp;               // --dlp unix:PATH; empty: nothing is scanned
   std::string approvals;         // --approvals unix:PATH; empty: what asks for approval is denied
+  std::string git_gate;          // --git-gate unix:PATH; empty: nothing may be pushed
   std::string ca;                // --ca FILE or fd:N; empty: make one
   std::string ca_cert_out;       // --ca-cert-out FILE
   std::string credentials;       // --credentials FILE or fd:N; empty: none
@@ -35,6 +36,9 @@ Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options);
 
 // Where approval is asked for; nothing when --approvals is not given. Must be a Unix socket.
 Result<std::optional<Endpoint>> approver_endpoint(const ProxyOptions& options);
+
+// Who looks through pushes; nothing when --git-gate is not given. Must be a Unix socket.
+Result<std::optional<Endpoint>> git_gate_endpoint(const ProxyOptions& options);
 
 // Refuses a policy that names secrets, or says what becomes of findings, when there is no --dlp to find any.
 Result<void> require_scanner(const ProxyOptions& options, const policy::Policy& policy);

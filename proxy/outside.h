@@ -16,6 +16,7 @@
 #include "common/base/result.h"
 #include "common/base/verdict.h"
 #include "common/dlp/client.h"
+#include "common/git/gate_client.h"
 #include "proxy/budgets.h"
 #include "proxy/held_body.h"
 #include "proxy/http_message.h"
@@ -77,6 +78,8 @@ class Outside {
   virtual Budgets* budgets() const = 0;
   // Null: nobody can be asked for approval.
   virtual approval::Client* approver() const = 0;
+  // Null: nobody looks through pushes, so that none may go.
+  virtual git::GateClient* git_gate() const { return nullptr; }
 
   using OnName = std::function<void(Result<std::optional<std::string>>)>;
   virtual bool knows_names() const = 0;  // a DNS gate is configured

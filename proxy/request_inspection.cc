@@ -3,22 +3,23 @@
 namespace gatehouse::proxy {
 
 RequestInspection::RequestInspection(const Inspection& with, const dlp::StreamInfo& stream, RequestHead& head,
-                                     uint64_t limit, Callbacks callbacks)
+                                     uint64_t limit, Callbacks callbacks, Body body)
     : head_(head),
       limit_(limit),
+      shown_(body == Body::shown),
       callbacks_(std::move(callbacks)),
       body_(with.room),
       parts_(head),
       scan_(with.scanner.open(stream)) {
   scan_->on_drained([this] { callbacks_.room(); });
   parts_.show_head(*scan_);
-  if (has_body(head)) parts_.begin_body(*scan_);
+  if (has_body(head) && shown_) parts_.begin_body(*scan_);
 }
 
 std::optional<ScanOutcome> RequestInspection::take(std::string_view bytes) {
   if (body_.size() + bytes.size() > limit_) return over_body_limit({limit_, {}});
   if (auto held = body_.append(bytes); !held) return unavailable(held.error());
-  scan_->write(bytes);
+  if (shown_) scan_->write(bytes);
   return std::nullopt;
 }
 

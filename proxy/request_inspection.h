@@ -22,8 +22,10 @@ class RequestInspection {
   };
 
   // Begins to show `head`, of which only what goes upstream is left; it outlives this. `limit` is in bytes of the body.
+  // Of a body that is `held` the scanner sees nothing: somebody else has it looked through.
+  enum class Body { shown, held };
   RequestInspection(const Inspection& with, const dlp::StreamInfo& stream, RequestHead& head, uint64_t limit,
-                    Callbacks callbacks);
+                    Callbacks callbacks, Body body = Body::shown);
 
   // More of the body; the outcome if there is one already, and then nothing may follow.
   std::optional<ScanOutcome> take(std::string_view bytes);
@@ -40,6 +42,7 @@ class RequestInspection {
 
   RequestHead& head_;
   const uint64_t limit_;
+  const bool shown_;
   Callbacks callbacks_;
   HeldBody body_;
   Fields trailers_;

@@ -65,6 +65,8 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   if (!dns) return failed(dns);
   const auto dlp = dlp::scanner_endpoint(options.dlp);
   if (!dlp) return failed(dlp);
+  const auto git_gate = git_gate_endpoint(options);
+  if (!git_gate) return failed(git_gate);
   const auto approver = approver_endpoint(options);
   if (!approver) return failed(approver);
   auto authority =
@@ -105,6 +107,7 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
                                    .dlp = *dlp,
                                    .telemetry = server->telemetry_.get(),
                                    .approver = *approver,
+                                   .git_gate = *git_gate,
                                    .budgets = *server->budgets_,
                                    .holding_folder = audit_folder(options)});
   for (auto& loop : loops) {

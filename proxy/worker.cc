@@ -2,6 +2,7 @@
 
 #include "common/base/uuid.h"
 #include "common/dlp/scanner_option.h"
+#include "proxy/git_exchange.h"
 
 namespace gatehouse::proxy {
 
@@ -26,6 +27,7 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
     worker->inspection_.emplace(Inspection{*worker->scanner_, worker->room_});
   }
   if (shared.approver) worker->approver_ = approval::Client::create(loop, *shared.approver);
+  if (shared.git_gate) worker->git_gate_ = git::GateClient::create(loop, *shared.git_gate, kPushTime);
   worker->gate_.reset(new Gate{.loop = loop,
                                .generation = shared.generation,
                                .audit = shared.audit,
@@ -35,7 +37,8 @@ Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared)
                                .inspection = worker->inspection_ ? &*worker->inspection_ : nullptr,
                                .telemetry = shared.telemetry,
                                .approver = worker->approver_.get(),
-                               .budgets = &shared.budgets});
+                               .budgets = &shared.budgets,
+                               .git_gate = worker->git_gate_.get()});
   return worker;
 }
 

@@ -31,6 +31,7 @@ struct Shared {
   std::optional<Endpoint> dlp;
   Telemetry* telemetry = nullptr;  // may be null
   std::optional<Endpoint> approver;
+  std::optional<Endpoint> git_gate;
   Budgets& budgets;
   std::string holding_folder;  // for the bodies of requests that wait for the scanner
 };
@@ -59,6 +60,7 @@ class Worker {
   std::unique_ptr<dlp::ScanClient> scanner_;
   std::optional<Inspection> inspection_;
   std::unique_ptr<approval::Client> approver_;
+  std::unique_ptr<git::GateClient> git_gate_;
   std::unique_ptr<Gate> gate_;
   std::list<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -133,6 +133,15 @@ std::string approval(const Row& row) {
       {text(row, "what"), by.empty() ? "" : "by " + by, text(row, "scope") == "session" ? "for the session" : ""});
 }
 
+// "https://host/acme/app update refs/heads/main 12345678..9abcdef0 (17 objects)".
+std::string git_update(const Row& row) {
+  constexpr size_t kShown = 8;
+  const std::string old_id = text(row, "old_id").substr(0, kShown);
+  return joined({text(row, "remote"), text(row, "kind"), text(row, "ref"),
+                 old_id.empty() ? "" : fmt::format("{}..{}", old_id, text(row, "new_id").substr(0, kShown)),
+                 fmt::format("({} objects)", integer(row, "objects"))});
+}
+
 struct Reading {
   std::string_view table;
   std::string_view channel;  // empty: the row's own
@@ -154,6 +163,7 @@ constexpr Reading kReadings[] = {
     {"tool_calls", "tool", tool_call},
     {"tool_responses", "tool", tool_response},
     {"approvals", "approval", approval},
+    {"git_events", "git", git_update},
 };
 
 nlohmann::ordered_json to_json(const Value& value, ColumnType type) {

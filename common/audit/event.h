@@ -156,7 +156,22 @@ struct Approval {
   std::string scope;     // "once", "session"
 };
 
+// git_events: one ref that a push would make, change or remove, with the verdict on it; written before anything of the
+// push goes upstream. A push that could not be read has one row without a ref.
+struct GitEvent {
+  std::string trace_id;  // of the push's net_events row
+  Decision decision;
+  std::string remote;  // "https://host/path"
+  std::string ref;
+  std::string old_id;
+  std::string new_id;
+  std::string kind;  // "create", "update", "force", "delete"
+  uint64_t objects = 0;
+  uint64_t bytes = 0;                 // of the pack
+  std::vector<std::string> findings;  // of the whole push: "dlp.github-pat deny <object id> src/x.env:3"
+};
+
 using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent, DlpFinding, ModelCall,
-                           ToolCall, ToolResponse, Approval>;
+                           ToolCall, ToolResponse, Approval, GitEvent>;
 
 }  // namespace gatehouse::audit

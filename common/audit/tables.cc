@@ -260,6 +260,20 @@ const Description<Approval>& description(const Approval&) {
   return table;
 }
 
+const Description<GitEvent>& description(const GitEvent&) {
+  static const auto table = describe<GitEvent>("git_events", judged<GitEvent>({
+                                                                 field("remote", &GitEvent::remote),
+                                                                 field("ref", &GitEvent::ref),
+                                                                 field("old_id", &GitEvent::old_id),
+                                                                 field("new_id", &GitEvent::new_id),
+                                                                 field("kind", &GitEvent::kind),
+                                                                 field("objects", &GitEvent::objects),
+                                                                 field("bytes", &GitEvent::bytes),
+                                                                 field("findings", &GitEvent::findings),
+                                                             }));
+  return table;
+}
+
 template <class E>
 std::string event_id(const E& event) {
   if constexpr (std::is_same_v<E, NetResult> || std::is_same_v<E, ModelCall>) {
@@ -293,7 +307,7 @@ const std::vector<const Table*>& tables() {
       &description(NetEvent{}).table,     &description(NetResult{}).table,   &description(DnsEvent{}).table,
       &description(ExecEvent{}).table,    &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
       &description(DlpFinding{}).table,   &description(ModelCall{}).table,   &description(ToolCall{}).table,
-      &description(ToolResponse{}).table, &description(Approval{}).table,
+      &description(ToolResponse{}).table, &description(Approval{}).table,    &description(GitEvent{}).table,
   };
   return all;
 }

@@ -17,7 +17,7 @@ class Gates:
     wanted. `secrets` is what the scanner is to know: {"secrets": [{"name": "TOKEN", "value": "..."}], "canaries": ...}."""
 
     def __init__(self, directory: pathlib.Path, policy: dict, *options: str, dns: bool = False, dlp: bool = False,
-                 secrets: dict | None = None):
+                 secrets: dict | None = None, git: bool = False):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.policy = directory / "policy.json"
@@ -38,7 +38,16 @@ class Gates:
         if dlp:
             self.options += ["--dlp", f"unix:{self.dlp_socket}"]
             self.start_dlp()
+        self.git_socket = str(directory / "git.sock")
+        if git:
+            self.options += ["--git-gate", f"unix:{self.git_socket}"]
+            self.start_git_gate()
         self.start_proxy()
+
+    def start_git_gate(self) -> None:
+        self.start("gatehouse-git-gate", "--listen", f"unix:{self.git_socket}", "--dlp", f"unix:{self.dlp_socket}",
+                   "--quarantine", str(self.directory / "quarantine"), audit=False)
+        wait_until(lambda: self._accepts(self.git_socket), 20, "gatehouse-git-gate")
 
     def start_dlp(self) -> None:
         known = []

@@ -31,6 +31,7 @@ http {{
     location = /protocol {{ return 200 "$server_protocol\\n"; }}
     location = /created {{ return 201 "created\\n"; }}
     location /files/ {{ alias {dir}/files/; }}
+    {locations}
     location / {{ return 200 "hello from $host$uri\\n"; }}
   }}
   server {{
@@ -63,7 +64,7 @@ def wait_until(condition, seconds: float, what: str) -> None:
 class Upstream:
     """Serves every name in `names` over TLS (self.tls) and in clear (self.plain) until closed."""
 
-    def __init__(self, directory: pathlib.Path, names: list[str], http2: bool = False):
+    def __init__(self, directory: pathlib.Path, names: list[str], http2: bool = False, locations: str = ""):
         self.directory = directory
         self.names = names
         self.tls, self.plain, self.status = free_port(), free_port(), free_port()
@@ -73,7 +74,7 @@ class Upstream:
         self._make_certificates()
         config = directory / "nginx.conf"
         config.write_text(NGINX.format(dir=directory, names=" ".join(names), tls=self.tls, plain=self.plain,
-                                       http2=" http2" if http2 else "",
+                                       http2=" http2" if http2 else "", locations=locations,
                                        status=self.status))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(config), "-e", str(directory / "error.log"), *user])

@@ -1,0 +1,78 @@
+// What an exchange is besides, when it is one of git's over smart HTTP: the guest is answered in a form that git shows,
+// advertisements of receive-pack lose what cannot be checked, and a push goes past gatehouse-git-gate. Passive.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/audit/event.h"
+#include "common/git/advertisement.h"
+#include "common/git/gate_client.h"
+#include "common/git/plain_body.h"
+#include "common/git/push_request.h"
+#include "common/policy/git.h"
+#include "proxy/denial.h"
+#include "proxy/held_body.h"
+#include "proxy/outside.h"
+
+namespace gatehouse::proxy {
+
+// For the gate to take what it is shown, and for its verdict: more than it gives itself.
+inline constexpr std::chrono::minutes kPushTime{11};
+
+class GitExchange {
+ public:
+  GitExchange(policy::GitService service, const Target& target, const RequestHead& head);
+  ~GitExchange();
+
+  bool is_push() const { return service_ == policy::GitService::push; }
+  // A push, or what comes before one: without a gate there is no use in it.
+  bool needs_gate() const { return is_push() || service_ == policy::GitService::push_refs; }
+
+  // The body of a push as it comes: what it asks for is wanted also when the gate is never reached.
+  void see_request(std::string_view bytes);
+
+  // Shows the held body to the gate, and takes its verdict. `judged` is called once, never from within; a gate that gives
+  // no verdict has denied. `body` outlives this.
+  void judge(git::GateClient& gate, HeldBody& body, const std::string& trace_id, std::function<void(Decision)> judged);
+  bool judged() const { return verdict_.has_value(); }
+
+  // git_events and dlp_findings of a push that `decision` was made on. `remote` as the log may tell of it.
+  std::vector<audit::Event> rows(const Decision& decision, const dlp::StreamInfo& stream, const std::string& path) const;
+
+  // Puts a denial into the form that the client shows its user. `forwarded`: the push had been let go.
+  void shape(Denial& denial, bool forwarded) const;
+
+  // The advertisement's way: what is to be filtered is to come in the open.
+  void prepare(RequestHead& head) const;
+  Result<void> take_head(ResponseHead& head);
+  bool filters() const { return filter_.has_value(); }
+  Result<std::string> filter(std::string_view bytes) { return filter_->feed(bytes); }
+  bool complete() const { return !filter_ || filter_->complete(); }
+
+ private:
+  struct Collected;
+  void show_more();
+  void on_verdict(Result<git::PushVerdict> verdict);
+  std::string words_for(const Denial& denial, bool forwarded) const;
+
+  const policy::GitService service_;
+  git::PushQuestion question_;
+  std::optional<git::PlainBody> plain_;  // nothing: it cannot be read
+  git::PushReader reader_;
+  bool head_read_ = false;
+  HeldBody* body_ = nullptr;
+  uint64_t shown_ = 0;
+  bool finished_ = false;
+  std::optional<git::PushVerdict> verdict_;
+  std::function<void(Decision)> judged_;
+  std::optional<git::AdvertisementFilter> filter_;
+  std::unique_ptr<git::Judging> judging_;
+};
+
+}  // namespace gatehouse::proxy
