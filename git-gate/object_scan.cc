@@ -84,13 +84,13 @@ void ObjectScan::begin_object() {
   content_.clear();
   skipped_ = false;
   const bool blob = head.type == ObjectType::blob;
-  if (head.size > terms_.file_bytes.value || (!blob && head.size > kMaxStructureBytes)) {
+  const uint64_t most = blob ? terms_.file_bytes.value : kMaxStructureBytes;
+  if (head.size > most) {
     skipped_ = true;
-    return complain(
-        "git.file-size",
-        fmt::format("an object of {} bytes, over the {} that {} lets be pushed", head.size,
-                    blob ? terms_.file_bytes.value : kMaxStructureBytes,
-                    terms_.file_bytes.rule.empty() ? "the default" : fmt::format("rule '{}'", terms_.file_bytes.rule)));
+    const bool by_rule = blob && !terms_.file_bytes.rule.empty();
+    return complain("git.file-size",
+                    fmt::format("a {} of {} bytes, over the {} that {} lets be pushed", to_string(head.type), head.size,
+                                most, by_rule ? fmt::format("rule '{}'", terms_.file_bytes.rule) : "the default"));
   }
   if (blob) begin_part(kFile);
 }

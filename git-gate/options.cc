@@ -37,7 +37,7 @@ GitGateOptions parse_options(int argc, char** argv) {
 }
 
 Result<void> require(const GitGateOptions& options) {
-  if (options.gate.policies.empty()) return fail("--policy FILE is required: it says what may be pushed");
+  if (!options.gate.has_policy()) return fail("--policy FILE is required: it says what may be pushed");
   if (options.gate.session.empty()) return fail("--session NAME is required: it names the session in messages");
   if (options.dlp.empty()) return fail("--dlp unix:PATH is required: nothing that is not scanned may be pushed");
   if (options.quarantine.empty()) return fail("--quarantine DIR is required: packs are looked into there");

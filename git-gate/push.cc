@@ -27,7 +27,8 @@ Push::Push(PushTools& tools, git::PushQuestion question, Callbacks callbacks)
     : tools_(tools),
       question_(std::move(question)),
       callbacks_(std::move(callbacks)),
-      terms_(tools.policy.git_terms({question_.host, question_.port, question_.repository})),
+      policy_(tools.policy.get()),
+      terms_(policy_->git_terms({question_.host, question_.port, question_.repository})),
       deadline_(tools.loop, [this] { refuse("git.limit", "it took too long to look through"); }) {
   deadline_.start(kPushTime);
   auto body = git::PlainBody::create(question_.encoding);
@@ -198,7 +199,7 @@ void Push::scanned(const Result<void>& ended) {
 }
 
 void Push::decide_now() {
-  auto verdict = decide(tools_.policy, question_, reader_.head(), terms_, *scan_);
+  auto verdict = decide(*policy_, question_, reader_.head(), terms_, *scan_);
   verdict.bytes = pack_bytes_;
   answer(std::move(verdict));
 }

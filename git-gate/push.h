@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/in_force.h"
 #include "common/dlp/client.h"
 #include "common/git/gate_protocol.h"
 #include "common/git/plain_body.h"
@@ -27,7 +28,7 @@ inline constexpr uint64_t kIndexBytesPerObject = 64;
 // What pushes work with; outlives them.
 struct PushTools {
   Loop& loop;
-  const policy::Policy& policy;
+  const InForce<policy::Policy>& policy;
   dlp::ScanClient& scanner;
   std::string quarantine;  // folder
 };
@@ -66,6 +67,7 @@ class Push final : private ByteSink {
   PushTools& tools_;
   const git::PushQuestion question_;
   Callbacks callbacks_;
+  const std::shared_ptr<const policy::Policy> policy_;  // in force when it began
   const policy::GitTerms terms_;
   std::optional<git::PlainBody> body_;
   git::PushReader reader_;

@@ -47,6 +47,10 @@ Result<void> House::start() {
   // The order of the chain: whoever is asked is there before whoever asks. The bridge and the machine cannot be
   // replaced: a vhost-user-vsock device of QEMU 7.2 does not connect again.
   if (auto ok = supervisor_.start({"dlp", OnDeath::restart, [this] { return dlp(); }}); !ok) return failed(ok);
+  if (!settings_.quarantine.empty()) {
+    if (auto ok = supervisor_.start({"git-gate", OnDeath::restart, [this] { return git_gate(); }}); !ok)
+      return failed(ok);
+  }
   if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok)
@@ -56,8 +60,8 @@ Result<void> House::start() {
 
 Result<void> House::open_sockets() {
   for (const auto& [name, socket] :
-       {std::pair{"dlp", &dlp_socket_}, std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_},
-        std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
+       {std::pair{"dlp", &dlp_socket_}, std::pair{"git", &git_socket_}, std::pair{"dns", &dns_socket_},
+        std::pair{"proxy", &proxy_socket_}, std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
     auto fd = listen_on(socket_path(name));
     if (!fd) return failed(fd);
     *socket = std::move(*fd);
@@ -104,6 +108,17 @@ Result<ProcessSpec> House::dlp() const {
   return spec;
 }
 
+// Writes no rows either: the proxy is told.
+Result<ProcessSpec> House::git_gate() const {
+  auto spec = gate("gatehouse-git-gate");
+  if (!spec) return spec;
+  spec->sockets = {{git_socket_.get(), "git"}};
+  if (auto ok = let_judge(*spec, "git-gate"); !ok) return failed(ok);
+  add(*spec, {"--dlp", "unix:" + socket_path("dlp"), "--quarantine", settings_.quarantine});
+  spec->without_network = true;
+  return spec;
+}
+
 Result<ProcessSpec> House::dns() const {
   auto spec = gate("gatehouse-dns");
   if (!spec) return spec;
@@ -123,6 +138,7 @@ Result<ProcessSpec> House::proxy() const {
   let_record(*spec);
   add(*spec, {"--dns", "unix:" + socket_path("dns"), "--dlp", "unix:" + socket_path("dlp")});
   add(*spec, {"--approvals", "unix:" + ask_socket()});
+  if (!settings_.quarantine.empty()) add(*spec, {"--git-gate", "unix:" + socket_path("git")});
   if (!settings_.upstream_ca.empty()) add(*spec, {"--upstream-ca", settings_.upstream_ca});
   auto ca = pipe_of({handed_.ca.certificate, handed_.ca.key.view()});
   if (!ca) return failed(ca, "session CA");

@@ -21,6 +21,7 @@ struct HouseSettings {
   std::string audit;        // path of the audit log
   std::string cache;        // where the scanner keeps its compiled tables
   std::string upstream_ca;  // PEM file for upstream certificates besides the system's; empty for none
+  std::string quarantine;   // folder for the git gate; empty: nothing may be pushed, and there is none
   VmSettings vm;            // vhost_socket and console are filled in here
 };
 
@@ -60,6 +61,7 @@ class House {
   // With the policy, now and later; once spec.sockets is complete.
   Result<void> let_judge(ProcessSpec& spec, const std::string& name) const;
   Result<ProcessSpec> dlp() const;
+  Result<ProcessSpec> git_gate() const;
   Result<ProcessSpec> dns() const;
   Result<ProcessSpec> proxy() const;
   Result<ProcessSpec> bridge() const;
@@ -71,6 +73,7 @@ class House {
   const CapturedLog& messages_;
   const CapturedLog& console_;
   Fd dlp_socket_;
+  Fd git_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;
   Fd vhost_socket_;

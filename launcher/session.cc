@@ -15,6 +15,7 @@
 #include "common/tls/ca.h"
 #include "launcher/approval_server.h"
 #include "launcher/captured_log.h"
+#include "launcher/git_configuration.h"
 #include "launcher/guest_command.h"
 #include "launcher/house.h"
 #include "launcher/images.h"
@@ -210,6 +211,7 @@ Result<void> Session::start_house() {
   house.session = settings_.name;
   house.directory = directory_->path();
   house.audit = audit_path_;
+  if (policy_.lets_push()) house.quarantine = state_directory_ + "/quarantine";
   if (!settings_.upstream_ca.empty()) {
     auto certificates = snapshot_certificates(settings_.upstream_ca, directory_->path());
     if (!certificates) return failed(certificates);
@@ -264,6 +266,7 @@ Result<void> Session::start_command() {
   command.boot.hostname = settings_.name;
   command.boot.ca_certificate = handed_.ca.certificate;
   command.boot.files = std::move(decoys_);
+  if (auto git = git_configuration(policy_.git_hosts())) command.boot.files.push_back(std::move(*git));
   command.exec.argv = settings_.command;
   command.exec.env = settings_.environment;
   for (auto& variable : placeholder_environment(secrets_)) command.exec.env.push_back(std::move(variable));

@@ -66,7 +66,8 @@ void Exchange::start(const RequestHead& head) {
   judged_ = std::move(verdict);
   const auto* with = outside_.inspection();
   if (git_ && git_->needs_gate() && judged_.verdict != Verdict::deny && (!with || !outside_.git_gate())) {
-    judged_ = {Verdict::deny, "git.unavailable", "nobody is configured who looks through pushes (--dlp and --git-gate)"};
+    judged_ = {Verdict::deny, "git.unavailable",
+               "nobody is configured who looks through pushes (--dlp and --git-gate)"};
   }
   if (with != nullptr) {
     record_.set_path(std::string(kPathNotScanned));
@@ -103,10 +104,9 @@ void Exchange::inspect(const Inspection& with) {
     if (phase_ == Phase::holding) guest_.want_request(true);
   };
   const auto outcome = [this](const ScanOutcome& judged) { on_inspected(judged); };
-  request_ = std::make_unique<RequestInspection>(with, scan_stream(dlp::Direction::out), head_, request_limit().bytes,
-                                                 RequestInspection::Callbacks{room, outcome},
-                                                 git_ && git_->is_push() ? RequestInspection::Body::held
-                                                                         : RequestInspection::Body::shown);
+  request_ = std::make_unique<RequestInspection>(
+      with, scan_stream(dlp::Direction::out), head_, request_limit().bytes, RequestInspection::Callbacks{room, outcome},
+      git_ && git_->is_push() ? RequestInspection::Body::held : RequestInspection::Body::shown);
   await_body();
   // The body is wanted here and now, whatever the upstream would have said to it.
   if (std::exchange(head_.expects_continue, false)) {

@@ -86,7 +86,8 @@ void Exchange::pass_body(std::string_view bytes) {
   std::string filtered;
   if (git_ && git_->filters()) {
     auto passed = git_->filter(bytes);
-    if (!passed) return fail(kBadGateway, "git.advertisement", "the upstream's advertisement: " + passed.error().message());
+    if (!passed)
+      return fail(kBadGateway, "git.advertisement", "the upstream's advertisement: " + passed.error().message());
     filtered = std::move(*passed);
     bytes = filtered;
   }
@@ -106,7 +107,8 @@ void Exchange::on_response_end(const Fields& trailers) {
   Fields end = trailers;
   see_end(end);
   if (phase_ == Phase::over) return;
-  if (git_ && !git_->complete()) return fail(kBadGateway, "git.advertisement", "the upstream's advertisement is cut short");
+  if (git_ && !git_->complete())
+    return fail(kBadGateway, "git.advertisement", "the upstream's advertisement is cut short");
   response_whole_ = true;
   if (response_) {
     piece_.end = std::move(end);

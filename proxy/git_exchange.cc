@@ -32,7 +32,8 @@ std::string_view kind_of(const git::RefVerdict& ref) {
 
 std::string words_of(const git::PushFinding& found) {
   return fmt::format("dlp.{} {} {} {}{}", found.finding.rule, to_string(found.finding.action),
-                     found.object.empty() ? "-" : found.object, found.path.empty() ? found.finding.location : found.path,
+                     found.object.empty() ? "-" : found.object,
+                     found.path.empty() ? found.finding.location : found.path,
                      found.line == 0 ? "" : fmt::format(":{}", found.line));
 }
 
@@ -76,8 +77,9 @@ void GitExchange::judge(git::GateClient& gate, HeldBody& body, const std::string
   judged_ = std::move(judged);
   body_ = &body;
   question_.trace_id = trace_id;
-  judging_ = gate.open(question_, {.verdict = [this](Result<git::PushVerdict> verdict) { on_verdict(std::move(verdict)); },
-                                   .drained = [this] { show_more(); }});
+  judging_ =
+      gate.open(question_, {.verdict = [this](Result<git::PushVerdict> verdict) { on_verdict(std::move(verdict)); },
+                            .drained = [this] { show_more(); }});
   show_more();
 }
 
@@ -115,7 +117,8 @@ std::vector<audit::Event> GitExchange::rows(const Decision& decision, const dlp:
   if (!is_push()) return rows;
   audit::GitEvent event;
   event.trace_id = stream.trace_id;
-  event.remote = fmt::format("https://{}{}{}", stream.host, question_.port == 443 ? "" : fmt::format(":{}", question_.port), path);
+  event.remote =
+      fmt::format("https://{}{}{}", stream.host, question_.port == 443 ? "" : fmt::format(":{}", question_.port), path);
   dlp::StreamInfo pushed = stream;
   pushed.channel = "git";
   if (verdict_) {
@@ -171,8 +174,8 @@ void GitExchange::shape(Denial& denial, bool forwarded) const {
   std::string report;
   if (is_push() && !head.commands.empty()) {
     std::vector<git::RefRefusal> refs;
-    const bool by_gate = verdict_ && verdict_->decision.verdict == Verdict::deny &&
-                         verdict_->refs.size() == head.commands.size();
+    const bool by_gate =
+        verdict_ && verdict_->decision.verdict == Verdict::deny && verdict_->refs.size() == head.commands.size();
     for (size_t i = 0; i < head.commands.size(); ++i) {
       refs.push_back({head.commands[i].ref, by_gate ? verdict_->refs[i].decision.reason : denial.reason});
     }
@@ -196,7 +199,8 @@ Result<void> GitExchange::take_head(ResponseHead& head) {
   if (service_ != GitService::push_refs || head.status != kOk) return {};
   if (!same_token(joined_values(head.fields, "Content-Type"), kAdvertisement)) return {};
   const std::string coding = lower_case(joined_values(head.fields, "Content-Encoding"));
-  if (!coding.empty() && coding != "identity") return fail("the advertisement is encoded although that was not asked for");
+  if (!coding.empty() && coding != "identity")
+    return fail("the advertisement is encoded although that was not asked for");
   if (head.framing.kind == Framing::Kind::none) return {};
   filter_.emplace();
   head.framing = {Framing::Kind::until_close, 0};

@@ -37,13 +37,14 @@ class GitExchange {
   // The body of a push as it comes: what it asks for is wanted also when the gate is never reached.
   void see_request(std::string_view bytes);
 
-  // Shows the held body to the gate, and takes its verdict. `judged` is called once, never from within; a gate that gives
-  // no verdict has denied. `body` outlives this.
+  // Shows the held body to the gate, and takes its verdict. `judged` is called once, never from within; a gate that
+  // gives no verdict has denied. `body` outlives this.
   void judge(git::GateClient& gate, HeldBody& body, const std::string& trace_id, std::function<void(Decision)> judged);
   bool judged() const { return verdict_.has_value(); }
 
   // git_events and dlp_findings of a push that `decision` was made on. `remote` as the log may tell of it.
-  std::vector<audit::Event> rows(const Decision& decision, const dlp::StreamInfo& stream, const std::string& path) const;
+  std::vector<audit::Event> rows(const Decision& decision, const dlp::StreamInfo& stream,
+                                 const std::string& path) const;
 
   // Puts a denial into the form that the client shows its user. `forwarded`: the push had been let go.
   void shape(Denial& denial, bool forwarded) const;
