@@ -99,7 +99,8 @@ void Exchange::inspect(const Inspection& with) {
     judged_ = std::move(*foreign);
     return deny_by_head(kForbidden);
   }
-  if (is_declared_too_long()) return deny_over_limit();
+  // Of a push the commands come first: without them there is no answer that git shows.
+  if (is_declared_too_long() && !(git_ && git_->is_push())) return deny_over_limit();
   const auto room = [this] {
     if (phase_ == Phase::holding) guest_.want_request(true);
   };
@@ -218,6 +219,7 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (call_messages_) return call_messages_->take(bytes);
   if (phase_ == Phase::holding) {
     if (git_) git_->see_request(bytes);
+    if (git_ && git_->has_seen_commands() && is_declared_too_long()) return deny_over_limit();
     if (const auto outcome = request_->take(bytes)) {
       if (outcome->status == kContentTooLarge) return deny_over_limit();
       return deny(*outcome);

@@ -36,6 +36,7 @@ class GitExchange {
 
   // The body of a push as it comes: what it asks for is wanted also when the gate is never reached.
   void see_request(std::string_view bytes);
+  bool has_seen_commands() const { return head_read_; }
 
   // Shows the held body to the gate, and takes its verdict. `judged` is called once, never from within; a gate that
   // gives no verdict has denied. `body` outlives this.

@@ -112,7 +112,7 @@ class GitTest(unittest.TestCase):
         bare = self.upstream.root / f"{here.name}.git"
         return git("-C", str(bare), "rev-parse", "--verify", "-q", name, check=False).stdout.strip()
 
-    def rows(self, here: pathlib.Path, table: str = "git_events") -> list[dict]:
+    def rows(self, here: pathlib.Path) -> list[dict]:
         return [row for row in self.gates.rows("git_events") if row["remote"] == f"https://{HOST}/git/{here.name}.git"]
 
     def refused(self, done: subprocess.CompletedProcess, here: pathlib.Path, rule: str, *words: str) -> dict:
@@ -234,7 +234,7 @@ class Refused(GitTest):
             self.commit(here, {"secret.txt": TOKEN})
             git("-C", str(here), "tag", "v0")
             self.commit(here, {"secret.txt": "nothing\n"}, "words", "--amend")
-            return ("main", "v0"), ("secret.txt", "refs/")[:1]
+            return ("main", "v0"), ("secret.txt",)
 
         def message(here):
             self.commit(here, {}, f"use {TOKEN}")
@@ -312,10 +312,6 @@ class Refused(GitTest):
             self.commit(here, {"a.txt": "a\n"})
             return ("-o", "x=1", "main"), "git.push-option", "lets no push options pass"
 
-        def too_large(here):
-            self.commit(here, {"a.bin": os.urandom(5 << 20)})
-            return ("main",), "app", "longer than the 4194304 bytes"
-
         for case in (forced, deleted, other_branch, protected, other_tag, note, foreign_submodule, push_option):
             with self.subTest(case.__name__):
                 here = self.work()
@@ -370,6 +366,15 @@ class Refused(GitTest):
             status, text = self.gates.curl(url + path, "-X", "POST", "-d", '{"operation": "upload"}')
             self.assertEqual(status, 403)
             self.assertIn(rule, text)
+        self.assertEqual(self.upstream.pushes(), self.pushes)
+
+    def test_a_push_over_the_limit_is_refused_with_words(self):
+        here = self.work()
+        self.commit(here, {"a.bin": os.urandom(5 << 20)})
+        done = self.push(here, "main", options=("-c", "http.postBuffer=16m"))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("longer than the 4194304 bytes", done.stderr)
+        self.assertEqual(self.rows(here)[-1]["rule_id"], "app")
         self.assertEqual(self.upstream.pushes(), self.pushes)
 
 
