@@ -16,7 +16,6 @@ namespace {
 constexpr std::string_view kFile = "file";
 constexpr std::string_view kFileNames = "file name";
 constexpr std::string_view kRef = "ref name";
-constexpr size_t kShortIdBytes = 12;
 
 std::string_view line_at(std::string_view text, size_t at) {
   at = std::min(at, text.size());

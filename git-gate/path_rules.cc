@@ -112,7 +112,9 @@ bool may_match_below(const PathGlob& glob, std::string_view folder) {
 
 PathChanges find_changes(const PackGraph& graph, const TreeStore& trees, std::span<const PathGlob> globs) {
   PathChanges changes;
-  for (const auto& [id, commit] : graph.commits()) {
+  for (const auto& entry : graph.commits()) {
+    const auto& id = entry.first;
+    const auto& commit = entry.second;
     std::optional<std::set<std::string>> changed;  // against every parent
     bool proved = !trees.overflowed();
     const auto against = [&](const std::optional<ObjectKey>& base) {

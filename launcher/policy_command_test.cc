@@ -148,8 +148,8 @@ TEST(PolicyCommand, ExplainsAQuestionOrTheRulesInForce) {
   const Outcome unreadable = gatehouse({"policy", "explain", "--policy", good, "what?"});
   EXPECT_EQ(unreadable.code, kExitUsage);
   EXPECT_THAT(unreadable.err,
-              ::testing::HasSubstr(
-                  "cannot read 'what?'; expected \"GET https://host/path\", \"dns A name\" or \"dlp rule host\""));
+              ::testing::HasSubstr("cannot read 'what?'; expected \"GET https://host/path\", \"git push "
+                                   "https://host/path branch\", \"dns A name\" or \"dlp rule host\""));
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ void Exchange::inspect(const Inspection& with) {
     guest_.flush();
   }
   // A call may go on for as long as it likes: its messages are judged one by one, after its head.
-  if (is_grpc(head_)) {
+  if (is_grpc(head_) && !(git_ && git_->is_push())) {
     phase_ = Phase::scanning;
     guest_.set_deadline(kExchangeIdleTimeout);
     return request_->complete({});
@@ -157,6 +157,12 @@ void Exchange::on_inspected(const ScanOutcome& outcome) {
   if (!outcome.allowed || judged_.verdict == Verdict::deny) return deny(outcome);
   record_.set_detail(joined_words(outcome.detail, credentials_.words()));
   if (outcome.detail.empty()) return on_head_judged(std::move(judged_), outcome.findings);
+  // The gate is told of the repository that was asked for, and of no other.
+  if (git_ && git_->is_push()) {
+    return deny({.denial = {Verdict::deny, "git.unclear", "what was found in the head of a push cannot be overwritten"},
+                 .findings = outcome.findings,
+                 .path = outcome.path});
+  }
   // A path that was redacted is another path, and bound to that one's terms.
   auto verdict = judge_with(request_->trailers(), judge_request(policy_, origin_, head_));
   terms_ = std::move(verdict.terms);
@@ -219,8 +225,9 @@ void Exchange::on_request_body(std::string_view bytes) {
   if (call_messages_) return call_messages_->take(bytes);
   if (phase_ == Phase::holding) {
     if (git_) git_->see_request(bytes);
-    if (git_ && git_->has_seen_commands() && is_declared_too_long()) return deny_over_limit();
+    if (git_ && git_->discards(is_declared_too_long())) return;
     if (const auto outcome = request_->take(bytes)) {
+      if (git_ && git_->discards(outcome->status == kContentTooLarge)) return;
       if (outcome->status == kContentTooLarge) return deny_over_limit();
       return deny(*outcome);
     }
@@ -246,6 +253,7 @@ void Exchange::on_request_complete(const Fields& trailers) {
   if (call_messages_) return call_messages_->end(trailers);  // which takes no trailers at all
   auto judged = judge_with(trailers, {judged_, terms_});
   if (phase_ == Phase::holding) {
+    if (git_ && git_->discards(false)) return deny_over_limit();
     judged_ = std::move(judged);
     refusal_status_ = kForbidden;
     phase_ = Phase::scanning;
@@ -336,7 +344,7 @@ void Exchange::fail(int status, const std::string& rule, const std::string& reas
 void Exchange::answer(const Denial& denial) {
   if (git_ && !denial.form) {
     Denial shaped = denial;
-    git_->shape(shaped, record_.decision().allowed());
+    git_->shape(shaped, record_.decision().allowed(), request_complete_);
     return answer(shaped);
   }
   phase_ = Phase::over;

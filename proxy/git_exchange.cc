@@ -168,11 +168,11 @@ std::string GitExchange::words_for(const Denial& denial, bool forwarded) const {
   return text;
 }
 
-void GitExchange::shape(Denial& denial, bool forwarded) const {
+void GitExchange::shape(Denial& denial, bool forwarded, bool complete) const {
   const std::string text = words_for(denial, forwarded);
   const auto& head = reader_.head();
   std::string report;
-  if (is_push() && !head.commands.empty()) {
+  if (is_push() && complete && !head.commands.empty()) {
     std::vector<git::RefRefusal> refs;
     const bool by_gate =
         verdict_ && verdict_->decision.verdict == Verdict::deny && verdict_->refs.size() == head.commands.size();

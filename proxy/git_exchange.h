@@ -36,7 +36,9 @@ class GitExchange {
 
   // The body of a push as it comes: what it asks for is wanted also when the gate is never reached.
   void see_request(std::string_view bytes);
-  bool has_seen_commands() const { return head_read_; }
+  // Whether what comes of a push is read for nothing, because it is too long (`over`, from then on): a client that
+  // sends on reads no answer, and one with another status than 200 says nothing to its user.
+  bool discards(bool over) { return is_push() && (discards_ |= over); }
 
   // Shows the held body to the gate, and takes its verdict. `judged` is called once, never from within; a gate that
   // gives no verdict has denied. `body` outlives this.
@@ -47,8 +49,9 @@ class GitExchange {
   std::vector<audit::Event> rows(const Decision& decision, const dlp::StreamInfo& stream,
                                  const std::string& path) const;
 
-  // Puts a denial into the form that the client shows its user. `forwarded`: the push had been let go.
-  void shape(Denial& denial, bool forwarded) const;
+  // Puts a denial into the form that the client shows its user. `forwarded`: the push had been let go;
+  // `complete`: all of the request is there.
+  void shape(Denial& denial, bool forwarded, bool complete) const;
 
   // The advertisement's way: what is to be filtered is to come in the open.
   void prepare(RequestHead& head) const;
@@ -68,6 +71,7 @@ class GitExchange {
   std::optional<git::PlainBody> plain_;  // nothing: it cannot be read
   git::PushReader reader_;
   bool head_read_ = false;
+  bool discards_ = false;
   HeldBody* body_ = nullptr;
   uint64_t shown_ = 0;
   bool finished_ = false;

@@ -51,6 +51,9 @@ TEST(GitRules, JudgeRequests) {
       {"POST", "/acme/ro/app.git/git-upload-pack", Verdict::deny, "no-ro"},
       {"POST", "/other/git-receive-pack", Verdict::deny, "default-deny"},
       {"POST", "/acme/app.git/info/lfs/objects/batch", Verdict::deny, "git.lfs"},
+      {"PUT", "/acme/app.git/objects/12/345", Verdict::deny, "git.unclear"},
+      {"LOCK", "/acme/App.Git/info/refs", Verdict::deny, "git.unclear"},
+      {"PUT", "/acme/app", Verdict::allow, "web"},
       {"POST", "/other", Verdict::allow, "web"},
   };
   for (const auto& c : cases) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "common/policy/git.h"
 #include "common/policy/text_glob.h"
 
@@ -25,7 +27,13 @@ GitTarget git_target(std::string_view method, std::string_view path, std::string
     if (query == "service=git-receive-pack") return {GitService::push_refs, repository};
     return {};
   }
-  if (method != "POST") return {};
+  if (method != "POST") {
+    // Pushes over WebDAV.
+    constexpr std::string_view kMethods[] = {"PUT", "MKCOL", "LOCK", "UNLOCK", "MOVE", "COPY", "PROPFIND", "PROPPATCH"};
+    const bool writes = std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+    if (writes && fold_case(path).find(".git/") != std::string::npos) return {GitService::unclear, path};
+    return {};
+  }
   if (path.ends_with(kUpload)) return {GitService::fetch, repository_before(path, kUpload)};
   if (path.ends_with(kReceive)) return {GitService::push, repository_before(path, kReceive)};
   const std::string folded = fold_case(path);

@@ -150,7 +150,8 @@ GitTarget git_target_of(const HttpRequest& request, const RequestPath& path) {
 std::optional<Decision> refuse_service(GitService service) {
   if (service == GitService::unclear) {
     return Decision{Verdict::deny, "git.unclear",
-                    "servers may or may not take this for a request of git; use the repository's plain URL"};
+                    "servers may take this for a push that is not git's smart HTTP, which alone can be looked through; use the "
+                    "repository's plain https URL"};
   }
   if (service == GitService::lfs) {
     return Decision{Verdict::deny, "git.lfs",
