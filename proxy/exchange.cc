@@ -69,6 +69,10 @@ void Exchange::start(const RequestHead& head) {
     judged_ = {Verdict::deny, "git.unavailable",
                "nobody is configured who looks through pushes (--dlp and --git-gate)"};
   }
+  // What is judged message by message is not held for the gate.
+  if (git_ && git_->needs_gate() && is_grpc(head_)) {
+    judged_ = {Verdict::deny, "git.unclear", "a push is no call of gRPC"};
+  }
   if (with != nullptr) {
     record_.set_path(std::string(kPathNotScanned));
     credentials_ = CredentialInjection(generation_->credentials, target_);
@@ -117,7 +121,7 @@ void Exchange::inspect(const Inspection& with) {
     guest_.flush();
   }
   // A call may go on for as long as it likes: its messages are judged one by one, after its head.
-  if (is_grpc(head_) && !(git_ && git_->is_push())) {
+  if (is_grpc(head_)) {
     phase_ = Phase::scanning;
     guest_.set_deadline(kExchangeIdleTimeout);
     return request_->complete({});
