@@ -2,13 +2,14 @@
 
 #include <zstd_errors.h>
 
+#include <algorithm>
 #include <array>
 
 namespace gatehouse {
 
 namespace {
 
-constexpr uint64_t kMaxFrameHeaderBytes = 18;  // RFC 8878 section 3.1.1
+constexpr size_t kBlockHeaderBytes = 3;  // RFC 8878 section 3.1.1.2
 
 // To make a context costs far more than to read a header that turns out to be none, and hostile input has many: a
 // thread keeps a few, as long as they have no window.
@@ -47,6 +48,22 @@ Zstd::Zstd(int max_window_log, Frames frames) : frames_(frames), context_(idle_c
 
 Zstd::~Zstd() { idle_contexts.give_back(context_); }
 
+// What the frame says that is still to come of its content.
+uint64_t Zstd::content_left() const {
+  const auto content = ZSTD_getFrameContentSize(header_.data(), std::min<size_t>(frame_bytes_, header_.size()));
+  if (content >= ZSTD_CONTENTSIZE_ERROR) return UINT64_MAX;  // it does not say
+  return content - std::min<uint64_t>(content, written_);
+}
+
+// A raw block is put out as it comes, until it fails: at its last byte, when the frame then is not as long as it says,
+// or as soon as more comes at once than is left. What is put out is not to hang on how the input is cut, so neither is
+// seen along with what is before it.
+size_t Zstd::readable() const {
+  const uint64_t block = wanted_ > kBlockHeaderBytes + 1 ? wanted_ - kBlockHeaderBytes - 1 : 1;
+  const uint64_t left = content_left();
+  return left == 0 ? block : std::min(block, left);
+}
+
 Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
   if (context_ == nullptr) {
     error_ = kTooMuchMemory;
@@ -55,11 +72,15 @@ Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
   std::array<char, kDecodedChunkBytes> out;
   size_t used = 0;
   while (used < bytes.size()) {
-    if (frame_bytes_ == 0) frame_start_ = consumed_;
+    if (frame_bytes_ == 0) {
+      frame_start_ = consumed_;
+      written_ = 0;
+    }
     // Input and output take turns: a call that fails does not say what it has put out before, so the one that reads
     // has nowhere to put anything and stops after each block. For the same reason a frame's header comes byte by byte:
     // a small frame that is seen whole would be decoded at one go.
-    const size_t give = frame_bytes_ < kMaxFrameHeaderBytes ? 1 : bytes.size() - used;
+    const size_t give = frame_bytes_ < header_.size() ? 1 : std::min(bytes.size() - used, readable());
+    if (frame_bytes_ < header_.size()) header_[frame_bytes_] = bytes[used];
     ZSTD_inBuffer in{bytes.data() + used, give, 0};
     ZSTD_outBuffer nowhere{out.data(), 0, 0};
     size_t result = ZSTD_decompressStream(context_, &nowhere, &in);
@@ -71,7 +92,15 @@ Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
       ZSTD_inBuffer nothing{bytes.data(), 0, 0};
       to.pos = 0;
       result = ZSTD_decompressStream(context_, &to, &nothing);
+      // A context that had a longer frame before has room for more than this one may be.
+      const bool longer = to.pos > content_left();
+      to.pos = std::min<uint64_t>(to.pos, content_left());
+      written_ += to.pos;
       if (to.pos > 0 && !sink.write({out.data(), to.pos})) return {State::stopped, used};
+      if (longer) {
+        error_ = "longer than it says";
+        return {State::failed, used};
+      }
     }
     if (ZSTD_isError(result)) {
       const auto code = ZSTD_getErrorCode(result);
@@ -80,6 +109,7 @@ Codec::Step Zstd::decode(std::string_view bytes, ByteSink& sink) {
       error_ = memory ? kTooMuchMemory : junk ? "bytes after its end" : std::string_view(ZSTD_getErrorString(code));
       return {State::failed, used};
     }
+    wanted_ = result;
     if (result == 0) {
       frame_bytes_ = 0;
       if (frames_ == Frames::first) return {State::done, used};

@@ -3,6 +3,8 @@
 
 #include <zstd.h>
 
+#include <array>
+
 #include "common/codec/codec.h"
 
 namespace gatehouse {
@@ -26,11 +28,17 @@ class Zstd : public Codec {
   std::string_view error() const override { return error_; }
 
  private:
+  uint64_t content_left() const;
+  size_t readable() const;
+
   Frames frames_;
   ZSTD_DCtx* context_ = nullptr;
   uint64_t consumed_ = 0;
   uint64_t frame_start_ = 0;
-  uint64_t frame_bytes_ = 0;  // read of the current frame; 0 between frames
+  uint64_t frame_bytes_ = 0;       // read of the current frame; 0 between frames
+  std::array<char, 18> header_{};  // the frame's first bytes, its header among them (RFC 8878 section 3.1.1.1)
+  size_t wanted_ = 0;              // next, with the header of the block after that
+  uint64_t written_ = 0;           // of the current frame
   std::string_view error_;
 };
 

@@ -89,6 +89,29 @@ TEST(Zstd, HandsOnEachBlockThoughTheNextIsCorrupt) {
   }
 }
 
+TEST(Zstd, HandsOnAsMuchOfARawBlockHoweverItIsCut) {
+  // Content of 29 bytes is declared. A last block of 20 is too short; one of 40 is too long.
+  const std::string head("\x28\xb5\x2f\xfd\x80\x58\x1d\0\0\0", 10);
+  const struct {
+    size_t block;
+    std::string_view out;
+  } rows[] = {{20, "0123456789012345678"}, {40, "01234567890123456789012345678"}};
+  for (const auto& row : rows) {
+    std::string bytes = head + static_cast<char>(row.block << 3 | 1) + std::string(2, '\0');
+    bytes[head.size() + 1] = static_cast<char>(row.block << 3 >> 8);
+    for (size_t i = 0; i < row.block; ++i) bytes += static_cast<char>('0' + i % 10);
+    for (const size_t piece : {bytes.size(), size_t{1}, size_t{7}}) {
+      Zstd codec(kContentZstdWindowLog);
+      Text out;
+      Codec::Step step;
+      for (size_t at = 0; at < bytes.size() && step.state == Codec::State::more; at += piece)
+        step = codec.decode(std::string_view(bytes).substr(at, piece), out);
+      EXPECT_EQ(step.state, Codec::State::failed) << row.block << " " << piece;
+      EXPECT_EQ(out.text, row.out) << piece;
+    }
+  }
+}
+
 TEST(Zstd, SaysThatJunkFollows) {
   Zstd codec(kContentZstdWindowLog);
   Text out;
