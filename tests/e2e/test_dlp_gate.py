@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
+from tests.support import policy_reader
 from tests.support.house import BIN
 from tests.support.scanner import CHECK, DATA, END, Asking, frame, hello, opened, part
 from tests.support.upstream import wait_until
@@ -157,17 +158,10 @@ class Gate(unittest.TestCase):
         for number, what in held.items():
             if number > 2:
                 self.assertRegex(what, r"^(socket|pipe):|^anon_inode:\[(eventpoll|eventfd|signalfd)\]$|^/dev/null$")
-        # Of its sockets, all are Unix sockets that it was given or has accepted, but one: to whoever reads the policy's
-        # files again at SIGHUP, which it may no longer do, and which is confined as it is.
+        # Of its sockets, all are Unix sockets that it was given or has accepted, but one.
         inodes = {match[1] for what in held.values() if (match := re.match(r"socket:\[(\d+)\]", what))}
         ours = {line.split()[6] for line in (proc / "net" / "unix").read_text().splitlines() if line.endswith(self.path)}
-        self.assertEqual(len(inodes - ours), 1)
-        [reader] = (proc / "task" / proc.name / "children").read_text().split()
-        reader = pathlib.Path(f"/proc/{reader}")
-        self.assertEqual((reader / "comm").read_text(), "policy-reader\n")
-        self.assertRegex((reader / "status").read_text(), r"Seccomp:\s+2")
-        sockets = [fd for fd in os.listdir(reader / "fd") if os.readlink(reader / "fd" / fd).startswith("socket:")]
-        self.assertEqual(len(sockets), 1)
+        policy_reader.check_is_all(self, scanner.pid, inodes - ours)
         resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
         print(f"\ngatehouse-dlp, all rules, two workers: {resident / 1024:.1f} MiB resident", flush=True)
         self.assertLess(resident, 120 * 1024)

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
+from tests.support import policy_reader
 from tests.support.dns_gate import DnsGate
 from tests.support.house import BIN
 from tests.support.upstream import wait_until
@@ -49,7 +50,8 @@ class Gate(unittest.TestCase):
         gate = self.start()
         self.assertTrue(self.ask("quiet.allowed.example"))
         # The connection of the question above is closed a moment after its answer.
-        wait_until(lambda: not self.foreign_sockets(gate.pid), 5, "no socket but its own")
+        wait_until(lambda: len(self.foreign_sockets(gate.pid)) == 1, 5, "no socket but its own and its policy's")
+        policy_reader.check_is_all(self, gate.pid, self.foreign_sockets(gate.pid))
         status = pathlib.Path(f"/proc/{gate.pid}/status").read_text()
         self.assertRegex(status, r"Seccomp:\s+2")
         self.assertRegex(status, r"NoNewPrivs:\s+1")
