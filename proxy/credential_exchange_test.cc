@@ -2,6 +2,7 @@
 #include "proxy/exchange.h"
 #include "proxy/test_credentials.h"
 #include "proxy/test_world.h"
+#include "proxy/told_guest.h"
 #include "proxy/websocket/frame.h"
 #include "proxy/websocket/handshake.h"
 
@@ -15,25 +16,6 @@ using testing::StartsWith;
 
 const std::string kP = placeholder_of("T");
 const std::string kV = value_of("T");
-
-// What a guest over TLS gets, in messages.
-class ToldGuest final : public GuestLeg {
- public:
-  void send_interim(const ResponseHead& head) override { told += serialize_interim_head(head); }
-  void send_head(const ResponseHead& head) override { told += serialize_response_head(head, head.framing, false); }
-  void send_body(std::string_view bytes) override { told += bytes; }
-  void send_end(const Fields& trailers) override { told += serialize_last_chunk(trailers); }
-  void send_denial(const Denial& denial) override { told += fmt::format("{} {}", denial.status, denial.rule); }
-  void flush() override {}
-  size_t queued() const override { return 0; }
-  void want_request(bool) override {}
-  void set_deadline(std::chrono::milliseconds) override {}
-  void over() override { ended = true; }
-  void cut() override { ended = true; }
-
-  std::string told;
-  bool ended = false;
-};
 
 class CredentialExchangeTest : public testing::Test {
  protected:

@@ -103,6 +103,7 @@ class World final : public GuestSocket, public Outside {
   std::vector<std::string> order;  // of the rows, "net" or "dlp" or "result"
   std::vector<audit::NetEvent> rows;
   std::vector<audit::DlpFinding> findings;
+  std::vector<audit::GitEvent> git_rows;
   std::vector<audit::NetResult> results;
   std::unique_ptr<Telemetry> models;
   std::vector<audit::ModelCall> model_calls;
@@ -127,6 +128,9 @@ class World final : public GuestSocket, public Outside {
     } else if (const auto* call = std::get_if<audit::ModelCall>(&event)) {
       order.push_back("model");
       model_calls.push_back(*call);
+    } else if (const auto* ref = std::get_if<audit::GitEvent>(&event)) {
+      order.push_back("git");
+      git_rows.push_back(*ref);
     } else if (std::get_if<audit::ToolCall>(&event) != nullptr) {
       order.push_back("tool");
     } else {
