@@ -78,9 +78,6 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   if (!tickets) return failed(tickets);
 
   std::unique_ptr<Server> server(new Server(loops, std::move(*authority), std::move(*leaf_key), std::move(*tickets)));
-  if (!options.ca_cert_out.empty()) {
-    if (auto ok = write_certificate(server->authority_, options.ca_cert_out); !ok) return failed(ok);
-  }
   if (!options.credentials.empty()) {
     auto values = CredentialValues::load(options.credentials);
     if (!values) return failed(values, "--credentials");
@@ -114,6 +111,10 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
     auto worker = Worker::create(loop, *server->shared_);
     if (!worker) return failed(worker);
     server->workers_.push_back(std::move(*worker));
+  }
+  // Last: whoever waits for it finds nothing that could still be refused.
+  if (!options.ca_cert_out.empty()) {
+    if (auto ok = write_certificate(server->authority_, options.ca_cert_out); !ok) return failed(ok);
   }
   return server;
 }
