@@ -58,8 +58,18 @@ void tell(std::string& text, const List& list, Line line) {
   if (list.size() > kMaxToldLines) text += fmt::format("  ... and {} more\n", list.size() - kMaxToldLines);
 }
 
-void complain_of_paths(const policy::GitTerms& terms, const ObjectScan& scan, std::vector<Complaint>& complaints) {
+void complain_of_paths(const policy::GitTerms& terms, const ObjectScan& scan, const std::vector<git::RefVerdict>& refs,
+                       std::vector<Complaint>& complaints) {
   for (const auto& [globs, rule] : terms.unchanged) {
+    // What a ref is taken back to, or away to, may be anything that was there once, or a history without those paths.
+    for (const auto& ref : refs) {
+      if (!ref.forced) continue;
+      complaints.push_back({"git.path-unproved",
+                            fmt::format("rule '{}' protects paths, and nothing in this push proves that what is no "
+                                        "fast-forward leaves them as they are",
+                                        rule),
+                            ref.command.new_id});
+    }
     const auto changes = find_changes(scan.graph(), scan.trees(), globs);
     for (const auto& path : changes.changed) {
       complaints.push_back(
@@ -118,7 +128,7 @@ git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& q
   verdict.findings = scan.findings();
   verdict.refs = judge_refs(policy, question, head, scan);
   auto complaints = scan.complaints();
-  complain_of_paths(terms, scan, complaints);
+  complain_of_paths(terms, scan, verdict.refs, complaints);
   if (!head.options.empty() && !terms.push_options) {
     complaints.push_back(
         {"git.push-option", fmt::format("rule '{}' lets no push options pass", terms.no_push_options_by), {}});

@@ -249,6 +249,17 @@ TEST_F(DecisionTest, SaysNoForTheScannerThatIsAway) {
   EXPECT_EQ(decide(*policy_, question_, head, terms_, scan).decision.rule_id, "dlp.unavailable");
 }
 
+TEST_F(DecisionTest, SaysNoForAScannerThatDeniesWithoutAFindingThatDoes) {
+  load(R"({"branches": ["**"]})");
+  dlp::Finding finding;
+  finding.rule = "entropy";
+  finding.action = FindingAction::warn;
+  findings_ = {finding};
+  EXPECT_TRUE(decide_on("", {command('0', '1', "refs/heads/a")}).decision.allowed());
+  outcome_ = dlp::ScanVerdict::Outcome::deny;
+  EXPECT_EQ(decide_on("", {command('0', '1', "refs/heads/a")}).decision.rule_id, "dlp.unavailable");
+}
+
 TEST_F(DecisionTest, KeepsToTheTermsOfThePolicy) {
   const std::string head = commit(id('2'), {id('1')});
   const std::string base = printed(id('3'), "commit", head);
@@ -269,6 +280,11 @@ TEST_F(DecisionTest, KeepsToTheTermsOfThePolicy) {
       {R"({"branches": ["a"], "authors": ["* <*@corp.example>"]})", base, forward, "git.identity"},
       {R"({"branches": ["a"], "trailers": ["Signed-off-by"]})", base, forward, "git.trailer"},
       {R"({"branches": ["a"], "unchanged": [".ci/**"]})", base, forward, "git.path-unproved"},
+      // Back to what the remote has, and away to a history without them.
+      {R"({"branches": ["a"], "force": true, "unchanged": [".ci/**"]})", "", forward, "git.path-unproved"},
+      {R"({"branches": ["a"], "force": true, "unchanged": [".ci/**"]})",
+       printed(id('3'), "commit", commit(id('2'), {})) + printed(id('2'), "tree", ""), forward, "git.path-unproved"},
+      {R"({"branches": ["a"], "force": true})", "", forward, "app"},
       {R"({"branches": ["a"], "file_size": 10})", base + printed(id('5'), "blob", "eleven byte"), forward,
        "git.file-size"},
       {R"({"branches": ["a"]})", base + printed(id('5'), "blob", modules), forward, "git.submodule"},

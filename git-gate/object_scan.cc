@@ -234,7 +234,11 @@ void ObjectScan::judged(std::list<Batch>::iterator batch, const Result<dlp::Scan
     if (!error_) error_ = verdict.error();
   } else {
     for (const auto& finding : verdict->findings) note(*batch, finding);
-    if (verdict->outcome != dlp::ScanVerdict::Outcome::allow && verdict->findings.empty() && !error_) {
+    // As note() has it, what is to be overwritten is denied.
+    const bool said = std::any_of(verdict->findings.begin(), verdict->findings.end(), [](const auto& finding) {
+      return finding.action == FindingAction::deny || finding.action == FindingAction::redact;
+    });
+    if (verdict->outcome != dlp::ScanVerdict::Outcome::allow && !said && !error_) {
       error_ = Error("the scanner denies and does not say why");
     }
   }

@@ -62,6 +62,7 @@ Result<Fd> PolicyKeeper::attach(const std::string& name) {
   Gate& gate = gates_[name];
   gate.frames = ipc::FrameReader();
   gate.answers_due = 0;
+  gate.committed = true;  // it starts with what is in force
   gate.control = std::move(*control);
   gate.control->set_callbacks({.data = [this, name](std::string_view bytes) { receive(name, bytes); },
                                .end = [this, name] { gone(name); },

@@ -172,6 +172,17 @@ TEST_F(PolicyKeeperTest, GoesOnWithoutAGateThatEndsOnceThePolicyIsInForce) {
   EXPECT_THAT(outcome_->error().message(), HasSubstr("proxy is just being started again"));
 }
 
+TEST_F(PolicyKeeperTest, WaitsForNoGateThatStartsWithWhatIsInForce) {
+  write(policy_text("two.example"));
+  reload();
+  say("dns", FrameType::prepared);
+  say("proxy", FrameType::prepared);
+  gates_["proxy"] = *keeper_->attach("proxy");
+  EXPECT_FALSE(outcome_);
+  say("dns", FrameType::committed);
+  EXPECT_TRUE(outcome_ && *outcome_);
+}
+
 TEST_F(PolicyKeeperTest, KeepsThePolicyWhenAGateEndsBefore) {
   write(policy_text("two.example"));
   reload();
