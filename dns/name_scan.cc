@@ -102,11 +102,30 @@ void NameScan::look(std::string asked, std::string trace_id) {
   record(std::move(event), std::move(asked), nullptr);
 }
 
+void NameScan::sum_up(audit::DnsEvent event) {
+  pending_.push_back({std::move(event), "", [](const Result<Recorder::Outcome>&) {}, true});
+  if (pending_.size() == 1) next();
+}
+
+bool NameScan::hides(std::string_view domain) const {
+  if (domain.empty()) return false;  // a sum over all domains
+  return hidden_domains_.size() >= kMaxHiddenDomains || hidden_domains_.contains(std::string(domain));
+}
+
+void NameScan::veil_last(audit::DnsEvent& event) const {
+  const auto domain = registered_domain(event.name);
+  const bool unread = std::any_of(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+    return !pending.asked.empty() && lower(registered_domain(pending.asked)) == domain;
+  });
+  if (unread || hides(domain)) mask(event, shown_of(event.name, true));
+}
+
 // One at a time: rows keep their order, and the row budget keeps them few.
 void NameScan::next() {
   while (!pending_.empty()) {
     auto& front = pending_.front();
     if (!front.asked.empty()) break;
+    if (front.sum && hides(registered_domain(front.event.name))) mask(front.event, shown_of(front.event.name, true));
     append_(std::move(front.event), [committed = std::move(front.committed)](const Result<void>& written) {
       if (!written) return committed(failed(written));
       committed(Recorder::Outcome::as_decided);
@@ -114,7 +133,7 @@ void NameScan::next() {
     pending_.pop_front();
   }
   if (pending_.empty()) return;
-  const auto& [event, asked, committed] = pending_.front();
+  const auto& [event, asked, committed, sum] = pending_.front();
   scan_ = client_.open({.channel = std::string(kChannel),
                         .direction = dlp::Direction::out,
                         .host = lower(registered_domain(asked)),
@@ -130,7 +149,7 @@ void NameScan::next() {
 
 void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
   const auto scan = std::move(scan_);  // ends with this call
-  auto [event, asked, committed] = std::move(pending_.front());
+  auto [event, asked, committed, sum] = std::move(pending_.front());
   pending_.pop_front();
   if (committed == nullptr) {
     if (!verdict || verdict->outcome != dlp::ScanVerdict::Outcome::allow) joined_.forget_last();
@@ -174,7 +193,10 @@ void NameScan::judged(const Result<dlp::ScanVerdict>& verdict) {
 }
 
 void NameScan::append_findings(const dlp::ScanVerdict& verdict, std::string_view asked, const std::string& trace_id) {
-  const auto host = lower(shown_of(asked, reaches_into_domain(verdict, asked)));
+  const bool hide_domain = reaches_into_domain(verdict, asked);
+  if (hide_domain && hidden_domains_.size() < kMaxHiddenDomains)
+    hidden_domains_.insert(lower(registered_domain(asked)));
+  const auto host = lower(shown_of(asked, hide_domain));
   for (const auto& finding : verdict.findings) {
     append_(
         dlp::audit_row(

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/audit/event.h"
 #include "common/dlp/client.h"
@@ -20,8 +21,9 @@
 
 namespace gatehouse::dns {
 
-inline constexpr size_t kMaxJoinedDomains = 256;  // the one not asked for the longest is forgotten first
-inline constexpr size_t kMaxJoinedBytes = 4096;   // of the latest names below one domain
+inline constexpr size_t kMaxJoinedDomains = 256;   // the one not asked for the longest is forgotten first
+inline constexpr size_t kMaxJoinedBytes = 4096;    // of the latest names below one domain
+inline constexpr size_t kMaxHiddenDomains = 1024;  // beyond which no sum shows any domain
 inline constexpr size_t kMaxLooks = 256;  // names under way beyond which those that nobody waits for are left out
 
 // The labels of the latest questions below each domain, without dots, in the order asked.
@@ -61,20 +63,29 @@ class NameScan {
   // out while there is more to do than the scanner keeps up with.
   void look(std::string asked, std::string trace_id);
 
+  // Writes a row that sums up questions asked so far, after the rows of these; where a secret was found that reached
+  // into the domain itself, without that.
+  void sum_up(audit::DnsEvent event);
+  // The same for the last rows of all, written by the caller: names not looked through yet count as holding a secret.
+  void veil_last(audit::DnsEvent& event) const;
+
  private:
   struct Pending {
     audit::DnsEvent event;
-    std::string asked;
+    std::string asked;              // empty: not to be looked through
     Recorder::Committed committed;  // null: nobody waits
+    bool sum = false;
   };
   void next();
   void judged(const Result<dlp::ScanVerdict>& verdict);
   void append_findings(const dlp::ScanVerdict& verdict, std::string_view asked, const std::string& trace_id);
+  bool hides(std::string_view domain) const;
 
   dlp::ScanClient& client_;
   Append append_;
   JoinedNames joined_;
-  std::deque<Pending> pending_;  // the first is being scanned
+  std::unordered_set<std::string> hidden_domains_;  // lower case: with a secret in what is registered
+  std::deque<Pending> pending_;                     // the first is being scanned
   std::unique_ptr<dlp::Scan> scan_;
 };
 

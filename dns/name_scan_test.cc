@@ -43,6 +43,20 @@ dlp::ScanVerdict found(dlp::ScanVerdict::Outcome outcome, FindingAction action) 
   return {outcome, {finding}, {}};
 }
 
+audit::DnsEvent sum_about(const std::string& domain) {
+  audit::DnsEvent event;
+  event.name = domain;
+  event.decision = {Verdict::deny, "dns.exfiltration", "names below " + domain + " look like data"};
+  return event;
+}
+
+dlp::ScanVerdict found_at(uint64_t offset) {
+  auto verdict = found(dlp::ScanVerdict::Outcome::deny, FindingAction::deny);
+  verdict.findings[0].offset = offset;
+  verdict.findings[0].length = 10;
+  return verdict;
+}
+
 struct Desk {
   FakeScanner scanner;
   std::vector<audit::Event> rows;
@@ -214,13 +228,49 @@ TEST(NameScan, HidesTheDomainTooWhereTheSecretReachesIntoIt) {
         Case{"ghp-secret", 0, "[...]"}, Case{"ghp-secret.data.example", 0, "[...].data.example"}}) {
     Desk desk;
     desk.ask(asked, false);
-    auto verdict = found(dlp::ScanVerdict::Outcome::deny, FindingAction::deny);
-    verdict.findings[0].offset = offset;
-    verdict.findings[0].length = 10;
-    desk.judge(0, verdict);
+    desk.judge(0, found_at(offset));
     EXPECT_EQ(desk.last_name().name, shown);
     EXPECT_EQ(std::get<audit::DlpFinding>(desk.rows[0]).host, shown == "[...]" ? "" : shown.substr(6));
   }
+}
+
+TEST(NameScan, NamesNoDomainInASumThatASecretReachedInto) {
+  Desk desk;
+  desk.ask("www.Ghp-secret.example", false);
+  desk.ask("ghp-secret.data.example", false);
+  desk.scan.sum_up(sum_about("ghp-secret.example"));
+  desk.scan.sum_up(sum_about("data.example"));
+  desk.scan.sum_up(sum_about(""));
+  desk.judge(0, found_at(4));
+  EXPECT_EQ(desk.rows.size(), 2U) << "no sum before the rows of what it sums up";
+  desk.judge(1, found_at(0));
+  ASSERT_EQ(desk.rows.size(), 7U);
+  std::vector<std::string> names;
+  for (size_t i = 4; i < 7; ++i) names.push_back(std::get<audit::DnsEvent>(desk.rows[i]).name);
+  EXPECT_EQ(names, (std::vector<std::string>{"[...].example", "data.example", ""}));
+  EXPECT_EQ(std::get<audit::DnsEvent>(desk.rows[4]).decision.reason, "names below [...].example look like data");
+}
+
+TEST(NameScan, NamesNoDomainInTheLastSumsThatNobodyHasLookedThrough) {
+  Desk desk;
+  desk.ask("a.ghp-secret.example", false);
+  auto unread = sum_about("ghp-secret.example"), other = sum_about("data.example");
+  desk.scan.veil_last(unread);
+  desk.scan.veil_last(other);
+  EXPECT_EQ(unread.name, "[...].example");
+  EXPECT_EQ(other.name, "data.example");
+}
+
+TEST(NameScan, NamesNoDomainInASumWhenThereAreTooManyToKeep) {
+  Desk desk;
+  for (size_t i = 0; i < kMaxHiddenDomains; ++i) {
+    desk.ask(fmt::format("ghp-secret{}.example", i), false);
+    desk.judge(i, found_at(0));
+  }
+  desk.scan.sum_up(sum_about("data.example"));
+  EXPECT_EQ(desk.last_name().name, "[...].example");
+  desk.scan.sum_up(sum_about(""));
+  EXPECT_EQ(desk.last_name().name, "");
 }
 
 TEST(NameScan, LooksThroughNamesThatHaveNoRow) {

@@ -33,7 +33,10 @@ Server::Server(Loop& loop, Resolver& resolver, audit::AuditLog& audit, dlp::Scan
 }
 
 Server::~Server() {
-  for (auto& event : resolver_.last_summaries()) audit_.append(std::move(event));
+  for (auto& event : resolver_.last_summaries()) {
+    if (name_scan_ != nullptr) name_scan_->veil_last(event);
+    audit_.append(std::move(event));
+  }
 }
 
 Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
@@ -61,7 +64,13 @@ void Server::record(audit::DnsEvent event, std::string asked, Recorder::Committe
 
 void Server::tick() {
   const auto now = std::chrono::steady_clock::now();
-  for (auto& event : resolver_.summaries(now)) audit_.append(std::move(event));
+  for (auto& event : resolver_.summaries(now)) {
+    if (name_scan_ != nullptr) {
+      name_scan_->sum_up(std::move(event));
+    } else {
+      audit_.append(std::move(event));
+    }
+  }
   streams_.close_overdue(now);
 }
 

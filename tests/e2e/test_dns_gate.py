@@ -69,6 +69,22 @@ class Gate(unittest.TestCase):
                 if line.endswith("dns.sock")}
         return inodes - inet - unix
 
+    def test_no_row_names_a_domain_that_a_secret_was_registered_as(self):
+        socket_path, secret = self.directory / "dlp.sock", "ghp_" + "A" * 36
+        scanner = subprocess.Popen(
+            [BIN / "gatehouse-dlp", "--policy", self.directory / "policy.json", "--session", "dns", "--listen",
+             f"unix:{socket_path}", "--cache", self.directory / "cache"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(scanner.wait)
+        self.addCleanup(scanner.kill)
+        wait_until(socket_path.exists, 20, "the scanner")
+        self.start("--dlp", f"unix:{socket_path}")
+        for i in range(60):
+            self.assertEqual(self.ask(f"{'%040x' % (i * 7 ** 44)}.{secret}.example")[3] & 15, 3)
+        self.gate.stop()
+        noticed = self.gate.rows("name, reason", "rule_id = 'dns.exfiltration'")
+        self.assertIn("[...].example", [name for name, _ in noticed])
+        self.assertNotIn(secret.lower(), str(self.gate.rows("*")).lower())
+
     def test_what_is_missing_is_said(self):
         for options, told in [
             ([], "--policy FILE is required"),
