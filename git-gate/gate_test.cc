@@ -1,6 +1,7 @@
 // The passive parts: objects, the output of cat-file, the graph, protected paths, configured hosts, and the decision.
 #include <gmock/gmock.h>
 
+#include "common/ipc/frame.h"
 #include "git-gate/config_hosts.h"
 #include "git-gate/decision.h"
 #include "proxy/scripted_scanner.h"
@@ -32,6 +33,21 @@ std::string entry(const std::string& mode, const std::string& name, char digit) 
 
 std::string printed(const std::string& object, const std::string& type, const std::string& content) {
   return fmt::format("{} {} {}\n{}\n", object, type, content.size(), content);
+}
+
+// As the proxy has it.
+Result<git::PushVerdict> told(const git::PushVerdict& verdict) {
+  ipc::FrameReader frames(git::kMaxGateFrameBytes);
+  frames.feed(git::encode(verdict));
+  git::VerdictReader reader;
+  for (;;) {
+    const auto frame = frames.next_view();
+    if (!frame) return failed(frame);
+    if (!*frame) return fail("no verdict");
+    auto read = reader.take((*frame)->type, (*frame)->payload);
+    if (!read) return failed(read);
+    if (*read) return **read;
+  }
 }
 
 TEST(ParseCommit, TakesItsParts) {
@@ -232,10 +248,26 @@ TEST_F(DecisionTest, SaysWhereAFindingIsAndRefusesEveryRef) {
   EXPECT_EQ(verdict.findings[0].object, id('3'));
   for (const auto& ref : verdict.refs) EXPECT_EQ(ref.decision.rule_id, "dlp.test-token");
   EXPECT_THAT(verdict.text, HasSubstr("in a.env line 2 (object 333333333333)"));
-  const auto again = git::decode_push_verdict(std::string_view(git::encode(verdict)).substr(5));
+  const auto again = told(verdict);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->findings[0].line, 2u);
   EXPECT_EQ(again->text, verdict.text);
+}
+
+TEST(PushVerdict, HasRoomForAsManyRefsAsAPushMayHaveWhateverTheyAreCalled) {
+  git::PushVerdict verdict;
+  verdict.decision = {Verdict::deny, "git.branch", "no"};
+  for (size_t i = 0; i < git::kMaxCommands; ++i) {
+    verdict.refs.push_back({{id('0'), id('1'), "refs/heads/" + std::string(git::kMaxRefBytes, '\xff')},
+                            false,
+                            {Verdict::deny, "git.branch", std::string(1000, '\\')}});
+  }
+  const auto again = told(verdict);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->refs.size(), git::kMaxCommands);
+  EXPECT_EQ(again->refs.back().decision.rule_id, "git.branch");
+  verdict.refs.push_back(verdict.refs.back());
+  EXPECT_FALSE(told(verdict));
 }
 
 TEST_F(DecisionTest, SaysNoForTheScannerThatIsAway) {

@@ -102,14 +102,14 @@ Result<void> Push::start_index() {
   if (!quarantine) return failed(quarantine, "the quarantine");
   quarantine_.emplace(std::move(*quarantine));
   // Not --strict: that wants every object that is referred to, also those that the remote has already.
-  auto child = GitChild::start(
-      tools_.loop,
-      {quarantine_->path(),
-       {"index-pack", "--stdin", "--fsck-objects", fmt::format("--max-input-size={}", terms_.pack_bytes.value)},
-       terms_.pack_bytes.value + kIndexBytesPerObject * terms_.objects.value + (1 << 20)},
-      {.output = [](std::string_view) {},
-       .ended = [this](const Result<void>& ended) { indexed(ended); },
-       .drained = [this] { callbacks_.room(); }});
+  auto child = GitChild::start(tools_.loop,
+                               {quarantine_->path(),
+                                {"index-pack", "--stdin", "--fsck-objects", "--promisor",
+                                 fmt::format("--max-input-size={}", terms_.pack_bytes.value)},
+                                terms_.pack_bytes.value + kIndexBytesPerObject * terms_.objects.value + (1 << 20)},
+                               {.output = [](std::string_view) {},
+                                .ended = [this](const Result<void>& ended) { indexed(ended); },
+                                .drained = [this] { callbacks_.room(); }});
   if (!child) return failed(child);
   child_ = std::move(*child);
   return {};

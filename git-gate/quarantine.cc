@@ -1,6 +1,7 @@
 #include "git-gate/quarantine.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,9 +37,13 @@ void remove(const std::string& path) {
   if (error) log::error("the quarantine {} could not be removed: {}", path, error.message());
 }
 
+// As a partial clone's: what a pushed tree names and the push does not hold (.gitattributes, which fsck reads) is at
+// the remote, and nothing is wrong with that. No URL, so that nothing is ever asked for it.
 std::string config(git::ObjectFormat format) {
-  if (format == git::ObjectFormat::sha1) return "[core]\n\trepositoryformatversion = 0\n\tbare = true\n";
-  return "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n";
+  return fmt::format(
+      "[core]\n\trepositoryformatversion = 1\n\tbare = true\n"
+      "[extensions]\n\tobjectformat = {}\n\tpartialclone = remote\n[remote \"remote\"]\n\tpromisor = true\n",
+      to_string(format));
 }
 
 }  // namespace

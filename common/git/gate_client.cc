@@ -62,11 +62,14 @@ class SocketJudging final : public Judging {
 
   void received(std::string_view bytes) {
     frames_.feed(bytes);
-    const auto frame = frames_.next();
-    if (!frame) return answer(failed(frame));
-    if (!*frame) return;
-    if ((*frame)->type != static_cast<uint8_t>(GateFrame::verdict)) return answer(fail("it says what it may not say"));
-    answer(decode_push_verdict((*frame)->payload));
+    while (!answered_) {
+      const auto frame = frames_.next_view();
+      if (!frame) return answer(failed(frame));
+      if (!*frame) return;
+      auto verdict = verdict_.take((*frame)->type, (*frame)->payload);
+      if (!verdict) return answer(failed(verdict));
+      if (*verdict) return answer(std::move(**verdict));
+    }
   }
 
   // The last act: the callback may destroy this object.
@@ -83,6 +86,7 @@ class SocketJudging final : public Judging {
   std::chrono::milliseconds limit_;
   Timer deadline_;
   ipc::FrameReader frames_;
+  VerdictReader verdict_;
   std::string waiting_;  // to be sent once connected
   bool answered_ = false;
   std::unique_ptr<Stream> stream_;

@@ -127,35 +127,46 @@ Result<PushQuestion> decode_question(std::string_view payload) {
 }
 
 std::string encode(const PushVerdict& verdict) {
-  json out = {
-      {"decision", to_json(verdict.decision)},         {"objects", verdict.objects}, {"bytes", verdict.bytes},
-      {"text", verdict.text.substr(0, kMaxTextBytes)}, {"refs", json::array()},      {"findings", json::array()}};
-  size_t bytes = 0;
+  json out = {{"decision", to_json(verdict.decision)},
+              {"objects", verdict.objects},
+              {"bytes", verdict.bytes},
+              {"text", verdict.text.substr(0, kMaxTextBytes)},
+              {"findings", json::array()}};
   for (const auto& found : verdict.findings) {
     if (out["findings"].size() < kMaxGateFindings) out["findings"].push_back(to_json(found));
   }
+  std::string frames;
+  json refs = json::array();
   for (const auto& ref : verdict.refs) {
     json one = to_json(ref.decision);
     one["old"] = ref.command.old_id;
     one["new"] = ref.command.new_id;
     one["ref"] = shown(ref.command.ref);
     one["forced"] = ref.forced;
-    // Every ref is told; only the words are shortened once there are many.
-    bytes += one["reason"].get_ref<const std::string&>().size();
-    if (bytes > kMaxGateFrameBytes / 4) one["reason"] = ref.decision.allowed() ? "" : "denied";
-    out["refs"].push_back(std::move(one));
+    refs.push_back(std::move(one));
+    if (refs.size() == kGateRefsInFrame) frames += frame(GateFrame::refs, std::exchange(refs, json::array()));
   }
-  return frame(GateFrame::verdict, out);
+  if (!refs.empty()) frames += frame(GateFrame::refs, refs);
+  return frames + frame(GateFrame::verdict, out);
 }
 
-Result<PushVerdict> decode_push_verdict(std::string_view payload) {
-  return reading<PushVerdict>(payload, "verdict", [](const json& from) -> Result<PushVerdict> {
+Result<std::optional<PushVerdict>> VerdictReader::take(uint8_t type, std::string_view payload) {
+  using Read = std::optional<PushVerdict>;
+  if (type == static_cast<uint8_t>(GateFrame::refs)) {
+    return reading<Read>(payload, "verdict", [this](const json& from) -> Result<Read> {
+      for (const auto& ref : from) refs_.push_back(ref_of(ref));
+      if (refs_.size() > kMaxCommands) return fail("a verdict on more refs than there can be");
+      return Read();
+    });
+  }
+  if (type != static_cast<uint8_t>(GateFrame::verdict)) return fail("it says what it may not say");
+  return reading<Read>(payload, "verdict", [this](const json& from) -> Result<Read> {
     PushVerdict verdict;
+    verdict.refs = std::move(refs_);
     verdict.decision = decision_of(from.at("decision"));
     verdict.objects = from.at("objects");
     verdict.bytes = from.at("bytes");
     verdict.text = from.at("text");
-    for (const auto& ref : from.at("refs")) verdict.refs.push_back(ref_of(ref));
     for (const auto& found : from.at("findings")) verdict.findings.push_back(finding_of(found));
     for (const auto& ref : verdict.refs) {
       if (stricter(verdict.decision.verdict, ref.decision.verdict) != verdict.decision.verdict) {

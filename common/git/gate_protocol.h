@@ -5,6 +5,7 @@
 //   question {"version":1, ...}      ->
 //   data     bytes of the body       ->      any number, as the guest sent them
 //   end                              ->
+//                                    <-  refs [...]        some of the refs' verdicts; any number of frames
 //                                    <-  verdict {...}     once, at any time after the question; then both close
 //
 // Everything but data is JSON, in which text of the guest's is printable ASCII (log::printable). A side that reads
@@ -12,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +29,9 @@ inline constexpr int kGateProtocolVersion = 1;
 inline constexpr size_t kMaxGateFrameBytes = 1 << 20;
 inline constexpr size_t kGateDataBytes = 256 * 1024;  // of one data frame
 inline constexpr size_t kMaxGateFindings = 64;        // told of one push; the text says how many more there were
+inline constexpr size_t kGateRefsInFrame = 100;       // their words, escaped twice, fit
 
-enum class GateFrame : uint8_t { question = 1, data = 2, end = 3, verdict = 4 };
+enum class GateFrame : uint8_t { question = 1, data = 2, end = 3, verdict = 4, refs = 5 };
 
 struct PushQuestion {
   std::string trace_id;
@@ -62,9 +65,18 @@ struct PushVerdict {
 };
 
 std::string encode(const PushQuestion& question);
-std::string encode(const PushVerdict& verdict);  // shortens what does not fit into a frame
+std::string encode(const PushVerdict& verdict);  // several frames; each text is shortened
 Result<PushQuestion> decode_question(std::string_view payload);
-Result<PushVerdict> decode_push_verdict(std::string_view payload);
+
+// Puts a verdict together from its frames.
+class VerdictReader {
+ public:
+  // The verdict once its last frame is there, nothing before; an error for a frame that is none of them.
+  Result<std::optional<PushVerdict>> take(uint8_t type, std::string_view payload);
+
+ private:
+  std::vector<RefVerdict> refs_;
+};
 
 // "blob 1234567 (src/config.env line 3)", in words.
 std::string place_of(const PushFinding& finding);

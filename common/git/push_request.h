@@ -16,11 +16,11 @@
 
 namespace gatehouse::git {
 
-inline constexpr size_t kMaxCommands = 2000;
+inline constexpr size_t kMaxCommands = 10'000;
 inline constexpr size_t kMaxRefBytes = 512;
 inline constexpr size_t kMaxShallowLines = 4096;
 inline constexpr size_t kMaxPushOptions = 64;
-inline constexpr size_t kMaxPushHeadBytes = 4 << 20;  // all before the pack
+inline constexpr size_t kMaxPushHeadBytes = 8 << 20;  // all before the pack
 
 struct RefCommand {
   std::string old_id;

@@ -115,7 +115,7 @@ TEST(PushReader, BoundsHowManyRefs) {
   PushReader reader;
   const auto done = reader.feed(request + "0000");
   ASSERT_FALSE(done);
-  EXPECT_THAT(done.error().message(), HasSubstr("more than 2000 refs"));
+  EXPECT_THAT(done.error().message(), HasSubstr("more than 10000 refs"));
 }
 
 TEST(PushReader, TakesLongerIds) {

@@ -1,14 +1,14 @@
-"""What the git gate adds to a push: a pack of real source, as large as asked for, and one small commit.
+"""What the git gate adds to a push: a pack of real source, and one small commit.
 
-    python3 -m tests.bench.git_push [MEGABYTES]
+    python3 -m tests.bench.git_push [PACKAGE [FOLDER]]
 
-The pack is made on the spot, commit by commit, of source files that are installed on this machine. The gate's time is
-from the first byte on its socket to its verdict, beside `git index-pack` alone on the same pack, and beside the scanner
-alone on the same objects (time at the rate that `gatehouse scan` shows on them is not measured here: see dlp_decode)."""
+The pack is made on the spot of a Debian source package (default: mariadb), commit by commit; it is kept in FOLDER, where
+the next run finds it. The gate's time is from the first byte on its socket to its verdict: beside `git index-pack` alone
+on the same pack, and the scanner alone on the same objects as files. Memory is what is resident of the gate and the git
+that it runs, together, looked at all the while. One commit is also pushed by git through the proxy, all of it timed."""
 
 import json
 import pathlib
-import re
 import shutil
 import socket
 import statistics
@@ -16,42 +16,17 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
+from tests.bench.git_source import import_package
 from tests.support.gates import Gates
-from tests.support.git_upstream import ENVIRONMENT, git
+from tests.support.git_upstream import ENVIRONMENT, GitUpstream, git
+from tests.support.house import GATEHOUSE
 
-SOURCES = ("/usr/include", "/usr/lib/go-1.19", "/usr/share/go-1.19", "/usr/lib/python3", "/usr/lib/python3.11", "/usr/share")
-FILES_PER_COMMIT = 200
+HOST = "git.demo.test"
 ZERO = "0" * 40
-
-
-def source_files():
-    for folder in SOURCES:
-        for path in sorted(pathlib.Path(folder).rglob("*")):
-            if path.is_file() and not path.is_symlink() and path.stat().st_size < 4 << 20:
-                yield path
-
-
-def make_repository(here: pathlib.Path, megabytes: int) -> None:
-    git("init", "-q", "-b", "main", str(here))
-    batch, total = [], 0
-    for path in source_files():
-        target = here / str(path).lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        batch.append(path)
-        if len(batch) < FILES_PER_COMMIT:
-            continue
-        git("-C", str(here), "add", "-A")
-        git("-C", str(here), "commit", "-q", "-m", f"add {len(batch)} files of {path.parent.name}")
-        batch = []
-        total += 1
-        if total % 10 == 0:
-            size = int(re.search(r"^size: (\d+)", git("-C", str(here), "count-objects", "-v").stdout, re.M).group(1))
-            if size > megabytes * 1024:
-                break
-    git("-C", str(here), "repack", "-qad")
+PUSHES = 31
 
 
 def pack_of(here: pathlib.Path, revisions: str) -> bytes:
@@ -66,7 +41,7 @@ def frame(kind: int, payload: bytes) -> bytes:
 def judge(gates: Gates, old: str, new: str, pack: bytes) -> tuple[float, dict]:
     line = f"{old} {new} refs/heads/main\0report-status".encode()
     body = f"{len(line) + 4:04x}".encode() + line + b"0000" + pack
-    question = {"version": 1, "trace_id": "bench", "host": "git.demo.test", "port": 443, "repository": "/app", "encoding": ""}
+    question = {"version": 1, "trace_id": "bench", "host": HOST, "port": 443, "repository": "/git/app", "encoding": ""}
     with socket.socket(socket.AF_UNIX) as stream:
         stream.connect(gates.git_socket)
         start = time.perf_counter()
@@ -77,7 +52,10 @@ def judge(gates: Gates, old: str, new: str, pack: bytes) -> tuple[float, dict]:
         answer = b""
         while piece := stream.recv(1 << 20):
             answer += piece
-        return time.perf_counter() - start, json.loads(answer[5:])
+        spent = time.perf_counter() - start
+    while len(answer) > (end := struct.unpack_from("<I", answer)[0] + 4):  # the last frame says it, others tell of refs
+        answer = answer[end:]
+    return spent, json.loads(answer[5:])
 
 
 def index_alone(directory: pathlib.Path, pack: bytes, *options: str) -> float:
@@ -91,42 +69,118 @@ def index_alone(directory: pathlib.Path, pack: bytes, *options: str) -> float:
     return spent
 
 
-def most_memory(pid: int) -> int:
-    return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) // 1024
+def scan_alone(here: pathlib.Path, directory: pathlib.Path) -> tuple[float, int, int]:
+    """Seconds, objects and bytes: every object of the repository as a file of its own."""
+    folder = directory / "objects"
+    folder.mkdir()
+    printing = subprocess.Popen(["git", "-C", str(here), "cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer"],
+                                env=ENVIRONMENT, stdout=subprocess.PIPE)
+    count = total = 0
+    while head := printing.stdout.readline():
+        size = int(head.split()[2])
+        (folder / str(count)).write_bytes(printing.stdout.read(size))
+        printing.stdout.read(1)
+        count, total = count + 1, total + size
+    printing.wait()
+    start = time.perf_counter()
+    subprocess.run([GATEHOUSE, "scan", "--json", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    spent = time.perf_counter() - start
+    shutil.rmtree(folder)
+    return spent, count, total
+
+
+class Memory:
+    """The most that was resident of a process and its children together, in MiB, while this is open."""
+
+    def __init__(self, pid: int):
+        self.pid, self.most, self.of_children, self.over = pid, 0.0, 0.0, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def resident(self, pid: str) -> float:
+        try:
+            return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) / 256
+        except (OSError, IndexError):
+            return 0.0
+
+    def watch(self):
+        while not self.over.wait(0.003):
+            children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+            of_children = sum(map(self.resident, children))
+            self.of_children = max(self.of_children, of_children)
+            self.most = max(self.most, of_children + self.resident(str(self.pid)))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def measure_pack(here: pathlib.Path, directory: pathlib.Path, gates: Gates) -> str:
+    pack = pack_of(here, "main\n")
+    head = git("-C", str(here), "rev-parse", "main").stdout.strip()
+    alone = index_alone(directory, pack)
+    single = index_alone(directory, pack, "--threads=1")
+    scan, count, total = scan_alone(here, directory)
+    print(f"pack of {len(pack) / 1e6:.0f} MB, {count} objects, {total / 1e6:.0f} MB unpacked: git index-pack alone {alone:.1f} s "
+          f"(one thread {single:.1f} s), scanner alone {scan:.1f} s ({total / 1e6 / scan:.0f} MB/s)")
+    spent, verdict = judge(gates, ZERO, head, pack)
+    print(f"gate {spent:.1f} s, goal {1.5 * alone + scan:.1f} s; {verdict['decision']['verdict']} "
+          f"({verdict['decision']['rule']}, {len(verdict['findings'])} findings told)")
+    with Memory(gates.pid("gatehouse-git-gate")) as memory:
+        judge(gates, ZERO, head, pack)
+    print(f"resident at most: gate and its git {memory.most:.0f} MiB, git alone {memory.of_children:.0f} MiB")
+    return head
+
+
+def measure_commit(here: pathlib.Path, directory: pathlib.Path, gates: Gates, bare: pathlib.Path, head: str) -> None:
+    clone = directory / "clone"
+    git("clone", "-q", "--shared", str(here), str(clone))
+    git("-C", str(clone), "remote", "set-url", "origin", f"https://{HOST}/git/app.git")
+    environment = {"https_proxy": f"http://127.0.0.1:{gates.port}", "GIT_SSL_CAINFO": str(gates.ca)}
+    judged, pushed, direct = [], [], []
+    for number in range(PUSHES):
+        (clone / "one.txt").write_text(f"line {number}\n")
+        git("-C", str(clone), "add", "one.txt")
+        git("-C", str(clone), "commit", "-q", "-m", f"line {number}")
+        new = git("-C", str(clone), "rev-parse", "main").stdout.strip()
+        judged.append(judge(gates, head, new, pack_of(clone, f"{new}\n^{head}\n"))[0] * 1000)
+        for times, to, settings in ((pushed, "agent", environment), (direct, "direct", {"GIT_SSL_NO_VERIFY": "1"})):
+            url = ["-c", f"remote.origin.url=https://127.0.0.1:{gates.upstream_port}/git/app.git"] if to == "direct" else []
+            start = time.perf_counter()
+            git("-C", str(clone), *url, "push", "-q", "origin", f"main:{to}", env=settings)
+            times.append((time.perf_counter() - start) * 1000)
+        head = new
+    print(f"one commit: gate median {statistics.median(judged):.1f} ms, worst of {PUSHES} {max(judged):.1f} ms; git push, all "
+          f"of it, median {statistics.median(pushed):.0f} ms, without Gatehouse {statistics.median(direct):.0f} ms")
 
 
 def main() -> None:
-    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    package = sys.argv[1] if len(sys.argv) > 1 else "mariadb"
     directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-git-bench-", dir="/var/tmp"))
+    kept = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else directory / "source"
     try:
-        here = directory / "source"
-        make_repository(here, megabytes * 2)
-        whole = pack_of(here, "main\n")
-        listing = git("-C", str(here), "cat-file", "--batch-check=%(objectsize)", "--batch-all-objects").stdout.split()
-        unpacked = sum(int(size) for size in listing)
+        here = kept / "package/tree"
+        if not here.exists():
+            import_package(package, kept)
+        upstream = GitUpstream(directory / "upstream", [HOST])
+        bare = upstream.make("app")
+        git("-C", str(here), "push", "-q", str(bare), "main", "main:agent", "main:direct")
         gates = Gates(directory / "gates", {
-            "git": [{"id": "app", "action": "allow", "remotes": ["https://git.demo.test/app"],
+            "git": [{"id": "app", "action": "allow", "remotes": [f"https://{HOST}/git/app.git"],
                      "push": {"branches": ["**"], "pack_size": "2GiB", "objects": 5000000}}],
-            "dlp": {"warn": ["credentials", "private-keys", "entropy", "personal-data"]}}, dlp=True, git=True)
+            "resolve": {HOST: f"127.0.0.1:{upstream.tls}"},
+            "dlp": {"warn": ["credentials", "private-keys", "entropy", "personal-data"]}},
+            "--upstream-ca", str(upstream.ca), dlp=True, git=True)
+        gates.upstream_port = upstream.tls
         try:
-            head = git("-C", str(here), "rev-parse", "main").stdout.strip()
-            alone = index_alone(directory, whole, "--threads=1")
-            checked = index_alone(directory, whole, "--threads=1", "--fsck-objects")
-            spent, verdict = judge(gates, ZERO, head, whole)
-            print(f"pack of {len(whole) / 1e6:.0f} MB, {len(listing)} objects, {unpacked / 1e6:.0f} MB unpacked: "
-                  f"{verdict['decision']['verdict']} ({verdict['decision']['rule']}, {len(verdict['findings'])} findings told)")
-            print(f"git index-pack alone {alone:.1f} s, with --fsck-objects {checked:.1f} s; gate and scanner {spent:.1f} s "
-                  f"({unpacked / 1e6 / spent:.0f} MB/s of objects); resident at most, gate without git's own processes: "
-                  f"{most_memory(gates.pid('gatehouse-git-gate'))} MiB")
-            (here / "one.txt").write_text("one line\n")
-            git("-C", str(here), "add", "one.txt")
-            git("-C", str(here), "commit", "-q", "-m", "one line")
-            new = git("-C", str(here), "rev-parse", "main").stdout.strip()
-            small = pack_of(here, f"{new}\n^{head}\n")
-            times = [judge(gates, head, new, small)[0] * 1000 for _ in range(30)]
-            print(f"one commit: median {statistics.median(times):.1f} ms, worst of 30 {max(times):.1f} ms")
+            head = measure_pack(here, directory, gates)
+            measure_commit(here, directory, gates, bare, head)
         finally:
             gates.close()
+            upstream.close()
     finally:
         shutil.rmtree(directory)
 

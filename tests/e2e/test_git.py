@@ -175,6 +175,15 @@ class Clean(GitTest):
                 self.assertEqual([row["path"] for row in net], [f"/git/{here.name}.git/git-receive-pack"])
                 self.assertLess(rows[-1]["seq"], net[0]["seq"])
 
+    def test_files_that_git_itself_reads_need_not_be_in_the_push(self):
+        here = self.work("free")
+        self.commit(here, {".gitattributes": "* text=auto\n", ".gitignore": "x\n", ".gitmodules": "", ".mailmap": ""})
+        self.assertEqual(self.push(here, "main").returncode, 0)
+        commit = self.commit(here, {"a.txt": "a\n"})
+        done = self.push(here, "main")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.arrived(here, "main"), commit)
+
     def test_large_chunked_gzipped_shallow_and_sha256_pushes_arrive(self):
         here = self.work()
         commit = self.commit(here, {f"data/{i}.txt": f"{os.urandom(24).hex()}\n" * 3 for i in range(300)})
@@ -409,7 +418,7 @@ class BadInput(GitTest):
             ("no pack", head, "git.malformed"),
             ("unknown capability", commands(line, capabilities=CAPABILITIES + " time-travel") + pack, "git.malformed"),
             ("signed", commands(line, capabilities=CAPABILITIES + " push-cert") + pack, "git.malformed"),
-            ("too many refs", commands(*(f"{NO_ID} {commit} refs/heads/agent/{i}" for i in range(2001))) + pack, "git.malformed"),
+            ("too many refs", commands(*(f"{NO_ID} {commit} refs/heads/agent/{i}" for i in range(10001))) + pack, "git.malformed"),
             ("pack for a removal", commands(f"{old} {NO_ID} refs/heads/agent/x") + pack, "git.malformed"),
             ("no commands", b"<html>", "git.malformed"),
         ]
