@@ -121,9 +121,12 @@ Result<void> Appender::prepare() {
 }
 
 void Appender::tidy() {
-  if (database_.log_pages() >= kMaxLogPages) {
+  const int pages = database_.log_pages();
+  if (pages < checkpoint_at_ - kCheckpointPages) checkpoint_at_ = kCheckpointPages;  // the log was begun anew
+  if (pages >= kMaxLogPages) {
     checkpointer_->checkpoint();
-  } else if (database_.log_pages() >= kCheckpointPages) {
+  } else if (pages >= checkpoint_at_) {
+    checkpoint_at_ = pages + kCheckpointPages;
     checkpointer_->wake();
   }
 }

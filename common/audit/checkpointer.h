@@ -12,7 +12,8 @@
 
 namespace gatehouse::audit {
 
-// A checkpoint is due from this on; one page is 4 KiB.
+// A checkpoint is due each time the log has grown by so many pages of 4 KiB. (Not with every commit from there on: each
+// would wait for the disk twice.)
 inline constexpr int kCheckpointPages = 1000;
 // While rows keep coming the log can only be begun anew when a checkpoint has caught up with all of them. From this on
 // the committing thread stops for one of its own.
