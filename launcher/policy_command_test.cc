@@ -149,7 +149,7 @@ TEST(PolicyCommand, ExplainsAQuestionOrTheRulesInForce) {
   EXPECT_EQ(unreadable.code, kExitUsage);
   EXPECT_THAT(unreadable.err,
               ::testing::HasSubstr("cannot read 'what?'; expected \"GET https://host/path\", \"git push "
-                                   "https://host/path branch\", \"dns A name\" or \"dlp rule host\""));
+                                   "https://host/path branch\", \"tls host\", \"dns A name\" or \"dlp rule host\""));
 }
 
 }  // namespace

@@ -56,6 +56,9 @@ class Connection final : private GuestSocket, private Outside {
   std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened) override {
     return gate_.upstreams.open(target, std::move(on_opened));
   }
+  std::unique_ptr<Opening> open_bytes(const Target& target, OnOpenedBytes on_opened) override {
+    return gate_.upstreams.open_bytes(target, std::move(on_opened));
+  }
   std::unique_ptr<UpstreamLeg> take(const Target& target) override { return gate_.upstreams.take(target); }
   void keep(const Target& target, std::unique_ptr<Upstream> upstream) override {
     gate_.upstreams.keep(target, std::move(upstream));

@@ -20,6 +20,7 @@ class ExchangeRecord {
   // `outside` outlives the record.
   ExchangeRecord(Outside& outside, const Origin& origin);
 
+  void set_host(std::string host) { event_.host = std::move(host); }
   // What is asked for.
   void describe(const RequestHead& head);
   // Replaces the path in the rows to come; and the names, of which the guest chose all but the last two labels.

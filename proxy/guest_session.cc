@@ -5,6 +5,7 @@
 #include "common/base/uuid.h"
 #include "proxy/guest_http1.h"
 #include "proxy/guest_http2.h"
+#include "proxy/tls_passthrough.h"
 
 namespace gatehouse::proxy {
 
@@ -142,8 +143,7 @@ bool GuestSession::sense() {
   }
   const char first = input_.front();
   if (first == kTlsHandshakeRecord && origin_.way != Origin::Way::forward) {
-    start_tls();
-    return false;
+    return sense_tls();
   }
   // RFC 9112 section 2.2: an empty line may come before the first request.
   if (first != '\r' && (first < 'A' || first > 'Z')) {
@@ -159,15 +159,79 @@ bool GuestSession::sense() {
   return true;
 }
 
-void GuestSession::start_talking(bool http2) {
-  state_ = State::talking;
-  auto& connection = static_cast<GuestConnection&>(*this);
-  if (http2) {
-    protocol_ = std::make_unique<Http2Guest>(outside_, connection, origin_);
-  } else {
-    const bool may_tunnel = origin_.way == Origin::Way::forward;
-    protocol_ = std::make_unique<Http1Guest>(outside_, connection, origin_, may_tunnel);
+// TLS is intercepted, unless a rule says not to: for the name that the address or CONNECT stands for; for the one in
+// the SNI, which must be the same, where nothing else is known.
+bool GuestSession::sense_tls() {
+  auto generation = outside_.generation();
+  const auto& policy = generation->policy;
+  const auto passes = [&](const std::string& name) {
+    return policy.judge(policy::TlsQuestion{name, origin_.port}).allowed();
+  };
+  if (!policy.has_passthrough() || origin_.fault || (origin_.name && !passes(*origin_.name))) {
+    start_tls();
+    return false;
   }
+  const auto hello = read_client_hello(input_);
+  if (hello && *hello) return pass_through(**hello, std::move(generation));
+  if (hello && !guest_ended_) return false;  // until it is there, or the time for a first byte is over
+  if (!origin_.name && !hello) {
+    start_tls();  // which will say what is wrong
+  } else if (hello) {
+    refuse_connection("protocol.silent", "the connection was closed within its ClientHello");
+  } else {
+    refuse_tls("tls.malformed", "the ClientHello: " + hello.error().message(), kAccessDenied);
+  }
+  return false;
+}
+
+// False when it is the policy's wish after all to intercept it, or when it is refused.
+bool GuestSession::pass_through(const ClientHello& hello, std::shared_ptr<const Generation> generation) {
+  const std::string& name = origin_.name ? *origin_.name : hello.server_name;
+  auto decision = generation->policy.judge(policy::TlsQuestion{name, origin_.port});
+  if (!decision.allowed()) {
+    start_tls();
+    return false;
+  }
+  origin_.uninspected = true;
+  origin_.sni = hello.server_name;
+  if (hello.server_name.empty()) {
+    refuse_tls("tls.no-name", "TLS that is not intercepted must name its host (SNI)", kUnrecognizedName);
+  } else if (hello.server_name != name) {
+    refuse_tls("name.mismatch",
+               fmt::format("the names do not agree: {} '{}', TLS SNI '{}'",
+                           origin_.way == Origin::Way::tunnel ? "CONNECT" : "DNS name", name, hello.server_name),
+               kUnrecognizedName);
+  } else if (hello.encrypted) {
+    refuse_tls(
+        "tls.encrypted-hello",
+        "the ClientHello has an encrypted one in it (ECH, or what looks like it), so that its name need not be the "
+        "one that counts: switch ECH and its GREASE off for this host",
+        kAccessDenied);
+  } else {
+    auto& connection = static_cast<GuestConnection&>(*this);
+    start_protocol(
+        std::make_unique<TlsPassthrough>(outside_, connection, origin_, std::move(generation), std::move(decision)));
+    return true;
+  }
+  return false;
+}
+
+void GuestSession::refuse_tls(std::string_view rule, std::string_view reason, char alert) {
+  origin_.uninspected = true;
+  socket_.send(tls_alert(alert));
+  refuse_connection(rule, reason);
+}
+
+void GuestSession::start_talking(bool http2) {
+  auto& connection = static_cast<GuestConnection&>(*this);
+  if (http2) return start_protocol(std::make_unique<Http2Guest>(outside_, connection, origin_));
+  const bool may_tunnel = origin_.way == Origin::Way::forward;
+  start_protocol(std::make_unique<Http1Guest>(outside_, connection, origin_, may_tunnel));
+}
+
+void GuestSession::start_protocol(std::unique_ptr<GuestProtocol> protocol) {
+  state_ = State::talking;
+  protocol_ = std::move(protocol);
   protocol_->start();
 }
 
@@ -282,7 +346,10 @@ void GuestSession::refuse_connection(std::string_view rule, std::string_view rea
   event.event_id = make_uuid();
   event.trace_id = make_uuid();
   event.decision = origin_.fault.value_or(Decision{Verdict::deny, std::string(rule), std::string(reason)});
-  event.channel = origin_.tls ? "https" : origin_.way == Origin::Way::transparent ? "tcp" : "connect";
+  event.channel = origin_.uninspected                       ? "tls"
+                  : origin_.tls                             ? "https"
+                  : origin_.way == Origin::Way::transparent ? "tcp"
+                                                            : "connect";
   event.host = origin_.name.value_or("");
   event.address = origin_.address;
   event.port = origin_.port;

@@ -4,7 +4,7 @@
 //   transparent: PROXY v2 header -> name of the address -.
 //   explicit:    [CONNECT] ------------------------------+-> first byte: 0x16 TLS, a letter HTTP, else refused
 //                                                             -> requests, as guest_http1.* or guest_http2.* reads
-//                                                                them
+//                                                                them; or TLS as it is (tls_passthrough.*)
 //
 // Whatever ends before a request could be judged leaves one row saying so.
 #pragma once
@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/client_hello.h"
 #include "proxy/guest_protocol.h"
 #include "proxy/judgement.h"
 #include "proxy/outside.h"
@@ -53,9 +54,13 @@ class GuestSession final : private GuestConnection {
   void take_name(const Result<std::optional<std::string>>& name);
   void start_sensing();
   bool sense();
+  bool sense_tls();
+  bool pass_through(const ClientHello& hello, std::shared_ptr<const Generation> generation);
+  void refuse_tls(std::string_view rule, std::string_view reason, char alert);
   void start_tls();
   void receive_tls(std::string_view bytes);
   void start_talking(bool http2);
+  void start_protocol(std::unique_ptr<GuestProtocol> protocol);
   bool wants_bytes() const;
 
   void send(std::string_view bytes) override;

@@ -106,6 +106,6 @@ uint16_t target_port(const Origin& origin, const RequestHead& head) {
 
 std::string_view without_query(std::string_view path) { return path.substr(0, path.find_first_of("?#")); }
 
-std::string channel_of(const Origin& origin) { return origin.tls ? "https" : "http"; }
+std::string channel_of(const Origin& origin) { return origin.uninspected ? "tls" : origin.tls ? "https" : "http"; }
 
 }  // namespace gatehouse::proxy

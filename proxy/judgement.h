@@ -24,6 +24,7 @@ struct Origin {
       name;  // of the address (by PTR) or of the CONNECT; nothing: unknown, trust SNI and Host alone
   std::optional<Decision> fault;  // why no request of this connection can be allowed ("address.unknown")
   bool tls = false;
+  bool uninspected = false;  // TLS that is not intercepted
   std::string sni;
 };
 
@@ -40,7 +41,7 @@ uint16_t target_port(const Origin& origin, const RequestHead& head);
 // `path` up to its query.
 std::string_view without_query(std::string_view path);
 
-// "https", "http", for the audit row.
+// "https", "http", or "tls" where it is not known what is in it; for the audit row.
 std::string channel_of(const Origin& origin);
 
 }  // namespace gatehouse::proxy

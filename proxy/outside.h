@@ -91,6 +91,11 @@ class Outside {
   // Resolves, checks and dials. `on_opened` may destroy the opening that calls it.
   using OnOpened = std::function<void(Opened)>;
   virtual std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened) = 0;
+  // The same for a connection whose bytes, TLS or whatever they are, are the guest's own: to the target's host and
+  // port.
+  using OpenedBytes = tl::expected<std::unique_ptr<Upstream>, OpenFailure>;
+  using OnOpenedBytes = std::function<void(OpenedBytes)>;
+  virtual std::unique_ptr<Opening> open_bytes(const Target& target, OnOpenedBytes on_opened) = 0;
   // On a connection to `target` that is there already, or null.
   virtual std::unique_ptr<UpstreamLeg> take(const Target& target) = 0;
   // Gives back a connection on which an exchange has ended well, to be taken again.

@@ -29,6 +29,7 @@ class TestUpstream final : public Upstream {
   ~TestUpstream() override { wire_.open = false; }
   void set_listener(UpstreamListener* listener) override { wire_.listener = listener; }
   void send(std::string_view bytes) override { wire_.sent += bytes; }
+  void end_output() override { wire_.sent += "<end>"; }
   size_t queued() const override { return wire_.queued; }
   void read(bool wanted) override { wire_.reading = wanted; }
   const std::string& address() const override { return address_; }
@@ -69,6 +70,11 @@ class World final : public GuestSocket, public Outside {
     opened = std::move(on_opened);
     return std::make_unique<TestOpening>(*this);
   }
+  std::unique_ptr<Opening> open_bytes(const Target& target, OnOpenedBytes on_opened) override {
+    log.push_back(fmt::format("open bytes {}:{}", target.host, target.port));
+    opened_bytes = std::move(on_opened);
+    return std::make_unique<TestOpening>(*this);
+  }
   std::unique_ptr<UpstreamLeg> take(const Target&) override {
     return kept ? std::make_unique<Http1Upstream>(std::move(kept)) : nullptr;
   }
@@ -84,6 +90,10 @@ class World final : public GuestSocket, public Outside {
   }
   void answer_open(Wire& wire) {
     std::exchange(opened, nullptr)(std::make_unique<Http1Upstream>(std::make_unique<TestUpstream>(wire, false)));
+  }
+
+  void answer_open_bytes(Wire& wire) {
+    std::exchange(opened_bytes, nullptr)(std::make_unique<TestUpstream>(wire, false));
   }
 
   const Generation* rules = nullptr;  // outlives the world
@@ -110,12 +120,16 @@ class World final : public GuestSocket, public Outside {
   OnName name;
   std::deque<OnCommitted> committed;
   OnOpened opened;
+  OnOpenedBytes opened_bytes;
   std::unique_ptr<Upstream> kept;
 
  private:
   struct TestOpening final : Opening {
     explicit TestOpening(World& asked) : world(asked) {}
-    ~TestOpening() override { world.opened = nullptr; }
+    ~TestOpening() override {
+      world.opened = nullptr;
+      world.opened_bytes = nullptr;
+    }
     World& world;
   };
   void write(const audit::Event& event) {

@@ -25,6 +25,7 @@ class Upstream {
   virtual ~Upstream() = default;
   virtual void set_listener(UpstreamListener* listener) = 0;  // null: nobody
   virtual void send(std::string_view bytes) = 0;              // never calls back from within
+  virtual void end_output() = 0;  // nothing is sent after what is queued; what comes is still read
   virtual size_t queued() const = 0;
   virtual void read(bool wanted) = 0;              // initially not; a kept connection is already read
   virtual const std::string& address() const = 0;  // "93.184.216.34:443"

@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kSweepPeriod{5};
 
-std::string address_text(const IpAddress& address, uint16_t port) {
-  return fmt::format(fmt::runtime(address.is_v4() ? "{}:{}" : "[{}]:{}"), address.to_string(), port);
-}
-
-OpenFailure failure(int status, std::string rule, std::string reason, std::string address = "") {
-  return {std::nullopt, status, std::move(rule), std::move(reason), std::move(address)};
-}
-
 }  // namespace
 
 // A kept connection. Whatever happens to it while nobody uses it ends its usefulness.
@@ -42,115 +34,6 @@ class UpstreamPool::Idle final : public UpstreamListener {
   bool useless = false;
 };
 
-// A new connection: look-up, verdicts on the addresses, connecting to one after another, TLS.
-class UpstreamPool::Dialling final : public Opening {
- public:
-  Dialling(UpstreamPool& pool, const Target& target, OnOpened on_opened)
-      : pool_(pool),
-        generation_(pool.generation_),
-        target_(target),
-        port_(target.port),
-        on_opened_(std::move(on_opened)),
-        whole_(pool.loop_, [this] { timed_out(); }),
-        one_(pool.loop_, [this] { next(fail("no answer within {} s", kConnectTimeout.count())); }) {
-    whole_.start(generation_->policy.limits().connect_time);
-    if (const auto override = generation_->policy.resolve_override(target.host)) {
-      // The policy says where this host is; it need not be a public address.
-      if (override->port != 0) port_ = override->port;
-      pool.loop_.post([this, address = override->address, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) dial({address});
-      });
-      return;
-    }
-    resolving_ = resolve(pool.loop_, target.host, [this](auto addresses) { resolved(std::move(addresses)); });
-  }
-
- private:
-  void resolved(Result<std::vector<IpAddress>> addresses) {
-    const auto lookup = std::move(resolving_);
-    if (!addresses) return done(tl::unexpected(failure(502, "upstream.lookup", addresses.error().message())));
-    for (const auto& address : *addresses) {
-      auto decision = generation_->policy.judge_address(address);
-      if (decision.allowed()) continue;
-      OpenFailure refused = failure(403, decision.rule_id, decision.reason, address.to_string());
-      refused.denied = Decision{Verdict::deny, decision.rule_id, decision.reason};
-      return done(tl::unexpected(std::move(refused)));
-    }
-    dial(std::move(*addresses));
-  }
-
-  void dial(std::vector<IpAddress> addresses) {
-    addresses_ = std::move(addresses);
-    next(fail("no address"));
-  }
-
-  // Tries the next address; `last` is what became of the one before.
-  void next(const Result<void>& last) {
-    connecting_.reset();
-    upstream_.reset();
-    if (tried_ == addresses_.size()) {
-      return done(tl::unexpected(failure(502, last_rule_, last.error().message(), address_)));
-    }
-    const auto& address = addresses_[tried_++];
-    address_ = address_text(address, port_);
-    last_rule_ = "upstream.connect";
-    one_.start(kConnectTimeout);
-    Endpoint endpoint;
-    endpoint.kind = Endpoint::Kind::tcp;
-    endpoint.address = address;
-    endpoint.port = port_;
-    connecting_ = connect_stream(pool_.loop_, endpoint, [this](auto stream) { connected(std::move(stream)); });
-  }
-
-  void connected(Result<std::unique_ptr<Stream>> stream) {
-    if (!stream) return next(failed(stream));
-    if (target_.scheme == Scheme::http) {
-      upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), nullptr, address_, generation_);
-      return done(std::make_unique<Http1Upstream>(std::move(upstream_)));
-    }
-    last_rule_ = "upstream.tls";
-    const auto bare = target_.host.starts_with('[') ? target_.host.substr(1, target_.host.size() - 2) : target_.host;
-    auto tls = TlsSession::connect(pool_.tls_, bare, target_.port, target_.http2,
-                                   generation_->identities.find(target_.host, target_.port));
-    if (!tls) return next(failed(tls));
-    upstream_ = std::make_unique<UpstreamStream>(std::move(*stream), std::move(*tls), address_, generation_);
-    upstream_->handshake([this](const Result<void>& shaken) {
-      if (!shaken && upstream_->certificate_refused()) last_rule_ = "upstream.certificate";
-      if (!shaken) return next(failed(shaken, "TLS with " + target_.host));
-      if (upstream_->alpn() == "h2") return done(pool_.share(target_, std::move(upstream_)));
-      done(std::make_unique<Http1Upstream>(std::move(upstream_)));
-    });
-  }
-
-  void timed_out() {
-    done(tl::unexpected(failure(504, "upstream.timeout", "the upstream could not be reached in time", address_)));
-  }
-
-  // The last act: the callback may destroy this object.
-  void done(Opened outcome) {
-    whole_.stop();
-    one_.stop();
-    const auto on_done = std::move(on_opened_);
-    on_done(std::move(outcome));
-  }
-
-  UpstreamPool& pool_;
-  const std::shared_ptr<const Generation> generation_;
-  Target target_;
-  uint16_t port_;
-  OnOpened on_opened_;
-  std::vector<IpAddress> addresses_;
-  size_t tried_ = 0;
-  std::string address_;
-  std::string last_rule_ = "upstream.connect";
-  std::unique_ptr<Resolving> resolving_;
-  std::unique_ptr<Connecting> connecting_;
-  std::unique_ptr<UpstreamStream> upstream_;
-  Timer whole_;
-  Timer one_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-};
-
 UpstreamPool::UpstreamPool(Loop& loop, const InForce<Generation>& generation, TlsClientContext& tls)
     : loop_(loop), generations_(generation), generation_(generation.get()), tls_(tls), sweep_(loop, [this] {
         forget_expired();
@@ -169,7 +52,21 @@ void UpstreamPool::keep_up() {
 
 std::unique_ptr<Opening> UpstreamPool::open(const Target& target, OnOpened on_opened) {
   keep_up();
-  return std::make_unique<Dialling>(*this, target, std::move(on_opened));
+  const auto to_leg = [this, target, on_opened = std::move(on_opened)](Dialled dialled) {
+    if (!dialled) return on_opened(tl::unexpected(std::move(dialled.error())));
+    if ((*dialled)->alpn() == "h2") return on_opened(share(target, std::move(*dialled)));
+    on_opened(std::make_unique<Http1Upstream>(std::move(*dialled)));
+  };
+  return std::make_unique<UpstreamDialling>(loop_, tls_, generation_, target, target.scheme == Scheme::https, to_leg);
+}
+
+std::unique_ptr<Opening> UpstreamPool::open_bytes(const Target& target, OnOpenedBytes on_opened) {
+  keep_up();
+  const auto to_bytes = [on_opened = std::move(on_opened)](Dialled dialled) {
+    if (!dialled) return on_opened(tl::unexpected(std::move(dialled.error())));
+    on_opened(std::move(*dialled));
+  };
+  return std::make_unique<UpstreamDialling>(loop_, tls_, generation_, target, false, to_bytes);
 }
 
 std::unique_ptr<UpstreamLeg> UpstreamPool::share(const Target& target, std::unique_ptr<UpstreamStream> stream) {

@@ -10,12 +10,12 @@
 #include "proxy/generation.h"
 #include "proxy/outside.h"
 #include "proxy/tls_context.h"
+#include "proxy/upstream_dialling.h"
 #include "proxy/upstream_http2.h"
 #include "proxy/upstream_stream.h"
 
 namespace gatehouse::proxy {
 
-inline constexpr std::chrono::seconds kConnectTimeout{10};  // one address
 inline constexpr std::chrono::seconds kIdleUpstreamTimeout{30};
 inline constexpr size_t kMaxIdleUpstreams = 256;
 inline constexpr size_t kMaxIdlePerTarget = 32;
@@ -24,16 +24,17 @@ inline constexpr size_t kMaxIdlePerTarget = 32;
 class UpstreamPool {
  public:
   using OnOpened = Outside::OnOpened;
+  using OnOpenedBytes = Outside::OnOpenedBytes;
 
   // Where a host is, and which addresses are refused, says the policy that is in force when a connection is made. One
   // made under an earlier policy carries what it was made for, and nothing else.
   UpstreamPool(Loop& loop, const InForce<Generation>& generation, TlsClientContext& tls);
   ~UpstreamPool();
 
-  // A new connection. The host is looked up (or taken from the policy's
-  // `resolve`), every address it has is judged, and the first that answers is used: one refused address refuses them
-  // all. `on_opened` is never called from within, and may destroy the opening.
+  // A new connection (UpstreamDialling). `on_opened` is never called from within, and may destroy the opening.
   std::unique_ptr<Opening> open(const Target& target, OnOpened on_opened);
+  // One on which this side speaks no TLS; it is never kept.
+  std::unique_ptr<Opening> open_bytes(const Target& target, OnOpenedBytes on_opened);
 
   // On a connection to `target` that is there: one that was kept, or that carries other exchanges in HTTP/2; or null.
   std::unique_ptr<UpstreamLeg> take(const Target& target);
@@ -50,7 +51,6 @@ class UpstreamPool {
     std::shared_ptr<Http2Upstream> connection;
     std::chrono::steady_clock::time_point used;
   };
-  class Dialling;
 
   std::unique_ptr<UpstreamLeg> share(const Target& target, std::unique_ptr<UpstreamStream> stream);
   void keep_up();

@@ -38,6 +38,13 @@ void UpstreamStream::send(std::string_view bytes) {
   if (tls_->send(bytes, wire)) stream_->write(wire);
 }
 
+void UpstreamStream::end_output() {
+  std::string wire;
+  if (tls_) tls_->close(wire);
+  if (!wire.empty()) stream_->write(wire);
+  stream_->shutdown();
+}
+
 void UpstreamStream::read(bool wanted) {
   if (wanted) {
     stream_->start_reading();

@@ -22,6 +22,7 @@ class UpstreamStream final : public Upstream {
 
   void set_listener(UpstreamListener* listener) override { listener_ = listener; }
   void send(std::string_view bytes) override;
+  void end_output() override;
   size_t queued() const override { return stream_->queued(); }
   void read(bool wanted) override;
   const std::string& address() const override { return address_; }

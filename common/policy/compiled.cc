@@ -237,7 +237,8 @@ class LayerCompiler {
   Result<void> add(const TestEntry& test) {
     CompiledTest compiled{&test, {}};
     if (test.kind != QuestionKind::http) {
-      auto question = test.kind == QuestionKind::dns   ? parse_dns_question(test.question)
+      auto question = test.kind == QuestionKind::tls   ? parse_tls_question(test.question)
+                      : test.kind == QuestionKind::dns ? parse_dns_question(test.question)
                       : test.kind == QuestionKind::git ? parse_git_question(test.question)
                                                        : parse_dlp_question(test.question);
       if (!question) return tl::unexpected(test.place.error(question.error().message()));
@@ -269,9 +270,7 @@ static void narrow(BodyLimit& limit, const std::optional<uint64_t>& bytes, const
   if (bytes && *bytes < limit.bytes) limit = {*bytes, rule};
 }
 
-// Once, in however many readings of its path it matches. Layers of one name count together, by the narrower of what
-// they say.
-static void add_quota(std::vector<Quota>& quotas, const Layer& layer, const HttpRule& rule) {
+void add_quota(std::vector<Quota>& quotas, const Layer& layer, const HttpRule& rule) {
   const std::string counter = fmt::format("rule {}/{}", layer.name, rule.id);
   for (auto& quota : quotas) {
     if (quota.counter == counter) return quota.allowance.narrow(*rule.budget);
@@ -285,6 +284,7 @@ uint16_t HttpMatcher::default_port(bool https) const {
 
 Comparison HttpMatcher::compare(const HttpFacts& facts, std::string_view reading) const {
   const HttpRequest& request = facts.request;
+  if (rule->passthrough) return {Miss::passthrough};
   const bool https = is_over_tls(request.scheme);
   if ((schemes & scheme_named(request.scheme)) == 0) return {Miss::scheme};
   if (rule->ports) {

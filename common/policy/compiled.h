@@ -19,7 +19,7 @@
 namespace gatehouse::policy {
 
 // Why a rule that speaks of the host does not match the request; the later, the nearer it came.
-enum class Miss { none, scheme, port, method, path, query, headers };
+enum class Miss { none, passthrough, scheme, port, method, path, query, headers };
 
 // How a rule compares with a request. `unsure`: servers may differ on whether it matches (then `miss` is why).
 struct Comparison {
@@ -56,6 +56,8 @@ struct HttpMatcher {
   // What comes of that; null where the rule has no say.
   const Decision* decide(const Comparison& comparison) const;
   uint16_t default_port(bool https) const;
+  // Whether some TLS on this port, whatever is in it, may be what it speaks of.
+  bool may_be_at(uint16_t port) const;
 };
 
 struct GitMatcher {
@@ -113,6 +115,9 @@ struct CompiledLayer {
   const Decision* judge(const DnsQuestion& question) const;
   // What its git rules say of fetching from a remote, or of pushing anything at all to it.
   const Decision* judge(const GitRemote& remote, GitService service) const;
+  // The rule that lets this connection's TLS through, or the decision that it does not, or null for no opinion. Adds
+  // the rule's budget to `quotas`.
+  std::optional<Decision> judge(const TlsQuestion& question, std::vector<Quota>& quotas) const;
   // What its own words say of a finding; nothing where it has none.
   std::optional<FindingDecision> judge(const FindingQuestion& question) const;
   // Whether this layer lets a private address be dialled: its networks contain it, or it has no opinion.
@@ -127,11 +132,18 @@ struct Policy::Compiled {
   std::vector<SecretSource> secrets;
   std::vector<Credential> credentials;
   bool asks_for_fields = false;
+  bool has_passthrough = false;
   std::vector<ClientIdentity> client_identities;
   PolicyInputs inputs;
   std::string files;
   std::string sha256;
 };
+
+// Counts `rule` once, in however many ways it matches. Layers of one name count together, by the narrower of what they
+// say.
+void add_quota(std::vector<Quota>& quotas, const Layer& layer, const HttpRule& rule);
+// Those of the whole session and of each host.
+void add_common_quotas(std::vector<Quota>& quotas, const Limits& limits, std::string_view host);
 
 // Joins a layer with what it extends and indexes it. `find_registry` answers for symbols that it does not say itself.
 using FindRegistry = std::function<Result<std::vector<RegistryOrigin>>(const std::string& symbol)>;

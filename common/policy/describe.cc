@@ -55,6 +55,7 @@ std::string describe_http(const CompiledLayer& layer, const HttpRule& rule) {
   if (rule.schemes) {
     text += fmt::format("; scheme {}", describe_schemes(*rule.schemes));
   }
+  if (rule.passthrough) text += "; TLS that is not intercepted";
   if (rule.ports)
     text += fmt::format("; port {}", rule.ports->empty() ? "none" : fmt::format("{}", fmt::join(*rule.ports, " ")));
   if (rule.methods) text += fmt::format("; method {}", rule.methods->empty() ? "none" : join_words(*rule.methods));

@@ -17,6 +17,8 @@ std::string words_of(const Comparison& comparison) {
   switch (comparison.miss) {
     case Miss::none:
       return "matches";
+    case Miss::passthrough:
+      return "lets TLS through, and speaks of no requests";
     case Miss::scheme:
       return "not this scheme";
     case Miss::port:
@@ -71,6 +73,19 @@ std::string explain_git(const CompiledLayer& layer, const Question& question) {
                                           : "not for this");
   }
   return text.size() == before ? text + "  has no git rule\n" : text;
+}
+
+std::string explain_tls(const CompiledLayer& layer, const Question& question) {
+  std::string text = describe_layer(layer.layer);
+  const size_t before = text.size();
+  layer.for_each_http(question.host, [&](const HttpMatcher& matcher) {
+    const bool here = matcher.may_be_at(question.port);
+    text += rule_line(*matcher.rule, to_string(matcher.decision.verdict),
+                      !here                       ? "not this port"
+                      : matcher.rule->passthrough ? "lets TLS through"
+                                                  : "speaks of requests, which takes interception");
+  });
+  return text.size() == before ? text + "  no rule names this host\n" : text;
 }
 
 std::string explain_dns(const CompiledLayer& layer, const Question& question) {
@@ -131,6 +146,8 @@ std::string explain_in_layer(const CompiledLayer& layer, const Question& questio
       return explain_http(layer, question);
     case QuestionKind::git:
       return explain_git(layer, question);
+    case QuestionKind::tls:
+      return explain_tls(layer, question);
     case QuestionKind::dns:
       return explain_dns(layer, question);
     case QuestionKind::dlp:
@@ -150,6 +167,7 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
   const HttpDecision decision = question.kind == QuestionKind::dns
                                     ? HttpDecision{policy.judge(question.dns_question()), {}}
                                 : question.kind == QuestionKind::git ? HttpDecision{question.judge_git(policy), {}}
+                                : question.kind == QuestionKind::tls ? policy.judge(question.tls_question())
                                                                      : policy.judge(question.request(fields));
   std::string text = fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
   if (decision.verdict == Verdict::deny) return text;
@@ -171,6 +189,10 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
   const bool dns = question_text.starts_with("dns ");
   if (question_text.starts_with("git ")) {
     auto question = parse_git_question(question_text.substr(4));
+    if (!question) return failed(question);
+    questions.push_back(std::move(*question));
+  } else if (question_text.starts_with("tls ")) {
+    auto question = parse_tls_question(question_text.substr(4));
     if (!question) return failed(question);
     questions.push_back(std::move(*question));
   } else if (dns || question_text.starts_with("dlp ")) {

@@ -85,6 +85,30 @@ Result<void> read_bounds(const FieldReader& reader, const JsonNode& node, HttpRu
   return {};
 }
 
+// "tls": "passthrough". A rule that opens so much names each of its hosts, and asks for nothing that cannot be seen.
+Result<void> read_tls_word(const FieldReader& reader, const JsonNode& node, HttpRule& rule) {
+  constexpr std::string_view kWords[] = {"passthrough"};
+  constexpr std::string_view kUnseen[] = {"schemes", "methods",      "paths",        "query",
+                                          "headers", "request_body", "response_body"};
+  const JsonNode* tls = node.find("tls");
+  if (tls == nullptr) return {};
+  if (const auto word = reader.word_of(*tls, "tls", kWords); !word) return failed(word);
+  rule.passthrough = true;
+  if (rule.action != Verdict::allow) {
+    return reader.refuse(tls->offset, "\"tls\": \"passthrough\" goes with \"action\": \"allow\"");
+  }
+  for (const auto key : kUnseen) {
+    if (const JsonNode* said = node.find(key)) {
+      return reader.refuse(said->offset, fmt::format("'{}' cannot be seen in TLS that is not intercepted", key));
+    }
+  }
+  for (const auto& term : rule.hosts) {
+    if (term.symbol.empty() && term.pattern.kind == HostPattern::Kind::exact) continue;
+    return tl::unexpected(term.place.error("name each host whose TLS is not intercepted: no wildcard, no registry"));
+  }
+  return {};
+}
+
 Result<HttpRule> read_rule(const FieldReader& reader, const JsonNode& node) {
   if (auto ok = reader.expect_object_item(node, "http"); !ok) return failed(ok);
   if (auto ok = reader.check_keys(node, kHttpKeys); !ok) return failed(ok);
@@ -102,6 +126,7 @@ Result<HttpRule> read_rule(const FieldReader& reader, const JsonNode& node) {
   rule.hosts = std::move(*hosts);
   if (auto ok = read_narrowing(reader, node, rule); !ok) return failed(ok);
   if (auto ok = read_bounds(reader, node, rule); !ok) return failed(ok);
+  if (auto ok = read_tls_word(reader, node, rule); !ok) return failed(ok);
   auto reason = reader.reason_of(node);
   if (!reason) return failed(reason);
   rule.reason = std::move(*reason);

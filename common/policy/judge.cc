@@ -2,7 +2,6 @@
 // several ways, each reading is judged alone too, so that a denial in any of them denies and a permission must hold in
 // all.
 #include <algorithm>
-#include <tuple>
 
 #include "common/base/log.h"
 #include "common/policy/compiled.h"
@@ -63,6 +62,9 @@ std::string nearest_rule(const CompiledLayer& layer, const HttpFacts& facts, std
   switch (why.miss) {
     case Miss::none:
       return {};
+    case Miss::passthrough:
+      only = "TLS that is not intercepted";
+      break;
     case Miss::scheme:
       only = nearest->schemes == 0 ? "no scheme" : describe_schemes(nearest->schemes);
       break;
@@ -101,6 +103,17 @@ Decision default_denial(const CompiledLayer* layer, const HttpFacts& facts, std:
           fmt::format("no rule of policy '{}' allows {}{}", layer->layer.name, shown(request, path),
                       nearest_rule(*layer, facts, path))};
 }
+
+}  // namespace
+
+void add_common_quotas(std::vector<Quota>& quotas, const Limits& limits, std::string_view host) {
+  if (limits.session.bounds()) quotas.push_back({"session", "limit.session", "the session", limits.session});
+  if (limits.host.bounds()) {
+    quotas.push_back({fmt::format("host {}", host), "limit.host", std::string(host), limits.host});
+  }
+}
+
+namespace {
 
 // What needs no rule: a host that is an address in some notation, or no name at all.
 std::optional<Decision> refuse_host(std::string_view host) {
@@ -149,9 +162,10 @@ GitTarget git_target_of(const HttpRequest& request, const RequestPath& path) {
 
 std::optional<Decision> refuse_service(GitService service) {
   if (service == GitService::unclear) {
-    return Decision{Verdict::deny, "git.unclear",
-                    "servers may take this for a push that is not git's smart HTTP, which alone can be looked through; use the "
-                    "repository's plain https URL"};
+    return Decision{
+        Verdict::deny, "git.unclear",
+        "servers may take this for a push that is not git's smart HTTP, which alone can be looked through; use the "
+        "repository's plain https URL"};
   }
   if (service == GitService::lfs) {
     return Decision{Verdict::deny, "git.lfs",
@@ -205,11 +219,7 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
     });
   }
   if (strictest.decided()) {
-    const auto& [session, host] = std::tie(compiled_->limits.session, compiled_->limits.host);
-    if (session.bounds()) terms.quotas.push_back({"session", "limit.session", "the session", session});
-    if (host.bounds()) {
-      terms.quotas.push_back({fmt::format("host {}", request.host), "limit.host", std::string(request.host), host});
-    }
+    add_common_quotas(terms.quotas, compiled_->limits, request.host);
     if (git.service == GitService::push) {
       const auto bound = git_terms({request.host, request.port, git.repository}).pack_bytes;
       terms.request_body = {bound.value, bound.rule};

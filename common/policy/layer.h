@@ -53,6 +53,7 @@ struct HttpRule {
   std::optional<uint64_t> request_body_bytes;
   std::optional<uint64_t> response_body_bytes;
   std::optional<Allowance> budget;
+  bool passthrough = false;  // "tls": it speaks of TLS connections as a whole, not of requests
   std::string reason;
   Place place;
 };

@@ -116,6 +116,36 @@ Result<void> join(Layer& into, Layer extended) {
   return {};
 }
 
+// Nothing can be put into requests that are not seen, and a certificate shown by the guest is not ours.
+Result<void> check_passthrough(const Policy::Compiled& all) {
+  const auto refuse = [](const HttpRule& rule, const HostTerm& term, std::string_view what) -> Result<void> {
+    return tl::unexpected(rule.place.error(
+        fmt::format("'{}' is to have {}, which takes interception; this rule says not to", term.pattern.name, what)));
+  };
+  const auto check = [&](const HttpRule& rule, const HostTerm& term, uint16_t port) -> Result<void> {
+    for (const auto& credential : all.credentials) {
+      if (!any_matches(credential.hosts, term.pattern.name, port)) continue;
+      return refuse(rule, term, fmt::format("the secret '{}' in its requests", credential.secret));
+    }
+    for (const auto& identity : all.client_identities) {
+      if (!any_matches(identity.hosts, term.pattern.name, port)) continue;
+      return refuse(rule, term, fmt::format("the client certificate '{}'", identity.certificate));
+    }
+    return {};
+  };
+  for (const auto& layer : all.layers) {
+    for (const auto& rule : layer->layer.http) {
+      if (!rule.passthrough) continue;
+      for (const auto& term : rule.hosts) {
+        for (const uint16_t port : rule.ports.value_or(std::vector{kHttpsPort})) {
+          if (auto ok = check(rule, term, port); !ok) return ok;
+        }
+      }
+    }
+  }
+  return {};
+}
+
 // Reads layers and gathers what is said of all their files.
 class Loader {
  public:
@@ -247,9 +277,13 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     const auto& identities = (*compiled)->client_identities;
     out_->client_identities.insert(out_->client_identities.end(), identities.begin(), identities.end());
     note_exact_names(**compiled);
-    for (const auto& rule : (*compiled)->layer.http) out_->asks_for_fields |= !rule.headers.empty();
+    for (const auto& rule : (*compiled)->layer.http) {
+      out_->asks_for_fields |= !rule.headers.empty();
+      out_->has_passthrough |= rule.passthrough;
+    }
     out_->layers.push_back(std::move(*compiled));
   }
+  if (auto ok = check_passthrough(*out_); !ok) return failed(ok);
   out_->limits = limits_.over(Limits{});
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);
   auto digest = sha256_hex(digested_);

@@ -63,6 +63,12 @@ struct HttpDecision : Decision {
   GitService git = GitService::none;
 };
 
+// A TLS connection, before anything within it is known.
+struct TlsQuestion {
+  std::string_view host;  // lower case, without final dot
+  uint16_t port = 0;
+};
+
 struct DnsQuestion {
   std::string_view name;  // lower case, without the final dot
   std::string_view type;  // "A", "AAAA"...
@@ -194,6 +200,15 @@ class Policy {
   bool lets_push() const;
   // Each "https://host[:port]" that a rule which does not deny names exactly.
   std::vector<std::string> git_hosts() const;
+
+  // Whether this connection's TLS goes through as it is, uninspected. A denial ("tls.intercepted", or the rule that is
+  // in the way) means no more than that it does not: its requests are then judged one by one. Allowed only by a rule
+  // with "tls": "passthrough" for this host and port in every layer that has a say: a layer without such a rule has one
+  // if it denies what it does not name, names the host, or has what leaves looked through; and a layer with one that
+  // denies or asks about the host elsewhere contradicts itself. Of the terms, the quotas alone count.
+  HttpDecision judge(const TlsQuestion& question) const;
+  // Whether any rule is of that kind.
+  bool has_passthrough() const;
 
   // Whether this name may be looked up: an explicit dns rule says so, or some http rule that does not deny covers the
   // name. Names that are never resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like,

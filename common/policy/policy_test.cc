@@ -430,7 +430,8 @@ TEST(Policy, ExplainsWhichRulesSpeakOfARequest) {
             "policy 't' (t.json)\n"
             "  no rule names this host\n");
   EXPECT_EQ(policy.explain("hello").error().message(),
-            "cannot read 'hello'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"dns A "
+            "cannot read 'hello'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls "
+            "host\", \"dns A "
             "name\" or \"dlp rule host\"");
 }
 

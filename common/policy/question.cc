@@ -18,7 +18,8 @@ constexpr uint16_t kHttpPort = 80;
 
 tl::unexpected<Error> unreadable(std::string_view text) {
   return fail(
-      "cannot read '{}'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"dns A name\" or "
+      "cannot read '{}'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls host\", "
+      "\"dns A name\" or "
       "\"dlp rule host\"",
       log::printable(text, 100));
 }
@@ -63,6 +64,8 @@ std::string Question::to_string() const {
                                                                             : "";
     return fmt::format("git push {} {}{}", url, ref, what);
   }
+  if (kind == QuestionKind::tls)
+    return fmt::format("tls {}{}", host, port == kHttpsPort ? "" : fmt::format(":{}", port));
   const bool usual = port == (is_over_tls(scheme) ? kHttpsPort : kHttpPort);
   return fmt::format("{} {}://{}{}{}", method, scheme, host, usual ? "" : fmt::format(":{}", port), path);
 }
@@ -149,6 +152,22 @@ Decision Question::judge_git(const Policy& policy) const {
   asked.ref = ref;
   Decision by_ref = policy.judge(GitRemote{host, port, repository}, asked);
   return by_ref.verdict >= request.verdict ? by_ref : request;
+}
+
+Result<Question> parse_tls_question(std::string_view text) {
+  Question question;
+  question.kind = QuestionKind::tls;
+  question.port = kHttpsPort;
+  const size_t colon = text.find(':');
+  if (colon != std::string_view::npos) {
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, question.port);
+    if (error != std::errc() || stop != end || question.port == 0) return unreadable(text);
+  }
+  question.host = fold_case(text.substr(0, colon));
+  if (question.host.ends_with('.')) question.host.pop_back();
+  if (question.host.empty() || question.host.find(' ') != std::string::npos) return unreadable(text);
+  return question;
 }
 
 Result<Question> parse_dns_question(std::string_view text) {

@@ -1,5 +1,5 @@
-// Questions as people write them: "GET https://host/path", "git push https://host/path main", "dns A name", "dlp rule
-// host".
+// Questions as people write them: "GET https://host/path", "git push https://host/path main", "tls host", "dns A name",
+// "dlp rule host".
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@
 
 namespace gatehouse::policy {
 
-enum class QuestionKind { http, git, dns, dlp };
+enum class QuestionKind { http, git, tls, dns, dlp };
 
-// An owned HttpRequest, DnsQuestion or FindingQuestion.
+// An owned HttpRequest, TlsQuestion, DnsQuestion or FindingQuestion.
 struct Question {
   QuestionKind kind = QuestionKind::http;
   std::string scheme, host, method, path;  // http
-  uint16_t port = 0;
+  uint16_t port = 0;                       // tls too, with `host`
   std::vector<std::pair<std::string, std::string>> headers;
   std::string type;                 // dns; the name is in `host`
   std::string rule;                 // dlp; to whom it goes is in `host`
@@ -31,6 +31,7 @@ struct Question {
   HttpRequest request(std::vector<HeaderField>& fields) const;
   // Of git: the verdict on the request it takes, and on the ref.
   Decision judge_git(const Policy& policy) const;
+  TlsQuestion tls_question() const { return {host, port}; }
   DnsQuestion dns_question() const { return {host, type}; }
   FindingQuestion finding(const FindingRule& facts) const { return {rule, facts.category, facts.severity, host}; }
   std::string to_string() const;
@@ -48,6 +49,9 @@ Result<std::pair<std::string, std::string>> parse_header_field(std::string_view 
 // Reads "fetch https://HOST[:PORT]/PATH" or "push https://HOST[:PORT]/PATH REF [create|update|delete|force]": a ref is
 // a branch's name, or begins with "refs/"; it is updated if nothing else is said.
 Result<Question> parse_git_question(std::string_view text);
+
+// Reads "HOST" or "HOST:PORT"; folds the host's case and drops its final dot.
+Result<Question> parse_tls_question(std::string_view text);
 
 // Reads "TYPE NAME"; folds the name's case and drops its final dot.
 Result<Question> parse_dns_question(std::string_view text);

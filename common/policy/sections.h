@@ -7,7 +7,7 @@ namespace gatehouse::policy {
 
 inline constexpr std::string_view kHttpKeys[] = {
     "id",    "action",  "hosts",        "schemes",       "ports",  "methods", "paths",
-    "query", "headers", "request_body", "response_body", "budget", "reason"};
+    "query", "headers", "request_body", "response_body", "budget", "reason",  "tls"};
 Result<std::vector<HttpRule>> read_http(const FieldReader& reader, const JsonNode& section);
 Result<std::vector<uint16_t>> read_ports(const FieldReader& reader, const JsonNode& node);  // of "ports"
 
@@ -55,7 +55,7 @@ inline constexpr std::string_view kTlsKeys[] = {"client_certificates"};
 inline constexpr std::string_view kClientCertificateKeys[] = {"hosts", "ports", "certificate", "key"};
 Result<TlsRules> read_tls(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kTestKeys[] = {"http", "headers", "git", "dns", "dlp", "expect", "rule"};
+inline constexpr std::string_view kTestKeys[] = {"http", "headers", "git", "tls", "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
 // "resolve", "registries" and "networks": where hosts are.

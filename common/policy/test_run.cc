@@ -37,6 +37,8 @@ Answer ask(const Policy& policy, const Question& question, const TestEntry& test
     }
     case QuestionKind::git:
       return answer(question.judge_git(policy), test);
+    case QuestionKind::tls:
+      return answer(policy.judge(question.tls_question()), test);
     case QuestionKind::dns:
       return answer(policy.judge(question.dns_question()), test);
     case QuestionKind::dlp:
@@ -51,7 +53,13 @@ TestOutcome outcome_of(const TestEntry& test) {
   outcome.line = test.place.line();
   const bool dlp = test.kind == QuestionKind::dlp;
   const bool git = test.kind == QuestionKind::git;
-  outcome.test = (test.kind == QuestionKind::http ? "" : dlp ? "dlp " : git ? "git " : "dns ") + test.question;
+  const bool tls = test.kind == QuestionKind::tls;
+  outcome.test = (test.kind == QuestionKind::http ? ""
+                  : dlp                           ? "dlp "
+                  : git                           ? "git "
+                  : tls                           ? "tls "
+                                                  : "dns ") +
+                 test.question;
   outcome.expected = with_cause(dlp ? to_string(test.expect_finding) : to_string(test.expect), test.rule);
   return outcome;
 }

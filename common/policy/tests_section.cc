@@ -7,8 +7,11 @@ namespace {
 constexpr std::string_view kFindingActions[] = {"deny", "redact", "warn", "exempt"};
 
 Result<void> read_question(const FieldReader& reader, const JsonNode& node, TestEntry& test) {
-  constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {
-      {"http", QuestionKind::http}, {"git", QuestionKind::git}, {"dns", QuestionKind::dns}, {"dlp", QuestionKind::dlp}};
+  constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {{"http", QuestionKind::http},
+                                                                  {"git", QuestionKind::git},
+                                                                  {"tls", QuestionKind::tls},
+                                                                  {"dns", QuestionKind::dns},
+                                                                  {"dlp", QuestionKind::dlp}};
   const JsonNode* asked = nullptr;
   for (const auto& [key, kind] : kKinds) {
     const JsonNode* found = node.find(key);
@@ -20,7 +23,7 @@ Result<void> read_question(const FieldReader& reader, const JsonNode& node, Test
     if (!question) return failed(question);
     test.question = std::move(*question);
   }
-  if (asked == nullptr) return reader.refuse(node.offset, "a test needs one of 'http', 'git', 'dns' and 'dlp'");
+  if (asked == nullptr) return reader.refuse(node.offset, "a test needs one of 'http', 'git', 'tls', 'dns' and 'dlp'");
   return {};
 }
 

@@ -1,4 +1,5 @@
-"""TLS as a policy may shape it, through the real guest: certificates that the proxy shows in the agent's stead."""
+"""TLS as a policy may shape it, through the real guest: certificates that the proxy shows in the agent's stead, and hosts
+that are not intercepted."""
 
 import base64
 import os
@@ -9,9 +10,22 @@ import unittest
 from tests.support.house import House, Shell
 from tests.support.tls_nginx import TlsNginx
 from tests.support.tls_server import Authority
+from tests.support.upstream import wait_until
 
-MTLS, OTHER = "mtls.demo.test", "other.demo.test"
+MTLS, OTHER, PINNED = "mtls.demo.test", "other.demo.test", "pinned.demo.test"
 CURL = "curl -sS --max-time 20 -w '%{http_code}\\n'"
+
+
+def sized(body: bytes, length: int) -> bytes:
+    return len(body).to_bytes(length, "big") + body
+
+
+def ech_hello(name: str) -> bytes:
+    """A ClientHello with an encrypted one in it, or noise in its place (RFC 9849 section 6.2)."""
+    sni = sized(b"\0" + sized(name.encode(), 2), 2)
+    extensions = b"\xfe\x0d" + sized(bytes(200), 2) + b"\0\0" + sized(sni, 2)
+    body = b"\x03\x03" + bytes(32) + b"\0" + sized(b"\x13\x01", 2) + sized(b"\0", 1) + sized(extensions, 2)
+    return b"\x16\x03\x01" + sized(b"\x01" + sized(body, 3), 2)
 
 
 class Tls(unittest.TestCase):
@@ -24,25 +38,29 @@ class Tls(unittest.TestCase):
         clients = Authority(at / "clients", "clients of the upstream")
         certificate, key = clients.issue("agent", "agent.demo.test", usage="clientAuth")
         cls.key = pathlib.Path(key).read_text()
-        cls.nginx = TlsNginx(at / "nginx", cls.trusted.issue("server", MTLS, OTHER),
-                             {MTLS: str(clients.certificate), OTHER: ""})
+        cls.nginx = TlsNginx(at / "nginx", cls.trusted.issue("server", MTLS, OTHER, PINNED),
+                             {MTLS: str(clients.certificate), OTHER: "", PINNED: ""})
         cls.addClassCleanup(cls.nginx.close)
         cls.house.environment |= {"GATEHOUSE_E2E_CERT": pathlib.Path(certificate).read_text(), "GATEHOUSE_E2E_KEY": cls.key}
         where = f"127.0.0.1:{cls.nginx.port}"
         cls.rules = {
-            "http": [{"id": "all", "action": "allow", "hosts": [MTLS, OTHER]}],
+            "http": [{"id": "all", "action": "allow", "hosts": [MTLS, OTHER]},
+                     {"id": "pinned", "action": "allow", "hosts": [PINNED], "tls": "passthrough"}],
             "secrets": {"OUR_CERT": {"from": "env:GATEHOUSE_E2E_CERT"}, "OUR_KEY": {"from": "env:GATEHOUSE_E2E_KEY"}},
             "tls": {"client_certificates": [{"hosts": [MTLS], "certificate": "OUR_CERT", "key": "OUR_KEY"}]},
-            "resolve": {MTLS: where, OTHER: where},
+            "resolve": {MTLS: where, OTHER: where, PINNED: where},
         }
         cls.shell = Shell(cls.house, "--policy", cls.house.policy(cls.rules), "--name", "tls", "--upstream-ca",
                           str(cls.trusted.certificate))
         cls.addClassCleanup(cls.shell.close)
+        cls.shell.run(f"cat > /tmp/pinned.pem <<'END'\n{cls.trusted.certificate.read_text()}END")
+
+    def events(self, **wanted) -> list[dict]:
+        return [row for row in self.house.audit("tls") if all(row.get(key) == value for key, value in wanted.items())]
 
     def row(self, host: str, path: str) -> dict:
         """The verdict on the one request for it."""
-        (row,) = [row for row in self.house.audit("tls") if row["table"] == "net_events" and row["host"] == host
-                  and row["path"] == path]
+        (row,) = self.events(table="net_events", host=host, path=path)
         return row
 
     def test_a_host_that_asks_is_shown_the_certificate_and_no_other_host_is(self):
@@ -99,6 +117,40 @@ class Tls(unittest.TestCase):
                         (locked if {"lo", "dd"} <= set(line.split()) else unlocked).append(mapping.strip())
                     mapping = ""
         return locked, unlocked
+
+    def test_a_client_that_pins_its_servers_certificate_gets_through_uninspected(self):
+        self.assertEqual(self.shell.run(f"{CURL} --cacert /tmp/pinned.pem https://{PINNED}/pinned"),
+                         (0, f"hello from {PINNED}\n200\n"))
+        self.assertEqual(self.nginx.shown("/pinned"), [f"{PINNED} NONE -"])
+        event = self.events(table="net_events", channel="tls", verdict="allow")[-1]
+        self.assertEqual((event["host"], event["sni"], event["port"], event["rule_id"], event["detail"], event["path"]),
+                         (PINNED, PINNED, 443, "pinned", "tls: passthrough, uninspected", ""))
+        wait_until(lambda: self.events(table="net_results", event_id=event["event_id"]), 5, "the row of the result")
+        (result,) = self.events(table="net_results", event_id=event["event_id"])
+        self.assertEqual((result["upstream_address"], result["error"]), (f"127.0.0.1:{self.nginx.port}", ""))
+        self.assertGreater(result["bytes_out"], 500)
+        self.assertGreater(result["bytes_in"], 500)
+        # Who trusts the session's authority alone meets a certificate of another: nobody stands between.
+        code, told = self.shell.run(f"{CURL} https://{PINNED}/not-trusted")
+        self.assertEqual(code, 60, told)
+
+    def test_what_is_not_intercepted_is_the_host_it_was_looked_up_for(self):
+        connect = "import socket, ssl; c = ssl.create_default_context(cafile='/tmp/pinned.pem'); c.check_hostname = False; "
+        cases = {
+            "name.mismatch": f"{CURL} -k --connect-to {OTHER}:443:{PINNED}:443 https://{OTHER}/fronted",
+            "tls.no-name": f"python3 -c \"{connect} c.wrap_socket(socket.create_connection(('{PINNED}', 443)))\"",
+            "tls.encrypted-hello": f"python3 -c \"import socket; s = socket.create_connection(('{PINNED}', 443)); "
+                                   f"s.sendall(bytes.fromhex('{ech_hello(PINNED).hex()}')); print(s.recv(99).hex())\"",
+        }
+        served = (self.nginx.directory / "access.log").read_text()
+        for rule, command in cases.items():
+            with self.subTest(rule):
+                _, told = self.shell.run(command)
+                self.assertRegex(told, "unrecognized name|UNRECOGNIZED_NAME|access denied|15030300020231")
+                event = self.events(table="net_events", channel="tls")[-1]
+                self.assertEqual((event["host"], event["verdict"], event["rule_id"]), (PINNED, "deny", rule))
+                self.assertEqual(self.events(table="net_results", event_id=event["event_id"]), [])
+        self.assertEqual((self.nginx.directory / "access.log").read_text(), served)
 
     def test_a_certificate_that_could_not_be_shown_is_told_of_with_its_place(self):
         _, another = self.trusted.issue("another", "x.demo.test", usage="clientAuth")
