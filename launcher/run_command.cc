@@ -125,6 +125,8 @@ int run(const RunWords& words) {
   if (!secrets) return fail_with(secrets.error(), kExitUsage);
   if (auto ok = make_placeholders(*secrets, policy->credentials()); !ok) return fail_with(ok.error(), kExitUsage);
   if (auto ok = check_identities(*secrets, policy->client_identities()); !ok) return fail_with(ok.error(), kExitUsage);
+  if (auto ok = check_proxy_credential(*secrets, policy->upstream_proxy()); !ok)
+    return fail_with(ok.error(), kExitUsage);
   if (auto ok = check_environment(*settings, *secrets); !ok) return fail_with(ok.error(), kExitUsage);
   return run_session(*settings, *policy, *secrets);
 }

@@ -173,17 +173,27 @@ Result<void> make_placeholders(std::vector<Secret>& secrets, const std::vector<p
   return {};
 }
 
+static std::string_view value_of(const std::vector<Secret>& secrets, std::string_view name) {
+  const auto found =
+      std::find_if(secrets.begin(), secrets.end(), [&](const Secret& secret) { return secret.name == name; });
+  return found == secrets.end() ? std::string_view() : found->value.view();
+}
+
 Result<void> check_identities(const std::vector<Secret>& secrets,
                               const std::vector<policy::ClientIdentity>& identities) {
-  const auto value_of = [&](const std::string& name) {
-    const auto found =
-        std::find_if(secrets.begin(), secrets.end(), [&](const Secret& secret) { return secret.name == name; });
-    return found == secrets.end() ? std::string_view() : found->value.view();
-  };
   for (const auto& identity : identities) {
-    const auto ok = tls::certified_key_from_pem(value_of(identity.certificate), value_of(identity.key));
+    const auto ok =
+        tls::certified_key_from_pem(value_of(secrets, identity.certificate), value_of(secrets, identity.key));
     if (!ok) return tl::unexpected(identity.error(ok.error().message()));
   }
+  return {};
+}
+
+Result<void> check_proxy_credential(const std::vector<Secret>& secrets,
+                                    const std::optional<policy::UpstreamProxy>& proxy) {
+  if (!proxy || proxy->credential.empty()) return {};
+  const auto ok = policy::UpstreamProxy::check_credential(value_of(secrets, proxy->credential));
+  if (!ok) return tl::unexpected(proxy->error(ok.error().message()));
   return {};
 }
 
@@ -195,14 +205,11 @@ std::vector<std::pair<std::string, std::string>> placeholder_environment(const s
   return environment;
 }
 
-Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets,
-                                      const std::vector<policy::ClientIdentity>& identities) {
+Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets, const std::vector<std::string>& kept) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& secret : secrets) {
-    const bool shown = std::any_of(identities.begin(), identities.end(), [&](const auto& identity) {
-      return identity.certificate == secret.name || identity.key == secret.name;
-    });
-    if (shown || !secret.placeholder.empty()) list.push_back(entry(secret));
+    const bool is_kept = std::find(kept.begin(), kept.end(), secret.name) != kept.end();
+    if (is_kept || !secret.placeholder.empty()) list.push_back(entry(secret));
   }
   nlohmann::json tree = nlohmann::json::object();
   tree["secrets"] = std::move(list);

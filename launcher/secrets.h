@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,12 +40,15 @@ Result<void> make_placeholders(std::vector<Secret>& secrets, const std::vector<p
 Result<void> check_identities(const std::vector<Secret>& secrets,
                               const std::vector<policy::ClientIdentity>& identities);
 
+// Likewise the credential for the upstream proxy.
+Result<void> check_proxy_credential(const std::vector<Secret>& secrets,
+                                    const std::optional<policy::UpstreamProxy>& proxy);
+
 // The guest's environment: each placeholder under the name of its secret.
 std::vector<std::pair<std::string, std::string>> placeholder_environment(const std::vector<Secret>& secrets);
 
-// What gatehouse-proxy reads with --credentials, as JSON: those that have a placeholder or are part of an identity.
-Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets,
-                                      const std::vector<policy::ClientIdentity>& identities);
+// What gatehouse-proxy reads with --credentials, as JSON: those that have a placeholder, and those it uses itself.
+Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets, const std::vector<std::string>& kept);
 
 // What gatehouse-dlp reads with --secrets, as JSON: the secrets, the canaries, and the session's key for fingerprints,
 // so that a restarted scanner gives the same secret the same one. Certificates without their keys are no secrets.

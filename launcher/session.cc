@@ -181,7 +181,7 @@ Result<void> Session::lay_canaries() {
   auto known = scanner_secrets(secrets_, canaries->values, policy_.client_identities());
   if (!known) return failed(known);
   handed_.scanner_secrets = std::move(*known);
-  auto credentials = proxy_credentials(secrets_, policy_.client_identities());
+  auto credentials = proxy_credentials(secrets_, policy_.kept_secrets());
   if (!credentials) return failed(credentials);
   handed_.proxy_credentials = std::move(*credentials);
   return {};

@@ -76,6 +76,18 @@ Result<CredentialValues> CredentialValues::load(const std::string& source) {
   return values;
 }
 
+Result<const CredentialValue*> CredentialValues::for_upstream_proxy(const policy::Policy& policy) const {
+  const auto& proxy = policy.upstream_proxy();
+  if (!proxy || proxy->credential.empty()) return nullptr;
+  const auto* value = find(proxy->credential);
+  if (value == nullptr) {
+    return tl::unexpected(proxy->error(fmt::format("no value was given for the secret {}", proxy->credential)));
+  }
+  const auto ok = policy::UpstreamProxy::check_credential(value->bytes.view());
+  if (!ok) return tl::unexpected(proxy->error(ok.error().message()));
+  return value;
+}
+
 const CredentialValue* CredentialValues::find(std::string_view name) const {
   const auto found =
       std::find_if(values_.begin(), values_.end(), [&](const auto& value) { return value.name == name; });

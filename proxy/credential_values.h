@@ -7,6 +7,7 @@
 
 #include "common/base/result.h"
 #include "common/base/secret_bytes.h"
+#include "common/policy/policy.h"
 
 namespace gatehouse::proxy {
 
@@ -33,6 +34,9 @@ class CredentialValues {
   // parse() of "fd:N", an inherited descriptor that is read to its end and closed, or of a file that nobody but its
   // owner may read.
   static Result<CredentialValues> load(const std::string& source);
+
+  // What the policy's upstream proxy asks for; null where it asks for nothing. An error names the place in the policy.
+  Result<const CredentialValue*> for_upstream_proxy(const policy::Policy& policy) const;
 
   // Null when there is none of that name.
   const CredentialValue* find(std::string_view name) const;

@@ -12,6 +12,7 @@ struct Generation {
   policy::Policy policy;
   CredentialTable credentials;
   ClientIdentities identities = {};
+  const CredentialValue* proxy_credential = nullptr;  // for the policy's upstream proxy; outlives the generation
 };
 
 }  // namespace gatehouse::proxy

@@ -40,7 +40,7 @@ struct Target {
 struct OpenFailure {
   std::optional<Decision> denied;
   int status = 502;
-  std::string rule;  // "upstream.lookup", "upstream.connect", "upstream.certificate", "upstream.timeout"
+  std::string rule;  // "upstream.lookup", "upstream.connect", "upstream.proxy", "upstream.certificate"...
   std::string reason;
   std::string address;  // the last one tried, if any
 };

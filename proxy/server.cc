@@ -42,8 +42,10 @@ Result<std::shared_ptr<const Generation>> make_generation(policy::Policy policy,
   if (!credentials) return failed(credentials, "--credentials");
   auto identities = ClientIdentities::create(policy, values);
   if (!identities) return failed(identities);
+  const auto proxy_credential = values.for_upstream_proxy(policy);
+  if (!proxy_credential) return failed(proxy_credential);
   return std::make_shared<const Generation>(
-      Generation{std::move(policy), std::move(*credentials), std::move(*identities)});
+      Generation{std::move(policy), std::move(*credentials), std::move(*identities), *proxy_credential});
 }
 
 GuestSession::Entry entry_of(const InheritedSocket& socket) {

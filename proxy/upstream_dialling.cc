@@ -1,5 +1,8 @@
 #include "proxy/upstream_dialling.h"
 
+#include "common/base/wiping.h"
+#include "proxy/proxy_tunnel.h"
+
 namespace gatehouse::proxy {
 
 namespace {
@@ -21,11 +24,16 @@ UpstreamDialling::UpstreamDialling(Loop& loop, TlsClientContext& tls, std::share
       generation_(std::move(generation)),
       target_(target),
       over_tls_(over_tls),
-      port_(target.port),
+      proxy_(generation_->policy.upstream_proxy_for(target.host)),
+      port_(proxy_ != nullptr ? proxy_->port : target.port),
       on_dialled_(std::move(on_dialled)),
       whole_(loop, [this] { timed_out(); }),
       one_(loop, [this] { next(fail("no answer within {} s", kConnectTimeout.count())); }) {
   whole_.start(generation_->policy.limits().connect_time);
+  if (proxy_ != nullptr) {
+    resolving_ = resolve(loop_, proxy_->host, [this](auto addresses) { resolved(std::move(addresses)); });
+    return;
+  }
   if (const auto override = generation_->policy.resolve_override(target.host)) {
     // The policy says where this host is; it need not be a public address.
     if (override->port != 0) port_ = override->port;
@@ -39,7 +47,11 @@ UpstreamDialling::UpstreamDialling(Loop& loop, TlsClientContext& tls, std::share
 
 void UpstreamDialling::resolved(Result<std::vector<IpAddress>> addresses) {
   const auto lookup = std::move(resolving_);
-  if (!addresses) return done(tl::unexpected(failure(502, "upstream.lookup", addresses.error().message())));
+  if (!addresses) {
+    const auto why = proxy_ != nullptr ? addresses.error().in("the upstream proxy") : addresses.error();
+    return done(tl::unexpected(failure(502, "upstream.lookup", why.message())));
+  }
+  if (proxy_ != nullptr) return dial(std::move(*addresses));  // the policy names it; it need not be public
   for (const auto& address : *addresses) {
     auto decision = generation_->policy.judge_address(address);
     if (decision.allowed()) continue;
@@ -58,12 +70,13 @@ void UpstreamDialling::dial(std::vector<IpAddress> addresses) {
 // Tries the next address; `last` is what became of the one before.
 void UpstreamDialling::next(const Result<void>& last) {
   connecting_.reset();
+  tunnel_.reset();
   upstream_.reset();
   if (tried_ == addresses_.size()) {
     return done(tl::unexpected(failure(502, last_rule_, last.error().message(), address_)));
   }
   const auto& address = addresses_[tried_++];
-  address_ = address_text(address, port_);
+  address_ = address_text(address, port_) + (proxy_ != nullptr ? " (upstream proxy)" : "");
   last_rule_ = "upstream.connect";
   one_.start(kConnectTimeout);
   Endpoint endpoint;
@@ -75,8 +88,57 @@ void UpstreamDialling::next(const Result<void>& last) {
 
 void UpstreamDialling::connected(Result<std::unique_ptr<Stream>> stream) {
   if (!stream) return next(failed(stream));
-  if (over_tls_) return shake_hands(std::move(*stream));
-  done(std::make_unique<UpstreamStream>(std::move(*stream), nullptr, address_, generation_));
+  if (proxy_ != nullptr) return ask_for_tunnel(std::move(*stream));
+  go_on(std::move(*stream));
+}
+
+void UpstreamDialling::ask_for_tunnel(std::unique_ptr<Stream> stream) {
+  one_.stop();  // the proxy dials in its turn: from here on the time for the whole counts
+  answer_.clear();
+  tunnel_ = std::move(stream);
+  tunnel_->set_callbacks({.data = [this](std::string_view bytes) { answered(bytes); },
+                          .end = [this] { refused_by_proxy("it closed the connection instead of an answer"); },
+                          .error = [this](const Error& error) { refused_by_proxy(error.message()); },
+                          .drained = {}});
+  const auto* credential = generation_->proxy_credential;
+  auto request = tunnel_request(target_.host, target_.port, credential != nullptr ? credential->bytes.view() : "");
+  tunnel_->write(request);
+  wipe(request);
+  tunnel_->start_reading();
+}
+
+void UpstreamDialling::answered(std::string_view bytes) {
+  answer_ += bytes;
+  const auto answer = read_tunnel_answer(answer_);
+  if (!answer) return refused_by_proxy(answer.error().message());
+  if (!*answer) return;
+  const int status = (*answer)->status;
+  if (status == 407) {
+    return refused_by_proxy(proxy_->credential.empty()
+                                ? "it wants a user and a password (407): name a secret as \"credential\""
+                                : "it does not take the secret " + proxy_->credential + " (407)");
+  }
+  if (!(*answer)->open()) {
+    return refused_by_proxy(
+        fmt::format("it answers {} {} to CONNECT {}:{}", status, (*answer)->reason, target_.host, target_.port));
+  }
+  if ((*answer)->bytes != answer_.size()) return refused_by_proxy("something spoke in the tunnel before it was asked");
+  tunnel_->stop_reading();
+  // Not from within the stream's own callback, which is about to be another.
+  loop_.post([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) go_on(std::move(tunnel_));
+  });
+}
+
+void UpstreamDialling::refused_by_proxy(std::string reason) {
+  tunnel_->stop_reading();
+  done(tl::unexpected(
+      failure(502, "upstream.proxy", fmt::format("the upstream proxy {}: {}", proxy_->authority(), reason), address_)));
+}
+
+void UpstreamDialling::go_on(std::unique_ptr<Stream> stream) {
+  if (over_tls_) return shake_hands(std::move(stream));
+  done(std::make_unique<UpstreamStream>(std::move(stream), nullptr, address_, generation_));
 }
 
 void UpstreamDialling::shake_hands(std::unique_ptr<Stream> stream) {
@@ -94,7 +156,9 @@ void UpstreamDialling::shake_hands(std::unique_ptr<Stream> stream) {
 }
 
 void UpstreamDialling::timed_out() {
-  done(tl::unexpected(failure(504, "upstream.timeout", "the upstream could not be reached in time", address_)));
+  const auto reason = tunnel_ ? fmt::format("the upstream proxy {} did not answer in time", proxy_->authority())
+                              : std::string("the upstream could not be reached in time");
+  done(tl::unexpected(failure(504, "upstream.timeout", reason, address_)));
 }
 
 // The last act: the callback may destroy this object.

@@ -1,4 +1,7 @@
-// A new connection to an upstream: look-up, verdicts on the addresses, connecting to one after another, TLS.
+// A new connection to an upstream: look-up, verdicts on the addresses, connecting to one after another, TLS. Where the
+// policy has an upstream proxy, it is the proxy that is looked up and connected, at the policy's word; a tunnel through
+// it (CONNECT, for plain HTTP too) leads to the target, whose name the proxy resolves; and TLS is spoken within, with
+// the target itself.
 #pragma once
 
 #include <chrono>
@@ -34,6 +37,10 @@ class UpstreamDialling final : public Opening {
   void dial(std::vector<IpAddress> addresses);
   void next(const Result<void>& last);
   void connected(Result<std::unique_ptr<Stream>> stream);
+  void ask_for_tunnel(std::unique_ptr<Stream> stream);
+  void answered(std::string_view bytes);
+  void refused_by_proxy(std::string reason);
+  void go_on(std::unique_ptr<Stream> stream);
   void shake_hands(std::unique_ptr<Stream> stream);
   void timed_out();
   void done(Dialled outcome);
@@ -43,6 +50,7 @@ class UpstreamDialling final : public Opening {
   const std::shared_ptr<const Generation> generation_;
   const Target target_;
   const bool over_tls_;
+  const policy::UpstreamProxy* const proxy_;  // null: none
   uint16_t port_;
   OnDialled on_dialled_;
   std::vector<IpAddress> addresses_;
@@ -51,6 +59,8 @@ class UpstreamDialling final : public Opening {
   std::string last_rule_ = "upstream.connect";
   std::unique_ptr<Resolving> resolving_;
   std::unique_ptr<Connecting> connecting_;
+  std::unique_ptr<Stream> tunnel_;  // until the proxy has answered
+  std::string answer_;
   std::unique_ptr<UpstreamStream> upstream_;
   Timer whole_;
   Timer one_;

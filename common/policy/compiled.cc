@@ -56,6 +56,9 @@ class LayerCompiler {
       if (auto ok = add(secret); !ok) return failed(ok);
     }
     if (auto ok = add(out_->layer.tls); !ok) return failed(ok);
+    if (const auto& proxy = out_->layer.upstream_proxy; proxy && !proxy->credential.empty()) {
+      if (auto ok = check_kept(proxy->credential, proxy->place); !ok) return failed(ok);
+    }
     for (const auto& test : out_->layer.tests) {
       if (auto ok = add(test); !ok) return failed(ok);
     }

@@ -134,6 +134,7 @@ struct Policy::Compiled {
   bool asks_for_fields = false;
   bool has_passthrough = false;
   std::vector<ClientIdentity> client_identities;
+  std::optional<UpstreamProxy> upstream_proxy;
   PolicyInputs inputs;
   std::string files;
   std::string sha256;

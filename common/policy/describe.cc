@@ -131,6 +131,13 @@ std::string describe_dlp(const CompiledLayer& layer) {
 
 std::string describe_tls(const CompiledLayer& layer) {
   std::string text;
+  if (const auto& proxy = layer.layer.upstream_proxy) {
+    text += fmt::format("  upstream proxy {}{}", proxy->authority(),
+                        proxy->credential.empty() ? "" : fmt::format(" with the secret {}", proxy->credential));
+    for (const auto& host : proxy->except)
+      text += fmt::format("{} {}", &host == &proxy->except[0] ? ", but not for" : "", host.to_string());
+    text += "\n";
+  }
   for (const auto& entry : layer.layer.tls.client_certificates) {
     text +=
         fmt::format("  tls   client certificate {} for {}{}\n", entry.certificate, describe_terms(layer, entry.hosts),

@@ -140,6 +140,11 @@ std::string explain_identity(const Policy& policy, const HttpRequest& request) {
              : fmt::format("  shows the client certificate {} if asked for one\n", identity->certificate);
 }
 
+std::string explain_way(const Policy& policy, std::string_view host) {
+  const auto* proxy = policy.upstream_proxy_for(host);
+  return proxy == nullptr ? "" : fmt::format("  by way of the proxy {}\n", proxy->authority());
+}
+
 std::string explain_in_layer(const CompiledLayer& layer, const Question& question, const FindingRule& facts) {
   switch (question.kind) {
     case QuestionKind::http:
@@ -228,6 +233,8 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
       const HttpRequest request = question.request(none);
       text += explain_credentials(*this, request) + explain_identity(*this, request);
     }
+    if (question.kind == QuestionKind::http || question.kind == QuestionKind::tls)
+      text += explain_way(*this, question.host);
     for (const auto& layer : compiled_->layers) text += explain_in_layer(*layer, question, facts);
   }
   return text;

@@ -1,4 +1,6 @@
 // What becomes of what the scanner finds. Each layer is asked alone and the strictest answer wins.
+#include <set>
+
 #include "common/policy/compiled.h"
 #include "common/policy/finding_words.h"
 
@@ -60,6 +62,22 @@ const Limits& Policy::limits() const { return compiled_->limits; }
 const std::vector<SecretSource>& Policy::secrets() const { return compiled_->secrets; }
 const std::vector<Credential>& Policy::credentials() const { return compiled_->credentials; }
 const std::vector<ClientIdentity>& Policy::client_identities() const { return compiled_->client_identities; }
+
+const std::optional<UpstreamProxy>& Policy::upstream_proxy() const { return compiled_->upstream_proxy; }
+
+const UpstreamProxy* Policy::upstream_proxy_for(std::string_view host) const {
+  const auto& proxy = compiled_->upstream_proxy;
+  return proxy && proxy->serves(host) && !resolve_override(host) ? &*proxy : nullptr;
+}
+
+std::vector<std::string> Policy::kept_secrets() const {
+  std::set<std::string> names;
+  for (const auto& identity : compiled_->client_identities) names.insert({identity.certificate, identity.key});
+  if (compiled_->upstream_proxy && !compiled_->upstream_proxy->credential.empty()) {
+    names.insert(compiled_->upstream_proxy->credential);
+  }
+  return {names.begin(), names.end()};
+}
 
 const ClientIdentity* Policy::client_identity(std::string_view host, uint16_t port) const {
   for (const auto& identity : compiled_->client_identities) {

@@ -17,9 +17,9 @@ Schemes scheme_named(std::string_view name) {
 
 namespace {
 
-constexpr std::string_view kPolicyKeys[] = {"$schema", "version", "name", "extends", "unmatched", "registries",
-                                            "http",    "git",     "dns",  "resolve", "networks",  "dlp",
-                                            "limits",  "secrets", "tls",  "tests"};
+constexpr std::string_view kPolicyKeys[] = {"$schema", "version", "name",    "extends", "unmatched", "registries",
+                                            "http",    "git",     "dns",     "resolve", "networks",  "upstream_proxy",
+                                            "dlp",     "limits",  "secrets", "tls",     "tests"};
 constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"http", kHttpKeys},
                                       {"git", kGitKeys},
@@ -31,6 +31,7 @@ constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"allowance", kAllowanceKeys},
                                       {"secret", kSecretKeys},
                                       {"tls", kTlsKeys},
+                                      {"upstreamProxy", kUpstreamProxyKeys},
                                       {"clientCertificate", kClientCertificateKeys},
                                       {"test", kTestKeys}};
 
@@ -134,6 +135,7 @@ Result<void> read_sections(const FieldReader& reader, const JsonNode& root, Laye
   if (auto ok = read_section(reader, root, "tests", read_tests, layer.tests); !ok) return ok;
   if (auto ok = read_section(reader, root, "resolve", read_resolve, layer.resolve); !ok) return ok;
   if (auto ok = read_section(reader, root, "registries", read_registries, layer.registries); !ok) return ok;
+  if (auto ok = read_section(reader, root, "upstream_proxy", read_upstream_proxy, layer.upstream_proxy); !ok) return ok;
   return read_section(reader, root, "networks", read_networks, layer.networks);
 }
 

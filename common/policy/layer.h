@@ -19,6 +19,7 @@
 #include "common/policy/question.h"
 #include "common/policy/registries.h"
 #include "common/policy/source_text.h"
+#include "common/policy/upstream_proxy.h"
 
 namespace gatehouse::policy {
 
@@ -205,6 +206,7 @@ struct Layer {
   std::vector<GitRule> git;
   std::vector<ResolveEntry> resolve;
   std::optional<std::vector<IpNetwork>> networks;
+  std::optional<UpstreamProxy> upstream_proxy;
   DlpRules dlp;
   TlsRules tls;
   SaidLimits limits;

@@ -52,6 +52,17 @@ Result<void> join_resolve(std::vector<ResolveEntry>& into, const ResolveEntry& e
       entry.place.error(fmt::format("'{}' resolves to another address at {}", entry.host, same->place.to_string())));
 }
 
+// Neither may send what the other lets out by another way.
+Result<void> join_upstream_proxy(std::optional<UpstreamProxy>& into, const std::optional<UpstreamProxy>& said) {
+  if (!said || (into && into->agrees_with(*said))) return {};
+  if (into) {
+    return tl::unexpected(said->place.error(
+        fmt::format("another upstream proxy, or another way with it, is said at {}", into->place.to_string())));
+  }
+  into = said;
+  return {};
+}
+
 // Of two layers, each read for itself: neither may send a secret where the other does not.
 Result<void> join_secret(Policy::Compiled& into, std::vector<Place>& places, const SecretEntry& entry,
                          const std::optional<Credential>& credential) {
@@ -101,6 +112,7 @@ Result<void> join(Layer& into, Layer extended) {
   put_before(into.dlp.listed, std::move(extended.dlp.listed));
   put_before(into.dlp.exempt, std::move(extended.dlp.exempt));
   put_before(into.tls.client_certificates, std::move(extended.tls.client_certificates));
+  if (!into.upstream_proxy) into.upstream_proxy = std::move(extended.upstream_proxy);
   into.limits.narrow(extended.limits);
   into.registries.merge(extended.registries);  // the extending layer's own win
   if (extended.networks) {
@@ -276,6 +288,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     limits_.narrow((*compiled)->layer.limits);
     const auto& identities = (*compiled)->client_identities;
     out_->client_identities.insert(out_->client_identities.end(), identities.begin(), identities.end());
+    if (auto ok = join_upstream_proxy(out_->upstream_proxy, (*compiled)->layer.upstream_proxy); !ok) return failed(ok);
     note_exact_names(**compiled);
     for (const auto& rule : (*compiled)->layer.http) {
       out_->asks_for_fields |= !rule.headers.empty();

@@ -22,6 +22,7 @@
 #include "common/policy/git.h"
 #include "common/policy/quota.h"
 #include "common/policy/source_text.h"
+#include "common/policy/upstream_proxy.h"
 
 namespace gatehouse::policy {
 
@@ -232,6 +233,13 @@ class Policy {
   const std::vector<SecretSource>& secrets() const;
   // Those of them that go somewhere. One secret that layers send to different places is refused at load.
   const std::vector<Credential>& credentials() const;
+  // What stands before the world, if something does: layers that say different ones are refused at load.
+  const std::optional<UpstreamProxy>& upstream_proxy() const;
+  // By which `host` is reached; null: directly, since there is none, or not for this host, or the policy says itself
+  // where the host is ("resolve").
+  const UpstreamProxy* upstream_proxy_for(std::string_view host) const;
+  // The names of those secrets that the proxy uses itself, each once.
+  std::vector<std::string> kept_secrets() const;
   // Of all layers, in the order written: the first that matches a host counts.
   const std::vector<ClientIdentity>& client_identities() const;
   // That one, or null.

@@ -58,10 +58,12 @@ Result<TlsRules> read_tls(const FieldReader& reader, const JsonNode& section);
 inline constexpr std::string_view kTestKeys[] = {"http", "headers", "git", "tls", "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
-// "resolve", "registries" and "networks": where hosts are.
+// "resolve", "registries", "upstream_proxy" and "networks": where hosts are.
 Result<std::vector<ResolveEntry>> read_resolve(const FieldReader& reader, const JsonNode& section);
 Result<std::map<std::string, std::vector<RegistryOrigin>>> read_registries(const FieldReader& reader,
                                                                            const JsonNode& section);
+inline constexpr std::string_view kUpstreamProxyKeys[] = {"url", "credential", "except"};
+Result<std::optional<UpstreamProxy>> read_upstream_proxy(const FieldReader& reader, const JsonNode& section);
 Result<std::vector<IpNetwork>> read_networks(const FieldReader& reader, const JsonNode& section);
 
 }  // namespace gatehouse::policy

@@ -1,5 +1,5 @@
-"""TLS as a policy may shape it, through the real guest: certificates that the proxy shows in the agent's stead, and hosts
-that are not intercepted."""
+"""TLS as a policy may shape it, through the real guest: certificates that the proxy shows in the agent's stead, hosts that
+are not intercepted, and both behind a company's proxy."""
 
 import base64
 import os
@@ -8,11 +8,14 @@ import re
 import unittest
 
 from tests.support.house import House, Shell
+from tests.support.squid import Squid
 from tests.support.tls_nginx import TlsNginx
 from tests.support.tls_server import Authority
 from tests.support.upstream import wait_until
 
 MTLS, OTHER, PINNED = "mtls.demo.test", "other.demo.test", "pinned.demo.test"
+FAR, FAR_PINNED = "far.demo.test", "far-pinned.demo.test"  # behind the company's proxy
+COMPANY = "bot:" + "made-up-" + "Hq3Vt8Lc"
 CURL = "curl -sS --max-time 20 -w '%{http_code}\\n'"
 
 
@@ -38,15 +41,23 @@ class Tls(unittest.TestCase):
         clients = Authority(at / "clients", "clients of the upstream")
         certificate, key = clients.issue("agent", "agent.demo.test", usage="clientAuth")
         cls.key = pathlib.Path(key).read_text()
-        cls.nginx = TlsNginx(at / "nginx", cls.trusted.issue("server", MTLS, OTHER, PINNED),
-                             {MTLS: str(clients.certificate), OTHER: "", PINNED: ""})
+        cls.nginx = TlsNginx(at / "nginx", cls.trusted.issue("server", MTLS, OTHER, PINNED, FAR, FAR_PINNED),
+                             {MTLS: str(clients.certificate), OTHER: "", PINNED: "", FAR: "", FAR_PINNED: ""})
         cls.addClassCleanup(cls.nginx.close)
-        cls.house.environment |= {"GATEHOUSE_E2E_CERT": pathlib.Path(certificate).read_text(), "GATEHOUSE_E2E_KEY": cls.key}
+        cls.squid = Squid(COMPANY, [FAR, FAR_PINNED], "refused.demo.test")
+        cls.addClassCleanup(cls.squid.close)
+        cls.house.environment |= {"GATEHOUSE_E2E_COMPANY": COMPANY,
+                                  "GATEHOUSE_E2E_CERT": pathlib.Path(certificate).read_text(), "GATEHOUSE_E2E_KEY": cls.key}
         where = f"127.0.0.1:{cls.nginx.port}"
         cls.rules = {
             "http": [{"id": "all", "action": "allow", "hosts": [MTLS, OTHER]},
-                     {"id": "pinned", "action": "allow", "hosts": [PINNED], "tls": "passthrough"}],
-            "secrets": {"OUR_CERT": {"from": "env:GATEHOUSE_E2E_CERT"}, "OUR_KEY": {"from": "env:GATEHOUSE_E2E_KEY"}},
+                     {"id": "far", "action": "allow", "hosts": [FAR], "ports": [cls.nginx.port]},
+                     {"id": "pinned", "action": "allow", "hosts": [PINNED], "tls": "passthrough"},
+                     {"id": "far-pinned", "action": "allow", "hosts": [FAR_PINNED], "ports": [cls.nginx.port],
+                      "tls": "passthrough"}],
+            "upstream_proxy": {"url": f"http://127.0.0.1:{cls.squid.port}", "credential": "COMPANY_PROXY"},
+            "secrets": {"OUR_CERT": {"from": "env:GATEHOUSE_E2E_CERT"}, "OUR_KEY": {"from": "env:GATEHOUSE_E2E_KEY"},
+                        "COMPANY_PROXY": {"from": "env:GATEHOUSE_E2E_COMPANY"}},
             "tls": {"client_certificates": [{"hosts": [MTLS], "certificate": "OUR_CERT", "key": "OUR_KEY"}]},
             "resolve": {MTLS: where, OTHER: where, PINNED: where},
         }
@@ -151,6 +162,19 @@ class Tls(unittest.TestCase):
                 self.assertEqual((event["host"], event["verdict"], event["rule_id"]), (PINNED, "deny", rule))
                 self.assertEqual(self.events(table="net_results", event_id=event["event_id"]), [])
         self.assertEqual((self.nginx.directory / "access.log").read_text(), served)
+
+    def test_what_is_behind_the_companys_proxy_is_reached_through_it(self):
+        for host, options in ((FAR, ""), (FAR_PINNED, "--cacert /tmp/pinned.pem")):
+            with self.subTest(host):
+                target = f"{host}:{self.nginx.port}"
+                self.assertEqual(self.shell.run(f"{CURL} {options} https://{target}/{host}"),
+                                 (0, f"hello from {host}\n200\n"))
+                event = self.events(table="net_events", host=host)[-1]
+                wait_until(lambda: self.events(table="net_results", event_id=event["event_id"]), 5, "the row of the result")
+                (result,) = self.events(table="net_results", event_id=event["event_id"])
+                self.assertEqual(result["upstream_address"], f"127.0.0.1:{self.squid.port} (upstream proxy)")
+        self.assertEqual(self.squid.asked(f"{FAR_PINNED}:{self.nginx.port}"), ["TCP_TUNNEL/200 bot"])
+        self.assertNotIn("made-up-", self.shell.run("env; cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n'")[1])
 
     def test_a_certificate_that_could_not_be_shown_is_told_of_with_its_place(self):
         _, another = self.trusted.issue("another", "x.demo.test", usage="clientAuth")
