@@ -38,6 +38,24 @@ TEST_F(LeafCacheTest, NamesExactlyTheHost) {
   EXPECT_EQ(X509_check_host(x, "x.api.example.com", 0, 0, nullptr), 0);
 }
 
+TEST_F(LeafCacheTest, NamesNothingElse) {
+  X509* x = leaf("api.example.com");
+  const std::unique_ptr<GENERAL_NAMES, tls::OpensslFree<GENERAL_NAMES_free>> names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x, NID_subject_alt_name, nullptr, nullptr)));
+  ASSERT_NE(names, nullptr);
+  EXPECT_EQ(sk_GENERAL_NAME_num(names.get()), 1);
+}
+
+TEST_F(LeafCacheTest, IsOfAnHourAgoAndForNoMoreThanADay) {
+  X509* x = leaf("api.example.com");
+  int days = 0, seconds = 0;
+  ASSERT_EQ(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x), nullptr), 1);
+  EXPECT_GE(days * 86400 + seconds, 3600 - 5) << "guests' clocks may be behind";
+  ASSERT_EQ(ASN1_TIME_diff(&days, &seconds, nullptr, X509_get0_notAfter(x)), 1);
+  EXPECT_LE(days * 86400 + seconds, kLeafLifetimeSeconds);
+  EXPECT_GT(days * 86400 + seconds, kLeafRenewalSeconds);
+}
+
 TEST_F(LeafCacheTest, NamesAnAddressAsAnAddress) {
   EXPECT_EQ(X509_check_ip_asc(leaf("8.8.8.8"), "8.8.8.8", 0), 1);
   EXPECT_EQ(X509_check_ip_asc(leaf("2001:db8::1"), "2001:db8::1", 0), 1);

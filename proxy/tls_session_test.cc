@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "common/base/fd.h"
+#include "common/tls/test_certificates.h"
 
 namespace gatehouse::proxy {
 namespace {
@@ -239,6 +240,50 @@ TEST_F(TlsSessionTest, RefusesAClientThatSpeaksNoHttpItKnows) {
   SSL_CTX_set_alpn_protos(client_context_->context(), reinterpret_cast<const unsigned char*>("\x02h3"), 3);
   const auto h3 = client("api.test");
   EXPECT_THAT(talk(*h3, *server()).client.error().message(), HasSubstr("no application protocol"));
+}
+
+// As browsers greet every server (RFC 9849 section 6.2). Which name is meant by one that is no noise we could not know;
+// what counts is the one in the open.
+TEST_F(TlsSessionTest, TakesAClientThatMaySendAnEncryptedHelloByTheNameInTheOpen) {
+  constexpr unsigned kEncryptedClientHello = 0xfe0d;
+  const auto add = [](SSL*, unsigned, unsigned, const unsigned char** out, size_t* size, X509*, size_t, int*, void*) {
+    static const unsigned char noise[200] = {};
+    *out = noise;
+    *size = sizeof noise;
+    return 1;
+  };
+  ASSERT_EQ(SSL_CTX_add_custom_ext(client_context_->context(), kEncryptedClientHello, SSL_EXT_CLIENT_HELLO, add,
+                                   nullptr, nullptr, nullptr, nullptr),
+            1);
+  const auto a = client("api.test.example");
+  const auto b = server();
+  const auto result = talk(*a, *b);
+  ASSERT_TRUE(result.client) << result.client.error().message();
+  EXPECT_TRUE(a->established() && b->established());
+  EXPECT_EQ(b->sni(), "api.test.example");
+}
+
+TEST_F(TlsSessionTest, ShowsACertificateToAServerThatAsksAndResumesNothingAsAnother) {
+  SSL_CTX_set_verify(server_context_->context(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                     [](int, X509_STORE_CTX*) { return 1; });
+  const auto us = [](EVP_PKEY& key) {
+    return *tls::certified_key_from_pem(tls::certificate_of(key), tls::pem_of(key));
+  };
+  const tls::KeyPtr other_key = *tls::create_p256_key();
+  const auto one = us(*key_);
+  const auto other = us(*other_key);
+  const auto connect = [&](const tls::CertifiedKey* identity) {
+    const auto a = *TlsSession::connect(*client_context_, "api.test.example", 443, false, identity);
+    const auto b = server();
+    const auto result = talk(*a, *b);
+    if (!result.server) return std::string("refused");
+    return std::string(a->resumed() ? "resumed" : "shown");
+  };
+  EXPECT_EQ(connect(nullptr), "refused");
+  EXPECT_EQ(connect(&one), "shown");
+  EXPECT_EQ(connect(&one), "resumed");
+  EXPECT_EQ(connect(&other), "shown");
+  EXPECT_EQ(connect(nullptr), "refused") << "no session of one who was known";
 }
 
 TEST(TlsClientContext, NamesARootFileThatCannotBeRead) {

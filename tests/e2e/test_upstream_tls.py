@@ -1,5 +1,6 @@
 """Whom the proxy takes for an upstream: a table of certificates, and what the agent is told of each."""
 
+import concurrent.futures
 import dataclasses
 import json
 import pathlib
@@ -8,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from tests.support.gates import Gates
@@ -183,6 +185,28 @@ class UpstreamTls(unittest.TestCase):
         with self.assertRaisesRegex(RuntimeError, r"policy.json:1:\d+: client certificate: the key does not belong to the certificate"):
             self.gates("mismatch", 1, given=given, secrets={"C": {"from": "env:UNUSED"}, "K": {"from": "env:UNUSED"}},
                        tls={"client_certificates": [{"hosts": [HOST], "certificate": "C", "key": "K"}]})
+
+    def test_many_who_come_at_once_for_a_name_never_seen_are_served_one_certificate(self):
+        server = TlsServer(self.trusted.issue("single", HOST))
+        self.addCleanup(server.close)
+        gates = self.gates("single", server.port)
+        context = ssl.create_default_context(cafile=str(gates.ca))
+        waiting = []
+        for _ in range(16):
+            stream = socket.create_connection(("127.0.0.1", gates.port), timeout=20)
+            self.addCleanup(stream.close)
+            stream.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
+            self.assertIn(b" 200 ", stream.recv(4096))
+            waiting.append(stream)
+        begin = threading.Barrier(len(waiting))
+
+        def certificate(stream: socket.socket) -> bytes:
+            begin.wait(20)
+            with context.wrap_socket(stream, server_hostname=HOST) as tls:
+                return tls.getpeercert(binary_form=True)
+
+        with concurrent.futures.ThreadPoolExecutor(len(waiting)) as pool:
+            self.assertEqual(len(set(pool.map(certificate, waiting))), 1)
 
     def test_what_is_older_is_not_spoken(self):
         server = TlsServer(self.trusted.issue("old", HOST), version=ssl.TLSVersion.TLSv1_1)
