@@ -1,5 +1,8 @@
 // The first message of a TLS connection, read by somebody who does not answer it (RFC 8446 section 4.1.2; in records,
 // section 5.1). What is read here is judged, so whatever two readers could take for different things is an error.
+//
+// Only the first: the one that a HelloRetryRequest asks for must name the same host (RFC 8446 section 4.1.2), and a
+// server that lets it name another is no worse than one that lets the Host field within, which nobody sees either.
 #pragma once
 
 #include <optional>

@@ -48,6 +48,24 @@ TEST(Passthrough, YieldsToWhateverElseIsSaidOfTheHost) {
             "allow by pinned");
 }
 
+// A push could be in it, which nobody would look through.
+TEST(Passthrough, YieldsToAGitRuleForTheHost) {
+  const auto also = [](std::string_view remote, std::string_view action = "allow") {
+    return source(
+        fmt::format(R"("git": [{{"id": "app", "action": "{}", "remotes": ["{}"]}}], {})", action, remote, kPinned));
+  };
+  EXPECT_EQ(verdict({also("https://pin.example.com/acme/app.git")}), "app");
+  EXPECT_EQ(verdict({also("https://*.example.com/**")}), "app");
+  EXPECT_EQ(verdict({also("https://pin.example.com/acme/app.git", "deny")}), "app");
+  EXPECT_EQ(verdict({also("https://git.example.com/acme/app.git")}), "allow by pinned");
+  EXPECT_EQ(verdict({also("https://pin.example.com:8443/acme/app.git")}), "allow by pinned");
+  EXPECT_EQ(verdict({source(R"("unmatched": "pass", "git": [{"id": "corp-git", "action": "deny",
+                                "remotes": ["https://pin.example.com/**"]}])",
+                            true),
+                     source(kPinned)}),
+            "corp-git");
+}
+
 TEST(Passthrough, NeedsEveryLayerThatHasASay) {
   const struct {
     const char* name;
