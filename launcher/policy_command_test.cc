@@ -147,9 +147,11 @@ TEST(PolicyCommand, ExplainsAQuestionOrTheRulesInForce) {
                                "POST https://a.example.com/x\nallow by r: rule 'r' of policy 'good' allows this\n"));
   const Outcome unreadable = gatehouse({"policy", "explain", "--policy", good, "what?"});
   EXPECT_EQ(unreadable.code, kExitUsage);
-  EXPECT_THAT(unreadable.err,
-              ::testing::HasSubstr("cannot read 'what?'; expected \"GET https://host/path\", \"git push "
-                                   "https://host/path branch\", \"tls host\", \"dns A name\" or \"dlp rule host\""));
+  EXPECT_THAT(
+      unreadable.err,
+      ::testing::HasSubstr(
+          "cannot read 'what?'; expected \"GET https://host/path\", \"git push "
+          "https://host/path branch\", \"tls host\", \"mcp server tool {...}\", \"dns A name\" or \"dlp rule host\""));
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ class LayerCompiler {
       if (auto ok = add(rule); !ok) return failed(ok);
     }
     for (const auto& rule : out_->layer.git) add(rule);
+    if (auto ok = add(out_->layer.mcp); !ok) return failed(ok);
     for (const auto& rule : out_->layer.dns) {
       if (auto ok = add(rule); !ok) return failed(ok);
     }
@@ -81,6 +82,9 @@ class LayerCompiler {
       if (auto ok = check(rule); !ok) return ok;
     }
     for (const auto& rule : out_->layer.git) {
+      if (auto ok = check(rule); !ok) return ok;
+    }
+    for (const auto& rule : out_->layer.mcp.tools) {
       if (auto ok = check(rule); !ok) return ok;
     }
     for (const auto& exemption : out_->layer.dlp.exempt) {
@@ -157,6 +161,41 @@ class LayerCompiler {
     out_->git.push_back({&rule,
                          decision_of(out_->layer, rule.id, rule.action, rule.reason),
                          {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"}});
+  }
+
+  Result<void> add(const McpRules& rules) {
+    std::vector<std::string_view> servers;
+    for (const auto& entry : rules.servers) {
+      servers.push_back(entry.server.name);
+      for (const auto& name : entry.server.secrets) {
+        if (auto ok = check_secret(name, entry.place); !ok) return ok;
+      }
+    }
+    for (const auto& rule : rules.tools) {
+      // A machine-wide layer may speak of servers that sessions declare.
+      const bool is_glob = rule.server.find('*') != std::string::npos;
+      if (!is_glob && !rule.place.source->machine_wide && !contains(servers, rule.server)) {
+        return tl::unexpected(rule.server_place.error(fmt::format("no server '{}' is declared in \"servers\"{}",
+                                                                  log::printable(rule.server, kMaxIdBytes),
+                                                                  suggest(rule.server, servers))));
+      }
+      const std::string words = describe_rule(out_->layer, rule.id);
+      out_->mcp.push_back(
+          {&rule,
+           decision_of(out_->layer, rule.id, rule.action, rule.reason),
+           {Verdict::deny, rule.id,
+            fmt::format("{} may or may not match: servers may take these arguments in different ways", words)}});
+    }
+    return {};
+  }
+
+  // A secret that is handed to a server: of this layer.
+  Result<void> check_secret(const std::string& name, const Place& place) const {
+    std::vector<std::string_view> names;
+    for (const auto& secret : out_->layer.secrets) names.push_back(secret.source.name);
+    if (contains(names, name)) return {};
+    return tl::unexpected(place.error(
+        fmt::format("'{}' is no secret of this policy{}", log::printable(name, kMaxIdBytes), suggest(name, names))));
   }
 
   Result<void> add(const DnsRule& rule) {
@@ -241,6 +280,7 @@ class LayerCompiler {
     CompiledTest compiled{&test, {}};
     if (test.kind != QuestionKind::http) {
       auto question = test.kind == QuestionKind::tls   ? parse_tls_question(test.question)
+                      : test.kind == QuestionKind::mcp ? parse_mcp_question(test.question + " " + test.arguments)
                       : test.kind == QuestionKind::dns ? parse_dns_question(test.question)
                       : test.kind == QuestionKind::git ? parse_git_question(test.question)
                                                        : parse_dlp_question(test.question);

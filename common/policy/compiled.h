@@ -69,6 +69,20 @@ struct GitMatcher {
   bool resolves(std::string_view name) const;
 };
 
+struct McpMatcher {
+  struct Comparison {
+    Met met = Met::no;
+    const ArgumentCondition* missed = nullptr;  // the condition that is not surely met, if server and tool are named
+  };
+  const McpRule* rule = nullptr;
+  Decision decision;
+  Decision unsure;  // as in HttpMatcher
+
+  bool names(std::string_view server, std::string_view tool) const;
+  Comparison compare(const McpCall& call, const UrlAllowed& url_allowed) const;
+  const Decision* decide(const Comparison& comparison) const;  // null where the rule has no say
+};
+
 struct DnsMatcher {
   const DnsRule* rule = nullptr;
   Decision decision;
@@ -87,6 +101,7 @@ struct CompiledLayer {
   std::vector<HttpMatcher> http;
   RuleIndex http_hosts;
   std::vector<GitMatcher> git;
+  std::vector<McpMatcher> mcp;
   std::vector<DnsMatcher> dns;
   RuleIndex dns_names;
   std::unordered_map<std::string_view, const ListedFinding*> findings;  // by rule id or category; the strictest
@@ -129,6 +144,7 @@ struct Policy::Compiled {
   TextSet exact_names;  // named exactly by a rule that does not deny, or by a resolve entry
   std::unordered_map<std::string, ResolveOverride, TextHash, std::equal_to<>> resolve;
   Limits limits;
+  std::vector<McpServer> mcp_servers;
   std::vector<SecretSource> secrets;
   std::vector<Credential> credentials;
   bool asks_for_fields = false;

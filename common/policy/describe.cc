@@ -105,6 +105,20 @@ std::string describe_git(const GitRule& rule) {
   return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
 }
 
+// A command's arguments are left out: somebody may have put a password there.
+std::string describe_server(const McpServer& server) {
+  return fmt::format("  mcp   server {} runs {}{}\n", server.name, server.command.front(),
+                     server.secrets.empty() ? "" : "; is given " + join_words(server.secrets));
+}
+
+std::string describe_mcp(const McpRule& rule) {
+  std::string text = fmt::format("  mcp   {:5}  {:20}  {}: {}", to_string(rule.action), rule.id, rule.server,
+                                 rule.tools.empty() ? "no tool" : join_words(rule.tools));
+  for (const auto& condition : rule.arguments) text += "; argument " + condition.to_string();
+  if (rule.result_bytes) text += "; result up to " + size_words(*rule.result_bytes);
+  return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
+}
+
 std::string describe_dns(const CompiledLayer& layer, const DnsRule& rule) {
   std::string text =
       fmt::format("  dns   {:5}  {:20}  {}", to_string(rule.action), rule.id, describe_terms(layer, rule.names));
@@ -212,6 +226,8 @@ std::string Policy::describe() const {
     text += describe_layer(layer->layer);
     for (const auto& rule : layer->layer.http) text += describe_http(*layer, rule);
     for (const auto& rule : layer->layer.git) text += describe_git(rule);
+    for (const auto& entry : layer->layer.mcp.servers) text += describe_server(entry.server);
+    for (const auto& rule : layer->layer.mcp.tools) text += describe_mcp(rule);
     for (const auto& rule : layer->layer.dns) text += describe_dns(*layer, rule);
     for (const auto& [host, override, place] : layer->layer.resolve) {
       text += fmt::format("  {} is at {}{}\n", host, override.address.to_string(),

@@ -1,6 +1,8 @@
 // Why a question is answered as it is, rule by rule.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "common/policy/compiled.h"
 #include "common/policy/finding_words.h"
 
@@ -88,6 +90,25 @@ std::string explain_tls(const CompiledLayer& layer, const Question& question) {
   return text.size() == before ? text + "  no rule names this host\n" : text;
 }
 
+std::string explain_mcp(const CompiledLayer& layer, const Question& question, const UrlAllowed& url_allowed) {
+  std::string text = describe_layer(layer.layer);
+  const size_t before = text.size();
+  for (const auto& matcher : layer.mcp) {
+    std::string words = "not this tool";
+    std::string_view verdict = to_string(matcher.rule->action);
+    if (matcher.names(question.server, question.tool)) {
+      const auto comparison = matcher.compare(question.mcp_call(), url_allowed);
+      const Decision* decision = matcher.decide(comparison);
+      if (decision != nullptr) verdict = to_string(decision->verdict);
+      words = comparison.met == Met::yes  ? "matches"
+              : comparison.met == Met::no ? fmt::format("not these arguments ({})", comparison.missed->to_string())
+                                          : fmt::format("servers may differ ({})", comparison.missed->to_string());
+    }
+    text += rule_line(*matcher.rule, verdict, words);
+  }
+  return text.size() == before ? text + "  has no mcp rule\n" : text;
+}
+
 std::string explain_dns(const CompiledLayer& layer, const Question& question) {
   std::string text = describe_layer(layer.layer);
   const size_t before = text.size();
@@ -145,7 +166,8 @@ std::string explain_way(const Policy& policy, std::string_view host) {
   return proxy == nullptr ? "" : fmt::format("  by way of the proxy {}\n", proxy->authority());
 }
 
-std::string explain_in_layer(const CompiledLayer& layer, const Question& question, const FindingRule& facts) {
+std::string explain_in_layer(const CompiledLayer& layer, const Question& question, const FindingRule& facts,
+                             const UrlAllowed& url_allowed) {
   switch (question.kind) {
     case QuestionKind::http:
       return explain_http(layer, question);
@@ -153,6 +175,8 @@ std::string explain_in_layer(const CompiledLayer& layer, const Question& questio
       return explain_git(layer, question);
     case QuestionKind::tls:
       return explain_tls(layer, question);
+    case QuestionKind::mcp:
+      return explain_mcp(layer, question, url_allowed);
     case QuestionKind::dns:
       return explain_dns(layer, question);
     case QuestionKind::dlp:
@@ -167,6 +191,12 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
     const FindingDecision decision = policy.judge(question.finding(facts));
     return fmt::format("{}{}: {}\n", to_string(decision.action),
                        decision.exemption.empty() ? "" : " by " + decision.exemption, decision.cause);
+  }
+  if (question.kind == QuestionKind::mcp) {
+    const McpDecision decision = policy.judge(question.mcp_call());
+    std::string text = fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
+    if (decision.verdict == Verdict::deny || decision.result_rule.empty()) return text;
+    return text + fmt::format("  at most {} bytes of result, says '{}'\n", decision.result_bytes, decision.result_rule);
   }
   std::vector<HeaderField> fields;
   const HttpDecision decision = question.kind == QuestionKind::dns
@@ -192,8 +222,9 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
                                     const std::vector<std::string>& fields) const {
   std::vector<Question> questions;
   const bool dns = question_text.starts_with("dns ");
-  if (question_text.starts_with("git ")) {
-    auto question = parse_git_question(question_text.substr(4));
+  const bool git = question_text.starts_with("git ");
+  if (git || question_text.starts_with("mcp ")) {
+    auto question = git ? parse_git_question(question_text.substr(4)) : parse_mcp_question(question_text.substr(4));
     if (!question) return failed(question);
     questions.push_back(std::move(*question));
   } else if (question_text.starts_with("tls ")) {
@@ -235,7 +266,7 @@ Result<std::string> Policy::explain(std::string_view question_text, const std::v
     }
     if (question.kind == QuestionKind::http || question.kind == QuestionKind::tls)
       text += explain_way(*this, question.host);
-    for (const auto& layer : compiled_->layers) text += explain_in_layer(*layer, question, facts);
+    for (const auto& layer : compiled_->layers) text += explain_in_layer(*layer, question, facts, url_judge());
   }
   return text;
 }

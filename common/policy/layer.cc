@@ -17,13 +17,17 @@ Schemes scheme_named(std::string_view name) {
 
 namespace {
 
-constexpr std::string_view kPolicyKeys[] = {"$schema", "version", "name",    "extends", "unmatched", "registries",
-                                            "http",    "git",     "dns",     "resolve", "networks",  "upstream_proxy",
-                                            "dlp",     "limits",  "secrets", "tls",     "tests"};
+constexpr std::string_view kPolicyKeys[] = {"$schema",        "version", "name",   "extends", "unmatched", "registries",
+                                            "http",           "git",     "mcp",    "dns",     "resolve",   "networks",
+                                            "upstream_proxy", "dlp",     "limits", "secrets", "tls",       "tests"};
 constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"http", kHttpKeys},
                                       {"git", kGitKeys},
                                       {"gitPush", kGitPushKeys},
+                                      {"mcp", kMcpKeys},
+                                      {"mcpServer", kMcpServerKeys},
+                                      {"mcpTool", kMcpToolKeys},
+                                      {"argument", kMcpArgumentKeys},
                                       {"dns", kDnsKeys},
                                       {"dlp", kDlpKeys},
                                       {"exemption", kExemptionKeys},
@@ -35,24 +39,7 @@ constexpr ObjectKeys kObjectKeys[] = {{"policy", kPolicyKeys},
                                       {"clientCertificate", kClientCertificateKeys},
                                       {"test", kTestKeys}};
 
-// Written for a Gatehouse that enforces them; to read past them would be to promise what is not done.
-constexpr std::string_view kKeysNotEnforcedYet[] = {"mcp"};
-
 constexpr std::string_view kUnmatched[] = {"deny", "pass"};
-
-Result<void> check_top_level_keys(const FieldReader& reader, const JsonNode& root) {
-  // The first wrong key is the one to be told of, whichever way it is wrong.
-  for (const auto& member : root.members) {
-    const bool known = std::find(std::begin(kPolicyKeys), std::end(kPolicyKeys), member.key) != std::end(kPolicyKeys);
-    if (known) continue;
-    const bool later = std::find(std::begin(kKeysNotEnforcedYet), std::end(kKeysNotEnforcedYet), member.key) !=
-                       std::end(kKeysNotEnforcedYet);
-    if (!later) break;
-    return reader.refuse(member.offset,
-                         fmt::format("'{}' is not enforced yet by this version of Gatehouse; remove it", member.key));
-  }
-  return reader.check_keys(root, kPolicyKeys);
-}
 
 Result<void> read_name(const FieldReader& reader, const JsonNode& root, Layer& layer) {
   layer.name = reader.source().name.substr(reader.source().name.rfind('/') + 1);
@@ -127,6 +114,7 @@ Result<void> read_section(const FieldReader& reader, const JsonNode& root, std::
 Result<void> read_sections(const FieldReader& reader, const JsonNode& root, Layer& layer) {
   if (auto ok = read_section(reader, root, "http", read_http, layer.http); !ok) return ok;
   if (auto ok = read_section(reader, root, "git", read_git, layer.git); !ok) return ok;
+  if (auto ok = read_section(reader, root, "mcp", read_mcp, layer.mcp); !ok) return ok;
   if (auto ok = read_section(reader, root, "dns", read_dns, layer.dns); !ok) return ok;
   if (auto ok = read_section(reader, root, "dlp", read_dlp, layer.dlp); !ok) return ok;
   if (auto ok = read_section(reader, root, "limits", read_limits, layer.limits); !ok) return ok;
@@ -150,7 +138,7 @@ Result<Layer> read_layer(std::shared_ptr<const SourceText> source) {
   if (root->kind != JsonNode::Kind::object) {
     return reader.refuse(root->offset, fmt::format("a policy must be an object, not {}", kind_name(root->kind)));
   }
-  if (auto ok = check_top_level_keys(reader, *root); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(*root, kPolicyKeys); !ok) return failed(ok);
   Layer layer;
   layer.place = reader.place_of(*root);
   if (auto ok = read_head(reader, *root, layer); !ok) return failed(ok);

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "common/base/verdict.h"
+#include "common/policy/argument_condition.h"
 #include "common/policy/credential.h"
 #include "common/policy/field_condition.h"
 #include "common/policy/git.h"
 #include "common/policy/host_pattern.h"
+#include "common/policy/mcp.h"
 #include "common/policy/path_glob.h"
 #include "common/policy/policy.h"
 #include "common/policy/question.h"
@@ -100,6 +102,28 @@ struct GitRule {
   bool names(const GitRemote& remote) const;
 };
 
+struct McpRule {
+  std::string id;
+  Verdict action = Verdict::deny;
+  std::string server;              // a glob
+  std::vector<std::string> tools;  // globs
+  std::vector<ArgumentCondition> arguments;
+  std::optional<uint64_t> result_bytes;
+  std::string reason;
+  Place place;
+  Place server_place;
+};
+
+struct McpServerEntry {
+  McpServer server;
+  Place place;
+};
+
+struct McpRules {
+  std::vector<McpServerEntry> servers;
+  std::vector<McpRule> tools;
+};
+
 struct DnsRule {
   std::string id;
   Verdict action = Verdict::deny;
@@ -182,8 +206,9 @@ struct SecretEntry {
 
 struct TestEntry {
   QuestionKind kind = QuestionKind::http;
-  std::string question;                                      // "GET https://host/path", "A name" or "rule host"
+  std::string question;  // "GET https://host/path", "A name", "rule host" or "server tool"
   std::vector<std::pair<std::string, std::string>> headers;  // of http
+  std::string arguments;                                     // of mcp: JSON
   Verdict expect = Verdict::deny;                            // of http and dns
   FindingAction expect_finding = FindingAction::deny;        // of dlp
   std::string rule;                                          // "" for any; of dlp the exemption
@@ -204,6 +229,7 @@ struct Layer {
   std::vector<HttpRule> http;
   std::vector<DnsRule> dns;
   std::vector<GitRule> git;
+  McpRules mcp;
   std::vector<ResolveEntry> resolve;
   std::optional<std::vector<IpNetwork>> networks;
   std::optional<UpstreamProxy> upstream_proxy;
@@ -216,7 +242,7 @@ struct Layer {
 
 // The keys of each kind of object, for the reader, for suggestions and for the schema's test.
 struct ObjectKeys {
-  std::string_view kind;  // "policy", "http", "git", "dns", "dlp", "exemption", "limits", "secret", "test"
+  std::string_view kind;  // "policy", "http", "git", "mcp", "dns", "dlp", "exemption", "limits", "secret", "test"
   std::span<const std::string_view> keys;
 };
 std::span<const ObjectKeys> object_keys();

@@ -96,6 +96,12 @@ Result<uint64_t> read_size(const FieldReader& reader, const JsonNode& node, std:
   return quantity_of(reader, node, key, true, kSizeUnits, range, kSize);
 }
 
+Result<milliseconds> read_waiting_time(const FieldReader& reader, const JsonNode& node, std::string_view key) {
+  const auto time = quantity_of(reader, node, key, false, kTimeUnits, kWaitingTime, kTime);
+  if (!time) return failed(time);
+  return milliseconds(*time);
+}
+
 void SaidLimits::narrow(const SaidLimits& other) {
   narrow_one(request_body_bytes, other.request_body_bytes);
   narrow_one(decoded_bytes, other.decoded_bytes);

@@ -87,6 +87,19 @@ Result<void> join_secret(Policy::Compiled& into, std::vector<Place>& places, con
       entry.place.error(fmt::format("the secret '{}' is sent elsewhere at {}", entry.source.name, earlier)));
 }
 
+// Of two layers: a name means one server, or a rule of one would judge the other's.
+Result<void> join_server(std::vector<McpServerEntry>& into, const McpServerEntry& entry) {
+  const auto same =
+      std::find_if(into.begin(), into.end(), [&](const auto& e) { return e.server.name == entry.server.name; });
+  if (same == into.end()) {
+    into.push_back(entry);
+    return {};
+  }
+  if (same->server == entry.server) return {};
+  return tl::unexpected(entry.place.error(
+      fmt::format("the server '{}' is another one at {}", entry.server.name, same->place.to_string())));
+}
+
 // Of a layer and one that it extends: what the layer itself says wins, where the value is and where it goes each for
 // itself.
 void extend_secret(std::vector<SecretEntry>& extended, const SecretEntry& own) {
@@ -108,6 +121,12 @@ void put_before(std::vector<T>& into, std::vector<T> extended) {
 Result<void> join(Layer& into, Layer extended) {
   put_before(into.http, std::move(extended.http));
   put_before(into.git, std::move(extended.git));
+  put_before(into.mcp.tools, std::move(extended.mcp.tools));
+  for (auto& entry : extended.mcp.servers) {
+    const auto same = [&](const McpServerEntry& own) { return own.server.name == entry.server.name; };
+    if (std::any_of(into.mcp.servers.begin(), into.mcp.servers.end(), same)) continue;
+    into.mcp.servers.push_back(std::move(entry));
+  }
   put_before(into.dns, std::move(extended.dns));
   put_before(into.dlp.listed, std::move(extended.dlp.listed));
   put_before(into.dlp.exempt, std::move(extended.dlp.exempt));
@@ -175,6 +194,7 @@ class Loader {
   const PolicyInputs* recorded_;
   std::unique_ptr<Policy::Compiled> out_ = std::make_unique<Policy::Compiled>();
   std::vector<ResolveEntry> resolve_;
+  std::vector<McpServerEntry> servers_;
   std::vector<Place> secret_places_;  // of out_->secrets
   SaidLimits limits_;
   std::string digested_;
@@ -281,6 +301,9 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     for (const auto& entry : (*compiled)->layer.resolve) {
       if (auto ok = join_resolve(resolve_, entry); !ok) return failed(ok);
     }
+    for (const auto& entry : (*compiled)->layer.mcp.servers) {
+      if (auto ok = join_server(servers_, entry); !ok) return failed(ok);
+    }
     const auto& secrets = (*compiled)->layer.secrets;
     for (size_t i = 0; i < secrets.size(); ++i) {
       if (auto ok = join_secret(*out_, secret_places_, secrets[i], (*compiled)->credentials[i]); !ok) return failed(ok);
@@ -298,6 +321,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
   }
   if (auto ok = check_passthrough(*out_); !ok) return failed(ok);
   out_->limits = limits_.over(Limits{});
+  for (const auto& entry : servers_) out_->mcp_servers.push_back(entry.server);
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);
   auto digest = sha256_hex(digested_);
   if (!digest) return failed(digest);

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "common/base/verdict.h"
 #include "common/policy/credential.h"
 #include "common/policy/git.h"
+#include "common/policy/mcp.h"
 #include "common/policy/quota.h"
 #include "common/policy/source_text.h"
 #include "common/policy/upstream_proxy.h"
@@ -211,6 +213,14 @@ class Policy {
   // Whether any rule is of that kind.
   bool has_passthrough() const;
 
+  // The strictest verdict on this call of a tool. A rule that denies or asks takes letters in either case as the same,
+  // and denies where a server may take the arguments so that they meet its conditions.
+  McpDecision judge(const McpCall& call) const;
+  // Whether any call of that tool can be allowed, or asked for: otherwise it need not be shown.
+  bool may_call(std::string_view server, std::string_view tool) const;
+  // Of all layers, in the order written. One name with two different commands is refused at load.
+  const std::vector<McpServer>& mcp_servers() const;
+
   // Whether this name may be looked up: an explicit dns rule says so, or some http rule that does not deny covers the
   // name. Names that are never resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like,
   // unless a rule or a resolve override names them exactly.
@@ -269,6 +279,7 @@ class Policy {
   struct Compiled;  // compiled.h, for this library alone
 
  private:
+  std::function<bool(std::string_view url)> url_judge() const;
   explicit Policy(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
   std::shared_ptr<const Compiled> compiled_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/json/strict.h"
 #include "common/policy/finding_words.h"
 #include "common/policy/http_words.h"
 #include "common/policy/layer.h"
@@ -19,6 +20,7 @@ constexpr uint16_t kHttpPort = 80;
 tl::unexpected<Error> unreadable(std::string_view text) {
   return fail(
       "cannot read '{}'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls host\", "
+      "\"mcp server tool {{...}}\", "
       "\"dns A name\" or "
       "\"dlp rule host\"",
       log::printable(text, 100));
@@ -54,6 +56,7 @@ Result<std::pair<std::string, std::string>> parse_header_field(std::string_view 
 std::string Question::to_string() const {
   if (kind == QuestionKind::dns) return fmt::format("dns {} {}", type, host);
   if (kind == QuestionKind::dlp) return fmt::format("dlp {} {}", rule, host);
+  if (kind == QuestionKind::mcp) return fmt::format("mcp {} {} {}", server, tool, json::write(*arguments));
   if (kind == QuestionKind::git) {
     const std::string url =
         fmt::format("https://{}{}{}", host, port == kHttpsPort ? "" : fmt::format(":{}", port), path);
@@ -167,6 +170,26 @@ Result<Question> parse_tls_question(std::string_view text) {
   question.host = fold_case(text.substr(0, colon));
   if (question.host.ends_with('.')) question.host.pop_back();
   if (question.host.empty() || question.host.find(' ') != std::string::npos) return unreadable(text);
+  return question;
+}
+
+Result<Question> parse_mcp_question(std::string_view text) {
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos || space == 0) return unreadable(text);
+  Question question;
+  question.kind = QuestionKind::mcp;
+  question.server = text.substr(0, space);
+  text.remove_prefix(space + 1);
+  question.tool = text.substr(0, text.find(' '));
+  if (question.tool.empty()) return unreadable(text);
+  text.remove_prefix(question.tool.size());
+  const size_t start = std::min(text.find_first_not_of(' '), text.size());
+  auto arguments = json::read(start == text.size() ? "{}" : text.substr(start));
+  if (!arguments)
+    return fail("the arguments of '{}': {}", log::printable(question.tool, 64), arguments.error().message());
+  if (!arguments->is_object())
+    return fail("the arguments of '{}' must be an object", log::printable(question.tool, 64));
+  question.arguments = std::make_shared<const nlohmann::json>(std::move(*arguments));
   return question;
 }
 

@@ -1,8 +1,9 @@
-// Questions as people write them: "GET https://host/path", "git push https://host/path main", "tls host", "dns A name",
-// "dlp rule host".
+// Questions as people write them: "GET https://host/path", "git push https://host/path main", "tls host", "mcp files
+// read_file {...}", "dns A name", "dlp rule host".
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +14,7 @@
 
 namespace gatehouse::policy {
 
-enum class QuestionKind { http, git, tls, dns, dlp };
+enum class QuestionKind { http, git, tls, mcp, dns, dlp };
 
 // An owned HttpRequest, TlsQuestion, DnsQuestion or FindingQuestion.
 struct Question {
@@ -26,12 +27,15 @@ struct Question {
   std::string repository;           // git; its path, with or without ".git"
   std::optional<RefUpdate> update;  // git push; nothing for fetch
   std::string ref;                  // what `update` speaks of
+  std::string server, tool;         // mcp
+  std::shared_ptr<const nlohmann::json> arguments;
 
   // The request with `fields` for its header fields, both to outlive it.
   HttpRequest request(std::vector<HeaderField>& fields) const;
   // Of git: the verdict on the request it takes, and on the ref.
   Decision judge_git(const Policy& policy) const;
   TlsQuestion tls_question() const { return {host, port}; }
+  McpCall mcp_call() const { return {server, tool, *arguments}; }
   DnsQuestion dns_question() const { return {host, type}; }
   FindingQuestion finding(const FindingRule& facts) const { return {rule, facts.category, facts.severity, host}; }
   std::string to_string() const;
@@ -52,6 +56,9 @@ Result<Question> parse_git_question(std::string_view text);
 
 // Reads "HOST" or "HOST:PORT"; folds the host's case and drops its final dot.
 Result<Question> parse_tls_question(std::string_view text);
+
+// Reads "SERVER TOOL [{ARGUMENTS}]".
+Result<Question> parse_mcp_question(std::string_view text);
 
 // Reads "TYPE NAME"; folds the name's case and drops its final dot.
 Result<Question> parse_dns_question(std::string_view text);

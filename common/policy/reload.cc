@@ -37,6 +37,17 @@ Result<void> Policy::check_replaces(const Policy& started) const {
     if (*before != source)
       return refuse(source.name, "comes from elsewhere, and values are read when a session starts");
   }
+  for (const auto& server : mcp_servers()) {
+    const auto* before = find(started.mcp_servers(), server.name, &McpServer::name);
+    if (before != nullptr && *before == server) continue;
+    const auto message = fmt::format("the MCP server '{}' {}, and servers are started with the session; {}",
+                                     server.name, before == nullptr ? "is new" : "is another one", kRestart);
+    for (const auto& layer : compiled_->layers) {
+      for (const auto& entry : layer->layer.mcp.servers) {
+        if (entry.server.name == server.name) return tl::unexpected(entry.place.error(message));
+      }
+    }
+  }
   for (const auto& credential : credentials()) {
     const auto* before = find(started.credentials(), credential.secret, &Credential::secret);
     if (before == nullptr) return refuse(credential.secret, "goes to hosts, and the guest was given no placeholder");

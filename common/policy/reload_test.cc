@@ -103,5 +103,18 @@ TEST(PolicyReload, MaySendASecretElsewhereOrNowhere) {
   }
 }
 
+TEST(PolicyReload, StartsNoOtherServers) {
+  const auto policy = [](const std::string& servers) {
+    return Policy::parse({{"p.json", R"({"version": 1, "mcp": {"servers": {)" + servers + "}}}"}}).value();
+  };
+  const Policy started = policy(R"("a": {"command": ["x"]})");
+  EXPECT_TRUE(policy("").check_replaces(started));
+  EXPECT_TRUE(policy(R"("a": {"command": ["x"]})").check_replaces(started));
+  EXPECT_THAT(policy(R"("a": {"command": ["y"]})").check_replaces(started).error().message(),
+              testing::HasSubstr("the MCP server 'a' is another one"));
+  EXPECT_THAT(policy(R"("b": {"command": ["x"]})").check_replaces(started).error().message(),
+              testing::HasSubstr("p.json:1:36: the MCP server 'b' is new"));
+}
+
 }  // namespace
 }  // namespace gatehouse::policy

@@ -33,6 +33,14 @@ inline constexpr std::string_view kGitPushKeys[] = {"branches",  "tags",      "p
                                                     "file_size", "unchanged", "submodules",   "authors", "trailers"};
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
 
+inline constexpr std::string_view kMcpKeys[] = {"servers", "tools"};
+inline constexpr std::string_view kMcpServerKeys[] = {"command", "cwd", "env", "call_time"};
+inline constexpr std::string_view kMcpToolKeys[] = {"id",        "action",      "server", "tools",
+                                                    "arguments", "result_size", "reason"};
+inline constexpr std::string_view kMcpArgumentKeys[] = {"type",    "const",   "enum",      "glob", "path",
+                                                        "minimum", "maximum", "maxLength", "url"};
+Result<McpRules> read_mcp(const FieldReader& reader, const JsonNode& section);
+
 inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types", "reason"};
 Result<std::vector<DnsRule>> read_dns(const FieldReader& reader, const JsonNode& section);
 
@@ -46,6 +54,10 @@ inline constexpr std::string_view kLimitKeys[] = {
 inline constexpr std::string_view kAllowanceKeys[] = {"requests", "bytes_out", "bytes_in", "requests_per_minute"};
 Result<Allowance> read_allowance(const FieldReader& reader, const JsonNode& node, std::string_view key);
 
+// A time that something is waited for: 1s to 1h.
+Result<std::chrono::milliseconds> read_waiting_time(const FieldReader& reader, const JsonNode& node,
+                                                    std::string_view key);
+
 Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kSecretKeys[] = {"from", "hosts", "ports", "as", "inject", "placeholder"};
@@ -55,7 +67,8 @@ inline constexpr std::string_view kTlsKeys[] = {"client_certificates"};
 inline constexpr std::string_view kClientCertificateKeys[] = {"hosts", "ports", "certificate", "key"};
 Result<TlsRules> read_tls(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kTestKeys[] = {"http", "headers", "git", "tls", "dns", "dlp", "expect", "rule"};
+inline constexpr std::string_view kTestKeys[] = {"http",      "headers", "git", "tls",    "mcp",
+                                                 "arguments", "dns",     "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
 // "resolve", "registries", "upstream_proxy" and "networks": where hosts are.

@@ -39,6 +39,8 @@ Answer ask(const Policy& policy, const Question& question, const TestEntry& test
       return answer(question.judge_git(policy), test);
     case QuestionKind::tls:
       return answer(policy.judge(question.tls_question()), test);
+    case QuestionKind::mcp:
+      return answer(policy.judge(question.mcp_call()), test);
     case QuestionKind::dns:
       return answer(policy.judge(question.dns_question()), test);
     case QuestionKind::dlp:
@@ -54,12 +56,15 @@ TestOutcome outcome_of(const TestEntry& test) {
   const bool dlp = test.kind == QuestionKind::dlp;
   const bool git = test.kind == QuestionKind::git;
   const bool tls = test.kind == QuestionKind::tls;
+  const bool mcp = test.kind == QuestionKind::mcp;
   outcome.test = (test.kind == QuestionKind::http ? ""
                   : dlp                           ? "dlp "
                   : git                           ? "git "
                   : tls                           ? "tls "
+                  : mcp                           ? "mcp "
                                                   : "dns ") +
                  test.question;
+  if (!test.arguments.empty()) outcome.test += " " + test.arguments;
   outcome.expected = with_cause(dlp ? to_string(test.expect_finding) : to_string(test.expect), test.rule);
   return outcome;
 }

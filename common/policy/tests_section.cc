@@ -1,3 +1,4 @@
+#include "common/json/strict.h"
 #include "common/policy/sections.h"
 
 namespace gatehouse::policy {
@@ -6,12 +7,44 @@ namespace {
 
 constexpr std::string_view kFindingActions[] = {"deny", "redact", "warn", "exempt"};
 
+Result<json::Value> json_of(const FieldReader& reader, const JsonNode& node) {
+  switch (node.kind) {
+    case JsonNode::Kind::null:
+      return json::Value(nullptr);
+    case JsonNode::Kind::boolean:
+      return json::Value(node.boolean);
+    case JsonNode::Kind::integer:
+      return json::Value(node.integer);
+    case JsonNode::Kind::string:
+      return json::Value(node.text);
+    case JsonNode::Kind::real:
+      return reader.refuse(node.offset, "numbers in 'arguments' are whole numbers of 64 bits");
+    case JsonNode::Kind::array: {
+      json::Value list = json::Value::array();
+      for (const auto& item : node.items) {
+        auto value = json_of(reader, item);
+        if (!value) return value;
+        list.push_back(std::move(*value));
+      }
+      return list;
+    }
+    case JsonNode::Kind::object: {
+      json::Value object = json::Value::object();
+      for (const auto& member : node.members) {
+        auto value = json_of(reader, member.value);
+        if (!value) return value;
+        object[member.key] = std::move(*value);
+      }
+      return object;
+    }
+  }
+  return json::Value();
+}
+
 Result<void> read_question(const FieldReader& reader, const JsonNode& node, TestEntry& test) {
-  constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {{"http", QuestionKind::http},
-                                                                  {"git", QuestionKind::git},
-                                                                  {"tls", QuestionKind::tls},
-                                                                  {"dns", QuestionKind::dns},
-                                                                  {"dlp", QuestionKind::dlp}};
+  constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {
+      {"http", QuestionKind::http}, {"git", QuestionKind::git}, {"tls", QuestionKind::tls},
+      {"mcp", QuestionKind::mcp},   {"dns", QuestionKind::dns}, {"dlp", QuestionKind::dlp}};
   const JsonNode* asked = nullptr;
   for (const auto& [key, kind] : kKinds) {
     const JsonNode* found = node.find(key);
@@ -23,7 +56,8 @@ Result<void> read_question(const FieldReader& reader, const JsonNode& node, Test
     if (!question) return failed(question);
     test.question = std::move(*question);
   }
-  if (asked == nullptr) return reader.refuse(node.offset, "a test needs one of 'http', 'git', 'tls', 'dns' and 'dlp'");
+  if (asked == nullptr)
+    return reader.refuse(node.offset, "a test needs one of 'http', 'git', 'tls', 'mcp', 'dns' and 'dlp'");
   return {};
 }
 
@@ -56,6 +90,14 @@ Result<TestEntry> read_test(const FieldReader& reader, const JsonNode& node) {
     auto fields = read_test_headers(reader, *headers);
     if (!fields) return failed(fields);
     test.headers = std::move(*fields);
+  }
+  if (const JsonNode* arguments = node.find("arguments")) {
+    if (test.kind != QuestionKind::mcp) return reader.refuse(arguments->offset, "'arguments' go with an mcp question");
+    if (auto ok = reader.expect_kind(*arguments, JsonNode::Kind::object, "arguments", "an object"); !ok)
+      return failed(ok);
+    const auto value = json_of(reader, *arguments);
+    if (!value) return failed(value);
+    test.arguments = json::write(*value);
   }
   if (auto ok = read_expectation(reader, node, test); !ok) return failed(ok);
   if (const JsonNode* rule_node = node.find("rule")) {

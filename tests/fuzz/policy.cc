@@ -132,6 +132,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   policy->describe();
   (void)policy->explain("dlp " + std::string(method) + " " + std::string(host));
   (void)policy->explain(std::string(method) + " https://" + std::string(host) + std::string(line));
+  (void)policy->explain("mcp s t " + std::string(line));
+  for (const auto& server : policy->mcp_servers()) require(!server.command.empty() && !server.name.empty());
   const DnsQuestion question{host, "A"};
   require(policy->judge(question).allowed() <= !gatehouse::looks_like_ip(host));
 

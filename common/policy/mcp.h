@@ -1,0 +1,44 @@
+// Tools of the Model Context Protocol in a policy's terms: the servers that are started for a session, and which calls
+// of their tools pass.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/verdict.h"
+
+namespace gatehouse::policy {
+
+inline constexpr uint64_t kDefaultToolResultBytes = 1 << 20;
+inline constexpr std::chrono::milliseconds kDefaultCallTime{60'000};
+
+// One that the gateway starts on the host and speaks to over its standard streams.
+struct McpServer {
+  std::string name;
+  std::vector<std::string> command;  // a program, looked up in the PATH of servers unless it has a slash, and arguments
+  std::string directory;             // in which it is started; empty: an empty one of its own
+  std::vector<std::string> secrets;  // that it is given, each in a variable of its name
+  std::chrono::milliseconds call_time = kDefaultCallTime;  // that one call of its may take
+
+  bool operator==(const McpServer&) const = default;
+};
+
+// A call as the guest makes it: `tool` is the server's own name for it.
+struct McpCall {
+  std::string_view server;
+  std::string_view tool;
+  const nlohmann::json& arguments;  // an object
+};
+
+struct McpDecision : Decision {
+  uint64_t result_bytes =
+      kDefaultToolResultBytes;  // of a call that is not denied: the narrowest of all rules that match
+  std::string result_rule;      // which says so; empty: the default
+};
+
+}  // namespace gatehouse::policy
