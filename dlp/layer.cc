@@ -138,6 +138,13 @@ bool Layer::write_stretches(std::string_view bytes, std::span<const DecoderOutpu
   uint64_t position = position_;
   std::optional<Made> made;
   for (const auto& stretch : stretches) {
+    if (stretch.from == From::escaped) {
+      if (made) mark_made(made->position, made->origin);
+      made.reset();
+      mark_escaped(position, stretch);
+      position += stretch.size;
+      continue;
+    }
     if (stretch.from != From::before && made) {
       if (stretch.from == From::copied && mark_both(*made, position, stretch.origin)) {
         made.reset();
@@ -349,9 +356,10 @@ void Layer::fault(std::string_view kind, std::string_view reason) {
 }
 
 bool Layer::redundant(std::string_view kind, uint64_t begin, uint64_t end) const {
-  if (order_ < 0 || order(kind) > order_) return false;
-  return marks_.copied(begin, end);
+  return ever_redundant(kind) && marks_.copied(begin, end);
 }
+
+bool Layer::ever_redundant(std::string_view kind) const { return order_ >= 0 && order(kind) <= order_; }
 
 std::string Layer::location() const {
   if (parent_ == nullptr) return label_;
@@ -364,7 +372,7 @@ void Layer::mark_made(uint64_t position, uint64_t origin) {
   marks_.add({.position = position, .origin = origin, .offset = parent_->place(origin, origin).offset});
 }
 
-// One mark for each run of the layer below.
+// One mark for each of the layer below.
 void Layer::mark_copied(uint64_t position, uint64_t origin, uint64_t size) {
   staged_marks_ += 1;
   if (parent_->parent_ == nullptr) {
@@ -372,9 +380,14 @@ void Layer::mark_copied(uint64_t position, uint64_t origin, uint64_t size) {
   }
   const uint64_t end = origin + size;
   while (true) {
-    const Marks::Run below = parent_->marks_.at(origin);
-    const uint64_t offset = below.offset + (below.plain ? origin - below.position : 0);
-    marks_.add({.position = position, .origin = origin, .offset = offset, .copied = true, .plain = below.plain});
+    const Marks::Copy below = parent_->marks_.copy_of(origin);
+    marks_.add({.position = position,
+                .origin = origin,
+                .offset = below.offset,
+                .copied = true,
+                .plain = below.plain,
+                .escapes = below.escapes,
+                .deeper = true});
     if (below.end >= end) return;
     staged_marks_ += 1;
     position += below.end - origin;
@@ -399,10 +412,32 @@ bool Layer::mark_both(const Made& made, uint64_t position, uint64_t origin) {
   return true;
 }
 
+// One mark for all of it where the part is below.
+void Layer::mark_escaped(uint64_t position, const DecoderOutput::Stretch& stretch) {
+  if (parent_->parent_ == nullptr) {
+    staged_marks_ += 1;
+    return marks_.add({.position = position,
+                       .origin = stretch.origin,
+                       .offset = stretch.origin,
+                       .copied = true,
+                       .plain = true,
+                       .escapes = stretch.escapes});
+  }
+  stretch.for_escaped(
+      [&](uint64_t origin) {
+        mark_made(position, origin);
+        position += 1;
+      },
+      [&](uint64_t origin, uint64_t size) {
+        mark_copied(position, origin, size);
+        position += size;
+      });
+}
+
 Layer::Place Layer::place(uint64_t begin, uint64_t end) const {
   if (parent_ == nullptr) return {begin, true};
   const Marks::Run run = marks_.at(begin);
-  if (!run.plain || end > run.end) return {run.offset, false};
+  if (!run.plain || !marks_.plain(begin, end)) return {run.offset, false};
   return {run.offset + (begin - run.position), true};
 }
 

@@ -78,6 +78,7 @@ class Layer final : public DecoderHost {
   DecoderOutput* output(std::string_view kind) override;
   void fault(std::string_view kind, std::string_view reason) override;
   bool redundant(std::string_view kind, uint64_t begin, uint64_t end) const override;
+  bool ever_redundant(std::string_view kind) const override;
 
   // Reads everything written so far; what readers and decoders still wait for is not awaited.
   void flush();
@@ -142,6 +143,7 @@ class Layer final : public DecoderHost {
   void mark_made(uint64_t position, uint64_t origin);
   void mark_copied(uint64_t position, uint64_t origin, uint64_t size);
   bool mark_both(const Made& made, uint64_t position, uint64_t origin);
+  void mark_escaped(uint64_t position, const DecoderOutput::Stretch& stretch);
   Place place(uint64_t begin, uint64_t end) const;
   std::string location() const;
 

@@ -70,5 +70,60 @@ TEST(Marks, OfAnEscapeAndTheTextBehindItAreTwoRuns) {
   EXPECT_FALSE(marks.copied(20, 22));
 }
 
+// abc\n\"defgh...: the part's bytes 103 and 105 begin escapes.
+TEST(Marks, KnowEachByteOfATextWithEscapes) {
+  Marks marks;
+  marks.add({.position = 10, .origin = 100, .offset = 100, .copied = true, .plain = true, .escapes = 0b101000});
+  EXPECT_TRUE(marks.at(12).plain);
+  EXPECT_EQ(marks.at(12).end, 13u);
+  EXPECT_FALSE(marks.at(13).copied);
+  EXPECT_EQ(marks.at(13).offset, 103u);
+  EXPECT_EQ(marks.at(14).origin, 105u);
+  EXPECT_EQ(marks.at(14).end, 15u);
+  EXPECT_TRUE(marks.at(15).copied);
+  EXPECT_EQ(marks.at(15).origin, 107u);
+  marks.add(
+      {.position = 70, .origin = 162, .offset = 162, .copied = true, .plain = true});  // as the one before goes on
+  EXPECT_GT(marks.at(15).end, 71u);
+  marks.add({.position = 80, .origin = 172, .offset = 172, .copied = true, .plain = true, .escapes = 0b1});
+  EXPECT_EQ(marks.at(15).end, 80u);
+  EXPECT_TRUE(marks.copied(10, 13));
+  EXPECT_FALSE(marks.copied(10, 14));
+  EXPECT_TRUE(marks.plain(15, 80));
+  EXPECT_FALSE(marks.plain(15, 81));
+  marks.add({.position = 100, .origin = 193, .offset = 193, .copied = true, .plain = true, .escapes = 0b100});
+  EXPECT_TRUE(marks.plain(81, 102));  // from one into the next
+}
+
+TEST(Marks, KnowWhatIsCopiedOfATextWithEscapes) {
+  Marks below;
+  below.add({.position = 10, .origin = 100, .offset = 100, .copied = true, .plain = true, .escapes = 0b101000});
+  const auto copy = below.copy_of(12);
+  EXPECT_EQ(copy.offset, 102u);
+  EXPECT_EQ(copy.escapes, 0b1010u);
+  EXPECT_TRUE(copy.plain);
+  Marks marks;
+  marks.add({.position = 0,
+             .origin = 12,
+             .offset = copy.offset,
+             .copied = true,
+             .plain = true,
+             .escapes = copy.escapes,
+             .deeper = true});
+  EXPECT_TRUE(marks.plain(0, 1));
+  EXPECT_FALSE(marks.plain(0, 2));
+  EXPECT_TRUE(marks.copied(0, 9));
+  EXPECT_EQ(marks.at(1).offset, 103u);
+  EXPECT_EQ(marks.at(1).origin, 13u);
+  EXPECT_EQ(marks.at(4).offset, 107u);
+  EXPECT_TRUE(marks.at(4).plain);
+  // It ended before the second escape.
+  marks.add({.position = 2, .origin = 14, .offset = 105});
+  EXPECT_EQ(marks.at(1).end, 2u);
+  EXPECT_FALSE(marks.plain(2, 3));
+  EXPECT_EQ(below.copy_of(14).escapes, 0b1u);
+  EXPECT_EQ(below.copy_of(20).escapes, 0u);
+}
+
 }  // namespace
 }  // namespace gatehouse::dlp

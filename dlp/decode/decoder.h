@@ -2,6 +2,7 @@
 // input is hostile and may be cut anywhere.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -40,16 +41,49 @@ class DecoderOutput {
   // Bytes of which consecutive stretches have come about in different ways: what from() and write() do in turn, for
   // many at a time.
   struct Stretch {
-    size_t size = 0;
+    uint32_t size = 0;
+    // `before`: it belongs to the one before; `escaped`: see below
+    enum class From : uint8_t { made, copied, before, escaped } from = From::made;
     uint64_t origin = 0;
-    enum class From { made, copied, before } from = From::made;  // `before`: it belongs to the one before
+    // Bit i: the input at origin + i and the byte behind it stand for one byte. The rest is as it was.
+    uint64_t escapes = 0;
+
+    // Calls made(origin) or copied(origin, bytes) for all of an escaped one, in order; one byte is made at a time.
+    template <class Made, class Copied>
+    void for_escaped(Made on_made, Copied on_copied) const {
+      uint64_t at = origin;
+      uint64_t left = size;
+      for (uint64_t bits = escapes; bits != 0; bits &= bits - 1) {
+        const uint64_t escape = origin + static_cast<uint64_t>(std::countr_zero(bits));
+        if (escape > at) on_copied(at, escape - at);
+        on_made(escape);
+        left -= escape - at + 1;
+        at = escape + 2;
+      }
+      if (left > 0) on_copied(at, left);
+    }
   };
   virtual bool write_stretches(std::string_view bytes, std::span<const Stretch> stretches) {
     bool more = true;
+    const auto put = [&](uint64_t size) {
+      if (size > 0) more = write(bytes.substr(0, size));
+      bytes.remove_prefix(size);
+    };
     for (const Stretch& stretch : stretches) {
+      if (stretch.from == Stretch::From::escaped) {
+        stretch.for_escaped(
+            [&](uint64_t origin) {
+              from(origin, false);
+              put(1);
+            },
+            [&](uint64_t origin, uint64_t size) {
+              from(origin, true);
+              put(size);
+            });
+        continue;
+      }
       if (stretch.from != Stretch::From::before) from(stretch.origin, stretch.from == Stretch::From::copied);
-      if (stretch.size > 0) more = write(bytes.substr(0, stretch.size));
-      bytes.remove_prefix(stretch.size);
+      put(stretch.size);
     }
     return more;
   }
@@ -68,6 +102,8 @@ class DecoderHost {
   // Whether the input from `begin` to `end` need not be decoded as `kind`: it merely was copied from the layer below
   // and is decoded there, and what is decoded in both ways is found in another order.
   virtual bool redundant(std::string_view /*kind*/, uint64_t /*begin*/, uint64_t /*end*/) const { return false; }
+  // Whether any of the input may be.
+  virtual bool ever_redundant(std::string_view /*kind*/) const { return false; }
 };
 
 class Decoder {

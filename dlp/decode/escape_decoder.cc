@@ -52,7 +52,21 @@ size_t EscapeDecoder::scan(const TextBlock& block, size_t limit, uint64_t positi
   const std::string_view text = block.bytes();
   Mask some;
   const Mask& signs = find(block, some);
+  const bool words = limit == text.size() && !nothing_more && stretches_.takes_escapes();
   for (size_t i = at / 64; i < signs.word_count(); ++i) {
+    if (signs.words[i] == 0) continue;
+    const size_t begin = std::max(at, i * 64);
+    const size_t size = i * 64 + 64 - begin;  // that are still to be read
+    if (words && begin + size < text.size()) {
+      Word word;
+      const uint64_t bits = signs.words[i] >> (64 - size);
+      if (bits == 0) continue;
+      if (read_word(text.substr(begin), size, bits, word) &&
+          stretches_.made_escapes(position + begin, word.used, word.escapes, {word.decoded, word.size})) {
+        at = begin + word.used;
+        continue;
+      }
+    }
     for (uint64_t bits = signs.words[i]; bits != 0; bits &= bits - 1) {
       const size_t sign = i * 64 + static_cast<size_t>(std::countr_zero(bits));
       if (sign < at) continue;  // in the one before

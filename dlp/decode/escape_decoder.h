@@ -43,6 +43,17 @@ class EscapeDecoder : public TextDecoder {
   // Where escapes may begin in a block that has the sign: where it stands, or what of that is left in `some`. What
   // depends on the characters behind the block must be found although they are not there yet.
   virtual const Mask& find(const TextBlock& block, Mask& some) const;
+  // Of the escapes that begin in the first `size` bytes of `text`, 64 at most, at `signs` or where an escape before
+  // leaves something of them, all are two bytes that stand for one: reads them. Otherwise false.
+  struct Word {
+    uint64_t escapes = 0;  // where they begin
+    size_t used = 0;       // `size`, or one more
+    size_t size = 0;
+    char decoded[Stretches::kAtOnce];
+  };
+  virtual bool read_word(std::string_view /*text*/, size_t /*size*/, uint64_t /*signs*/, Word& /*word*/) const {
+    return false;
+  }
   // Reads the escape that `text` begins with, which is at `position` of the input. With kMaxEscapeBytes, or with
   // nothing more to come, it is never cut.
   virtual EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const = 0;

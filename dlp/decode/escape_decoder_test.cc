@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "dlp/decode/entities.h"
 #include "dlp/decode/escapes.h"
 #include "dlp/decode/percent.h"
+#include "dlp/decode/recorded_host.h"
+#include "dlp/decode/simd.h"
 #include "dlp/decode/story_host.h"
 
 namespace gatehouse::dlp {
@@ -80,6 +84,46 @@ TEST(Entity, DecodesNumbersAndNames) {
            "ABCDE"},
       },
       "html");
+}
+
+// Texts that are nearly nothing but escapes, of every kind and at every distance.
+std::string dense_escapes(unsigned seed, size_t size) {
+  static constexpr std::string_view kParts[] = {"\\n",
+                                                "\\\"",
+                                                "\\\\",
+                                                "\\/",
+                                                "\\",
+                                                "\\u0041",
+                                                "\\ud83d\\udd11",
+                                                "\\q",
+                                                "\\x41",
+                                                "a",
+                                                "bc",
+                                                "words of a text that goes on for a while, and on"};
+  std::mt19937 random(seed);
+  std::string text = "The text begins. ";
+  while (text.size() < size) text += kParts[random() % (seed % 3 == 0 ? 5 : std::size(kParts))];
+  return text;
+}
+
+TEST(Backslash, ReadsManyEscapesAsItReadsEach) {
+  const Vectors before = use_vectors;
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    const std::string text = dense_escapes(seed, 6000);
+    std::string expected;
+    for (const Vectors vectors : kAllVectors) {
+      use_vectors = vectors;
+      RecordedHost host;
+      BackslashDecoder decoder(host);
+      for (size_t at = 0; at < text.size(); at += 700 + seed)
+        decoder.write(std::string_view(text).substr(at, 700 + seed));
+      decoder.end();
+      EXPECT_TRUE(host.copies_are_of(text)) << seed;
+      if (vectors == Vectors::none) expected = host.story();
+      EXPECT_EQ(host.story(), expected) << seed;
+    }
+  }
+  use_vectors = before;
 }
 
 TEST(EscapeDecoder, PassesOnWhatIsNearAnEscapeOnly) {

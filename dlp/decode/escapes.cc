@@ -3,6 +3,7 @@
 #include <array>
 
 #include "dlp/decode/hex.h"
+#include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -64,6 +65,42 @@ constexpr std::array<char, 256> kShort = [] {
   return meanings;
 }();
 
+// Of backslashes, those that begin an escape: not the ones behind such a one.
+uint64_t first_of_two(uint64_t backslashes) {
+  if ((backslashes & backslashes << 1) == 0) return backslashes;
+  uint64_t first = 0;
+  while (backslashes != 0) {
+    const uint64_t next = backslashes & (~backslashes + 1);
+    first |= next;
+    backslashes &= ~(next | next << 1);
+  }
+  return first;
+}
+
+#if GATEHOUSE_AVX2
+alignas(64) constexpr std::array<char, 128> kAsciiShort = [] {
+  std::array<char, 128> meanings{};
+  for (size_t i = 0; i < meanings.size(); ++i) meanings[i] = kShort[i];
+  return meanings;
+}();
+
+// Of up to 64 bytes, and one more that can be read. How many bytes they are without the escapes' second ones; 0 if one
+// of the escapes is not of two bytes.
+GATEHOUSE_AVX512_TARGET size_t read_escapes_avx512(const char* text, size_t size, uint64_t escapes, char* decoded) {
+  const __mmask64 within = ~uint64_t{0} >> (64 - size);
+  const __m512i in = _mm512_maskz_loadu_epi8(within, text);
+  const __m512i next = _mm512_maskz_loadu_epi8(within, text + 1);
+  const __m512i meaning =
+      _mm512_maskz_permutex2var_epi8(~_mm512_movepi8_mask(next), _mm512_load_si512(kAsciiShort.data()), next,
+                                     _mm512_load_si512(kAsciiShort.data() + 64));
+  if ((escapes & ~_mm512_test_epi8_mask(meaning, meaning)) != 0) return 0;
+  const __m512i replaced = _mm512_mask_mov_epi8(in, escapes, meaning);
+  const uint64_t kept = within & ~(escapes << 1);
+  _mm512_storeu_si512(decoded, _mm512_maskz_compress_epi8(kept, replaced));
+  return static_cast<size_t>(_mm_popcnt_u64(kept));
+}
+#endif
+
 EscapeKind complete(Reader& reader, Escape& escape) {
   escape.used = reader.at();
   return EscapeKind::complete;
@@ -95,6 +132,20 @@ EscapeKind read_unicode(Reader& reader, Escape& escape) {
 }
 
 }  // namespace
+
+bool BackslashDecoder::read_word(std::string_view text, size_t size, uint64_t signs, Word& word) const {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) {
+    word.escapes = first_of_two(signs);
+    const bool cut = (word.escapes >> (size - 1) & 1) != 0;  // the last one's second byte is behind them
+    word.used = size + (cut ? 1 : 0);
+    word.size = read_escapes_avx512(text.data(), size, word.escapes, word.decoded);
+    return word.size > 0;
+  }
+#endif
+  static_cast<void>(text), static_cast<void>(size), static_cast<void>(signs), static_cast<void>(word);
+  return false;
+}
 
 EscapeKind BackslashDecoder::read(std::string_view text, uint64_t /*position*/, bool nothing_more,
                                   Escape& escape) const {

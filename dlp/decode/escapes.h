@@ -12,6 +12,7 @@ class BackslashDecoder final : public EscapeDecoder {
   explicit BackslashDecoder(DecoderHost& host) : EscapeDecoder(host, "json", Sign::backslash) {}
 
  private:
+  bool read_word(std::string_view text, size_t size, uint64_t signs, Word& word) const override;
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
 };
 

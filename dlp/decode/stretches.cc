@@ -13,7 +13,6 @@ namespace {
 // A shorter copy between two escapes is no place for a secret.
 constexpr size_t kMinCopyBytes = 8;
 constexpr size_t kMaxMadeBytes = kMinStretchBytes;
-constexpr size_t kAtOnce = 64;
 
 bool is_noise(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -72,12 +71,34 @@ bool Stretches::made_next(uint64_t at, size_t used, std::string_view decoded) {
     } else {
       std::memcpy(out, from, text);
     }
-    stretches_[stretch_count_++] = {text, done_, text >= kMinCopyBytes ? From::copied : From::before};
+    const From how = text >= kMinCopyBytes ? From::copied : From::before;
+    stretches_[stretch_count_++] = {static_cast<uint32_t>(text), how, done_};
   }
   std::copy(decoded.begin(), decoded.end(), out + text);
-  stretches_[stretch_count_++] = {decoded.size(), at, From::made};
+  stretches_[stretch_count_++] = {static_cast<uint32_t>(decoded.size()), From::made, at};
   out_size_ += text + decoded.size();
   done_ = made_end_ = at + used;
+  return true;
+}
+
+bool Stretches::made_escapes(uint64_t at, size_t used, uint64_t escapes, std::string_view decoded) {
+  const uint64_t first = at + static_cast<uint64_t>(std::countr_zero(escapes));
+  if (state_ != State::open || output_ == nullptr || done_ < position_ || first > made_end_ + context_ || !clean()) {
+    return false;
+  }
+  using From = DecoderOutput::Stretch::From;
+  const size_t text = at - done_;
+  if (out_size_ + text + kAtOnce > out_.size() || stretch_count_ + 2 > stretches_.size()) put_out();
+  char* out = out_.data() + out_size_;
+  if (text > 0) {
+    std::memcpy(out, bytes_.data() + (done_ - position_), text);
+    stretches_[stretch_count_++] = {static_cast<uint32_t>(text), From::copied, done_};
+  }
+  std::memcpy(out + text, decoded.data(), kAtOnce);
+  stretches_[stretch_count_++] = {static_cast<uint32_t>(decoded.size()), From::escaped, at, escapes};
+  out_size_ += text + decoded.size();
+  done_ = at + used;
+  made_end_ = at + static_cast<uint64_t>(std::bit_width(escapes)) + 1;
   return true;
 }
 
@@ -92,7 +113,9 @@ void Stretches::made_anywhere(uint64_t at, size_t used, std::string_view decoded
   if (state_ != State::closed) follow(at);
   if (state_ == State::closed || done_ != at) copy_context(at);
   decoded = hold(decoded);
-  if (state_ == State::open) put(decoded, {decoded.size(), at, DecoderOutput::Stretch::From::made});
+  if (state_ == State::open) {
+    put(decoded, {static_cast<uint32_t>(decoded.size()), DecoderOutput::Stretch::From::made, at});
+  }
   done_ = made_end_ = at + used;
 }
 
@@ -146,7 +169,7 @@ void Stretches::copy_part(std::string_view part, uint64_t origin) {
   if (rest.empty()) return;
   using From = DecoderOutput::Stretch::From;
   const From from = rest.size() >= kMinCopyBytes ? From::copied : From::before;
-  put(rest, {rest.size(), origin + (part.size() - rest.size()), from});
+  put(rest, {static_cast<uint32_t>(rest.size()), from, origin + (part.size() - rest.size())});
 }
 
 void Stretches::put(std::string_view bytes, DecoderOutput::Stretch stretch) {

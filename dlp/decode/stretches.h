@@ -38,6 +38,13 @@ class Stretches {
   void made(uint64_t at, size_t used, std::string_view decoded) {
     if (!made_next(at, used, decoded)) made_anywhere(at, used, decoded);
   }
+  // The `used` bytes of input from `at` on, of which each of the `escapes` and the byte behind it stand for one byte,
+  // are `decoded`: as made() for each of the escapes, of which there are some. False if they have to be told one by
+  // one. Of `decoded`, kAtOnce bytes can be read.
+  static constexpr size_t kAtOnce = 64;
+  bool made_escapes(uint64_t at, size_t used, uint64_t escapes, std::string_view decoded);
+  // Whether that may be of any use for the current bytes.
+  bool takes_escapes() const { return !host_.ever_redundant(kind_); }
   // Of the current bytes, the last `undecided` may yet be made into something.
   void leave(size_t undecided);
   // Nothing spans the next bytes, which are not given; positions count on behind them.
