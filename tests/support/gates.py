@@ -27,10 +27,18 @@ class Gates:
         self.transparent = str(directory / "proxy.sock")
         self.dns_socket = str(directory / "dns.sock")
         self.dlp_socket = str(directory / "dlp.sock")
+        self.git_socket = str(directory / "git.sock")
         self.secrets = secrets
         self.port = free_port()
         self.options = list(options)
         self.processes: dict[str, subprocess.Popen] = {}
+        try:
+            self._start_all(dns, dlp, git)
+        except Exception:
+            self.close()
+            raise
+
+    def _start_all(self, dns: bool, dlp: bool, git: bool) -> None:
         if dns:
             self.options += ["--dns", f"unix:{self.dns_socket}"]
             self.start("gatehouse-dns", "--listen", f"unix:{self.dns_socket}")
@@ -38,7 +46,6 @@ class Gates:
         if dlp:
             self.options += ["--dlp", f"unix:{self.dlp_socket}"]
             self.start_dlp()
-        self.git_socket = str(directory / "git.sock")
         if git:
             self.options += ["--git-gate", f"unix:{self.git_socket}"]
             self.start_git_gate()
