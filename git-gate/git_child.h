@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/git/gate_protocol.h"
 #include "common/net/stream.h"
 
 namespace gatehouse::git_gate {
 
-inline constexpr char kGitProgram[] = "/usr/bin/git";
+using git::kGitProgram;
+
 inline constexpr uint64_t kChildMemoryBytes = uint64_t{640} << 20;  // of address space: the program, its maps and data
 inline constexpr unsigned kChildSeconds = 600;                      // of processor time
 inline constexpr int kChildDescriptors = 64;

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/base/uuid.h"
+#include "common/git/gate_protocol.h"
 #include "common/net/signal_watch.h"
 #include "common/tls/ca.h"
 #include "launcher/approval_server.h"
@@ -211,7 +212,9 @@ Result<void> Session::start_house() {
   house.session = settings_.name;
   house.directory = directory_->path();
   house.audit = audit_path_;
-  if (policy_.lets_push()) house.quarantine = state_directory_ + "/quarantine";
+  // Also for a policy that lets nothing be pushed, since the next one may. A host without git can do without the gate
+  // until then.
+  if (policy_.lets_push() || ::access(git::kGitProgram, X_OK) == 0) house.quarantine = state_directory_ + "/quarantine";
   if (!settings_.upstream_ca.empty()) {
     auto certificates = snapshot_certificates(settings_.upstream_ca, directory_->path());
     if (!certificates) return failed(certificates);

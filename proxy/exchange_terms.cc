@@ -46,6 +46,7 @@ void Exchange::await_body() {
 
 void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
   if (git_ && git_->is_push() && !git_->judged()) return judge_push(std::move(decision), findings);
+  if (git_ && git_->asks_for_nothing() && decision.verdict == Verdict::ask) decision.verdict = Verdict::allow;
   if (decision.verdict == Verdict::ask) return ask(std::move(decision), findings);
   admit(std::move(decision), findings);
 }

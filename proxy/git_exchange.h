@@ -44,6 +44,8 @@ class GitExchange {
   // gives no verdict has denied. `body` outlives this.
   void judge(git::GateClient& gate, HeldBody& body, const std::string& trace_id, std::function<void(Decision)> judged);
   bool judged() const { return verdict_.has_value(); }
+  // A push without commands, by which a client sees whether it would be let in; its body is held, whole and judged.
+  bool asks_for_nothing() const { return judged() && reader_.complete() && reader_.head().commands.empty(); }
 
   // git_events and dlp_findings of a push that `decision` was made on. `remote` as the log may tell of it.
   std::vector<audit::Event> rows(const Decision& decision, const dlp::StreamInfo& stream,

@@ -25,6 +25,8 @@
 
 namespace gatehouse::git {
 
+inline constexpr char kGitProgram[] = "/usr/bin/git";  // by which the gate reads packs
+
 inline constexpr int kGateProtocolVersion = 1;
 inline constexpr size_t kMaxGateFrameBytes = 1 << 20;
 inline constexpr size_t kGateDataBytes = 256 * 1024;  // of one data frame

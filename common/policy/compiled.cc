@@ -158,9 +158,13 @@ class LayerCompiler {
   }
 
   void add(const GitRule& rule) {
+    auto decision = decision_of(out_->layer, rule.id, rule.action, rule.reason);
+    auto opening = decision;
+    if (opening.verdict == Verdict::ask) opening.verdict = Verdict::allow;
     out_->git.push_back({&rule,
-                         decision_of(out_->layer, rule.id, rule.action, rule.reason),
-                         {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"}});
+                         std::move(decision),
+                         {Verdict::allow, rule.id, describe_rule(out_->layer, rule.id) + " names this host"},
+                         std::move(opening)});
   }
 
   Result<void> add(const McpRules& rules) {

@@ -64,6 +64,7 @@ struct GitMatcher {
   const GitRule* rule = nullptr;
   Decision decision;
   Decision lookup;
+  Decision opening;  // on what comes before a push and carries nothing: who asks, asks for the push alone
 
   // Whether the name may be looked up for this rule's sake.
   bool resolves(std::string_view name) const;

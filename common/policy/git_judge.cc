@@ -156,7 +156,8 @@ const Decision* CompiledLayer::judge(const GitRemote& remote, GitService service
     const GitRule& rule = *matcher.rule;
     const bool says = service == GitService::fetch ? rule.fetch : rule.action == Verdict::deny || rule.push;
     if (!says || !rule.names(remote)) continue;
-    if (strictest == nullptr || matcher.decision.verdict > strictest->verdict) strictest = &matcher.decision;
+    const Decision& decision = service == GitService::push_refs ? matcher.opening : matcher.decision;
+    if (strictest == nullptr || decision.verdict > strictest->verdict) strictest = &decision;
   }
   return strictest;
 }

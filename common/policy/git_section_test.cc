@@ -75,6 +75,18 @@ TEST(GitRules, JudgeRequests) {
   EXPECT_EQ(push.terms.request_body.rule, "app");
 }
 
+TEST(GitRules, AskForThePushAndNotForWhatComesBeforeIt) {
+  const Policy p = policy();
+  for (const auto& [method, path, verdict] :
+       {std::tuple{"GET", "/scratch/a/info/refs?service=git-receive-pack", Verdict::allow},
+        std::tuple{"POST", "/scratch/a/git-receive-pack", Verdict::ask}}) {
+    const auto decision = p.judge(
+        HttpRequest{.scheme = "https", .host = "git.example.com", .port = 8443, .method = method, .path = path});
+    EXPECT_EQ(decision.verdict, verdict) << path;
+    EXPECT_EQ(decision.rule_id, "scratch") << path;
+  }
+}
+
 TEST(GitRules, JudgeRefs) {
   const Policy p = policy();
   const std::tuple<std::string, Verdict, std::string> cases[] = {

@@ -8,7 +8,7 @@ import sys
 from tests.support.house import GATEHOUSE, House, Shell
 
 STAGE = re.compile(r"stage (\w+): (\d+) ms, (\d+) ms since start")
-PROCESSES = ["gatehouse", "gatehouse-bridge", "gatehouse-dns", "gatehouse-proxy", "qemu-system-x86_64"]
+PROCESSES = ["gatehouse", "gatehouse-bridge", "gatehouse-dns", "gatehouse-proxy", "gatehouse-dlp", "gatehouse-git-gate", "qemu-system-x86_64"]
 
 
 def stages(house: House, name: str) -> dict[str, int]:
