@@ -15,13 +15,14 @@ constexpr size_t kShortIdBytes = 12;
 constexpr std::string_view kAnotherRef = "git.another-ref";
 constexpr std::string_view kNothingSent = "Gatehouse refused this push. Nothing of it was sent.\n";
 
-policy::RefUpdate update_of(const git::RefCommand& command, const PackGraph& graph) {
+policy::RefUpdate update_of(const git::RefCommand& command, const Evidence& evidence) {
   policy::RefUpdate update{command.ref, policy::RefUpdate::Kind::update};
   if (command.creates()) update.kind = policy::RefUpdate::Kind::create;
   if (command.removes()) update.kind = policy::RefUpdate::Kind::remove;
   if (update.kind == policy::RefUpdate::Kind::update) {
+    const History history(evidence.scan.graph(), evidence.base);
     // A tag that moves is never an ordinary update.
-    update.forced = !command.ref.starts_with("refs/heads/") || !graph.proves_forward(command.old_id, command.new_id);
+    update.forced = !command.ref.starts_with("refs/heads/") || !history.proves_forward(command.old_id, command.new_id);
   }
   return update;
 }
@@ -58,31 +59,32 @@ void tell(std::string& text, const List& list, Line line) {
   if (list.size() > kMaxToldLines) text += fmt::format("  ... and {} more\n", list.size() - kMaxToldLines);
 }
 
-void complain_of_paths(const policy::GitTerms& terms, const ObjectScan& scan, const std::vector<git::RefVerdict>& refs,
+void complain_of_paths(const policy::GitTerms& terms, const git::PushHead& head, const Evidence& evidence,
                        std::vector<Complaint>& complaints) {
+  const PushedHistory history{evidence.scan.graph(), evidence.scan.trees(), evidence.base};
+  std::string why = "what it builds on is not known";
+  if (evidence.base != nullptr) {
+    why = evidence.base->why.empty() ? "what it builds on is in no branch or tag of the remote, or the ref has moved on"
+                                     : evidence.base->why;
+  }
   for (const auto& [globs, rule] : terms.unchanged) {
-    // What a ref is taken back to, or away to, may be anything that was there once, or a history without those paths.
-    for (const auto& ref : refs) {
-      if (!ref.forced) continue;
-      complaints.push_back({"git.path-unproved",
-                            fmt::format("rule '{}' protects paths, and nothing in this push proves that what is no "
-                                        "fast-forward leaves them as they are",
-                                        rule),
-                            ref.command.new_id});
+    auto changes = changes_by_commits(history, globs);
+    for (const auto& command : head.commands) {
+      auto more = changes_by_ref(history, command, globs);
+      changes.changed.merge(more.changed);
+      changes.unproved.merge(more.unproved);
     }
-    const auto changes = find_changes(scan.graph(), scan.trees(), globs);
     for (const auto& path : changes.changed) {
-      complaints.push_back(
-          {"git.path",
-           fmt::format("'{}' may not change, says rule '{}'", scan.shown_path(std::string_view(path).substr(1)), rule),
-           {}});
+      complaints.push_back({"git.path",
+                            fmt::format("'{}' may not change, says rule '{}'",
+                                        evidence.scan.shown_path(std::string_view(path).substr(1)), rule),
+                            {}});
     }
+    if (evidence.takes_unproved) continue;
     for (const auto& commit : changes.unproved) {
       complaints.push_back(
           {"git.path-unproved",
-           fmt::format("rule '{}' protects paths, and nothing in this push proves that the commit leaves "
-                       "them as they are: what it follows is not in the push",
-                       rule),
+           fmt::format("rule '{}' protects paths, and nothing proves that this leaves them as they are: {}", rule, why),
            commit});
     }
   }
@@ -90,13 +92,15 @@ void complain_of_paths(const policy::GitTerms& terms, const ObjectScan& scan, co
 
 // The decision on each ref by itself.
 std::vector<git::RefVerdict> judge_refs(const policy::Policy& policy, const git::PushQuestion& question,
-                                        const git::PushHead& head, const ObjectScan& scan) {
+                                        const git::PushHead& head, const Evidence& evidence) {
   const policy::GitRemote remote{question.host, question.port, question.repository};
   std::vector<git::RefVerdict> refs;
   for (const auto& command : head.commands) {
-    const auto update = update_of(command, scan.graph());
-    git::RefVerdict verdict{command, update.forced, policy.judge(remote, update)};
-    if (scan.is_tainted_ref(command.ref)) {
+    auto update = update_of(command, evidence);
+    git::RefVerdict verdict{command, update.forced, {}};
+    if (evidence.takes_unproved && command.ref.starts_with("refs/heads/")) update.forced = false;
+    verdict.decision = policy.judge(remote, update);
+    if (evidence.scan.is_tainted_ref(command.ref)) {
       verdict.command.ref = hidden(command.ref);
       if (!verdict.decision.allowed()) verdict.decision.reason = "the name of this ref holds what must not leave";
     }
@@ -117,7 +121,8 @@ git::PushVerdict refusal(const git::PushHead& head, std::string rule, std::strin
 }
 
 git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& question, const git::PushHead& head,
-                        const policy::GitTerms& terms, const ObjectScan& scan) {
+                        const policy::GitTerms& terms, const Evidence& evidence) {
+  const auto& scan = evidence.scan;
   if (scan.scanner_error()) {
     return refusal(head, "dlp.unavailable",
                    "this cannot be scanned, and what is not scanned does not pass: " +
@@ -126,9 +131,9 @@ git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& q
   git::PushVerdict verdict;
   verdict.objects = scan.objects();
   verdict.findings = scan.findings();
-  verdict.refs = judge_refs(policy, question, head, scan);
+  verdict.refs = judge_refs(policy, question, head, evidence);
   auto complaints = scan.complaints();
-  complain_of_paths(terms, scan, verdict.refs, complaints);
+  complain_of_paths(terms, head, evidence, complaints);
   if (!head.options.empty() && !terms.push_options) {
     complaints.push_back(
         {"git.push-option", fmt::format("rule '{}' lets no push options pass", terms.no_push_options_by), {}});

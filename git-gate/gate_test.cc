@@ -4,6 +4,7 @@
 #include "common/ipc/frame.h"
 #include "git-gate/config_hosts.h"
 #include "git-gate/decision.h"
+#include "git-gate/path_alias.h"
 #include "proxy/scripted_scanner.h"
 
 namespace gatehouse::git_gate {
@@ -133,10 +134,11 @@ TEST(PackGraph, ProvesFastForwardsByParentsAlone) {
   Tag to_tip;
   to_tip.object = tip;
   graph.add_tag(tag, to_tip);
-  EXPECT_TRUE(graph.proves_forward(old_tip, tip));
-  EXPECT_TRUE(graph.proves_forward(old_tip, tag));
-  EXPECT_FALSE(graph.proves_forward(tip, middle));
-  EXPECT_FALSE(graph.proves_forward(id('8'), tip));
+  const History history(graph, nullptr);
+  EXPECT_TRUE(history.proves_forward(old_tip, tip));
+  EXPECT_TRUE(history.proves_forward(old_tip, tag));
+  EXPECT_FALSE(history.proves_forward(tip, middle));
+  EXPECT_FALSE(history.proves_forward(id('8'), tip));
 }
 
 TEST(ProtectedPaths, AreComparedByIds) {
@@ -155,7 +157,7 @@ TEST(ProtectedPaths, AreComparedByIds) {
   const auto add = [&](char name, char tree, const std::vector<std::string>& parents) {
     graph.add_commit(id(name), *parse_commit(commit(id(tree), parents), ObjectFormat::sha1));
   };
-  const auto changes = [&] { return find_changes(graph, trees, std::span(&glob, 1)); };
+  const auto changes = [&] { return changes_by_commits({graph, trees, nullptr}, std::span(&glob, 1)); };
   add('7', '1', {id('f')});  // what it follows is not here
   add('8', '2', {id('7')});
   EXPECT_THAT(changes().changed, IsEmpty());
@@ -164,6 +166,41 @@ TEST(ProtectedPaths, AreComparedByIds) {
   EXPECT_THAT(changes().changed, ElementsAre("/.ci", "/.ci/build.yml"));
   add('e', '1', {});  // a first commit brings every file anew
   EXPECT_THAT(changes().changed, ElementsAre("/.ci", "/.ci/build.yml"));
+}
+
+TEST(PathAliases, AreWhatFileSystemsTakeANameFor) {
+  const policy::PathGlob globs[] = {*policy::PathGlob::parse("/.github/workflows/**"),
+                                    *policy::PathGlob::parse("/**/CODEOWNERS")};
+  const PathAliases aliases(globs);
+  for (const auto& [name, taken_for] : {std::pair{".github", ".github"},
+                                        {".GitHub", ".GitHub"},
+                                        {"GITHUB~1", ".github"},
+                                        {"gi1A2B~1", ".github"},
+                                        {"workfl~2", "workflows"},
+                                        {"CODEOW~1", "CODEOWNERS"},
+                                        {".git\u200chub", ".github"},
+                                        {".github. .", ".github"},
+                                        {".github::$INDEX_ALLOCATION", ".github"},
+                                        {"github", "github"},
+                                        {"~1", "~1"},
+                                        {"other~1", "other~1"}}) {
+    EXPECT_EQ(aliases.name_for(name), taken_for) << name;
+  }
+  EXPECT_TRUE(aliases.is_folder("/.GitHub"));
+  EXPECT_TRUE(aliases.is_folder("/.github/workflows"));
+  EXPECT_FALSE(aliases.is_folder("/.github/workflows/x"));
+  EXPECT_FALSE(aliases.is_folder("/docs"));
+}
+
+TEST(Base, HasInAHistoryWhatItsTipsLeadTo) {
+  Base base(ObjectFormat::sha1);
+  base.refs.tips["refs/heads/main"] = {id('1'), id('1')};
+  base.refs.tips["refs/tags/v1"] = {id('8'), id('9')};
+  base.graph.add_commit(id('1'), *parse_commit(commit(id('a'), {id('2')}), ObjectFormat::sha1));
+  base.graph.add_commit(id('5'), *parse_commit(commit(id('a'), {id('2')}), ObjectFormat::sha1));
+  base.find_rooted();
+  for (const char in : {'1', '2', '9'}) EXPECT_TRUE(base.is_rooted(ObjectKey::of_hex(id(in)))) << in;
+  for (const char out : {'5', '8', 'a'}) EXPECT_FALSE(base.is_rooted(ObjectKey::of_hex(id(out)))) << out;
 }
 
 class DecisionTest : public testing::Test {
@@ -189,7 +226,7 @@ class DecisionTest : public testing::Test {
     EXPECT_TRUE(scan_->whole());
     while (scanner_.last().question) scanner_.last().answer(dlp::ScanVerdict{outcome_, findings_, {}});
     EXPECT_TRUE(done_);
-    return decide(*policy_, question_, head, terms_, *scan_);
+    return decide(*policy_, question_, head, terms_, {*scan_});
   }
   git::RefCommand command(char from, char to, const std::string& ref) { return {id(from), id(to), ref}; }
 
@@ -278,7 +315,7 @@ TEST_F(DecisionTest, SaysNoForTheScannerThatIsAway) {
   scan.show(head);
   scan.finish();
   scanner_.last().answer(fail("away"));
-  EXPECT_EQ(decide(*policy_, question_, head, terms_, scan).decision.rule_id, "dlp.unavailable");
+  EXPECT_EQ(decide(*policy_, question_, head, terms_, {scan}).decision.rule_id, "dlp.unavailable");
 }
 
 TEST_F(DecisionTest, SaysNoForAScannerThatDeniesWithoutAFindingThatDoes) {

@@ -21,7 +21,9 @@ using git::kGitProgram;
 inline constexpr uint64_t kChildMemoryBytes = uint64_t{640} << 20;  // of address space: the program, its maps and data
 inline constexpr unsigned kChildSeconds = 600;                      // of processor time
 inline constexpr int kChildDescriptors = 64;
-inline constexpr size_t kMaxChildWordsBytes = 4096;  // of what it says on standard error
+inline constexpr size_t kMaxChildQueuedBytes = 1 << 20;
+inline constexpr uint64_t kIndexBytesPerObject = 64;  // that index-pack writes
+inline constexpr size_t kMaxChildWordsBytes = 4096;   // of what it says on standard error
 
 class GitChild {
  public:

@@ -17,27 +17,6 @@ void PackGraph::add_entry(const ObjectKey& tree, const TreeEntry& entry) {
   names_.try_emplace(ObjectKey::of_raw(entry.id), Name{tree, std::string(entry.name)});
 }
 
-bool PackGraph::proves_forward(std::string_view old_id, std::string_view new_id) const {
-  const ObjectKey wanted = ObjectKey::of_hex(old_id);
-  ObjectKey start = ObjectKey::of_hex(new_id);
-  std::unordered_set<ObjectKey, ObjectKeyHash> seen;
-  for (auto tag = tags_.find(start); tag != tags_.end() && seen.insert(start).second; tag = tags_.find(start)) {
-    start = tag->second;
-  }
-  std::vector<ObjectKey> left = {start};
-  seen.clear();
-  while (!left.empty()) {
-    const ObjectKey key = left.back();
-    left.pop_back();
-    if (key == wanted) return true;
-    if (!seen.insert(key).second) continue;
-    const auto commit = commits_.find(key);
-    if (commit == commits_.end()) continue;
-    left.insert(left.end(), commit->second.parents.begin(), commit->second.parents.end());
-  }
-  return false;
-}
-
 std::string PackGraph::path_of(std::string_view id) const {
   std::string path;
   ObjectKey key = ObjectKey::of_hex(id);

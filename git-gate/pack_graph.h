@@ -23,8 +23,6 @@ class PackGraph {
   void add_tag(std::string_view id, const Tag& tag);
   void add_entry(const ObjectKey& tree, const TreeEntry& entry);
 
-  // Whether the objects of the pack prove that `old_id` is `new_id` or one of the commits before it.
-  bool proves_forward(std::string_view old_id, std::string_view new_id) const;
   bool has_commit(std::string_view id) const { return commits_.contains(ObjectKey::of_hex(id)); }
 
   // One path by which the object can be reached from a tree without a parent in the pack; empty when none is known.
@@ -35,6 +33,7 @@ class PackGraph {
     std::vector<ObjectKey> parents;
   };
   const std::unordered_map<ObjectKey, CommitFacts, ObjectKeyHash>& commits() const { return commits_; }
+  const std::unordered_map<ObjectKey, ObjectKey, ObjectKeyHash>& tags() const { return tags_; }  // to what they point
   ObjectFormat format() const { return format_; }
 
  private:
@@ -44,7 +43,7 @@ class PackGraph {
   };
   ObjectFormat format_;
   std::unordered_map<ObjectKey, CommitFacts, ObjectKeyHash> commits_;
-  std::unordered_map<ObjectKey, ObjectKey, ObjectKeyHash> tags_;  // to what they point
+  std::unordered_map<ObjectKey, ObjectKey, ObjectKeyHash> tags_;
   std::unordered_map<ObjectKey, Name, ObjectKeyHash> names_;
 };
 

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "common/policy/text_glob.h"
+#include "git-gate/base.h"
+#include "git-gate/path_alias.h"
 
 namespace gatehouse::git_gate {
 
@@ -13,6 +15,10 @@ namespace {
 using policy::PathGlob;
 
 constexpr size_t kMaxDepth = 256;
+
+constexpr uint32_t kTreeMode = 040000;
+constexpr uint32_t kLinkMode = 0120000;
+constexpr uint32_t kSubmoduleMode = 0160000;
 
 struct Side {
   ObjectKey id;
@@ -23,60 +29,72 @@ struct Side {
 // Compares two trees, of which either may be absent (nothing there).
 class Comparison {
  public:
-  Comparison(const TreeStore& trees, ObjectFormat format, std::span<const PathGlob> globs)
-      : trees_(trees), format_(format), globs_(globs) {}
+  Comparison(const PushedHistory& history, std::span<const PathGlob> globs, const PathAliases& aliases)
+      : history_(history), globs_(globs), aliases_(aliases) {}
 
   // False: what is there cannot be known.
-  bool compare(const std::optional<ObjectKey>& before, const std::optional<ObjectKey>& after, const std::string& folder,
-               size_t depth = 0) {
-    if (before == after) return true;
-    const bool concerned =
-        std::any_of(globs_.begin(), globs_.end(), [&](const PathGlob& glob) { return may_match_below(glob, folder); });
-    if (!concerned) return true;
-    if (depth > kMaxDepth) return false;
-    std::map<std::string, std::pair<std::optional<Side>, std::optional<Side>>> names;
-    if (!list(before, names, &std::pair<std::optional<Side>, std::optional<Side>>::first)) return false;
-    if (!list(after, names, &std::pair<std::optional<Side>, std::optional<Side>>::second)) return false;
-    for (const auto& [name, sides] : names) {
-      if (sides.first == sides.second) continue;
-      const std::string path = folder + "/" + name;
-      note(path);
-      if (!compare(tree_of(sides.first), tree_of(sides.second), path, depth + 1)) return false;
-    }
-    return true;
+  bool compare(const std::optional<ObjectKey>& before, const std::optional<ObjectKey>& after) {
+    return compare(before, after, "", "", 0);
   }
 
   std::set<std::string> changed;
 
  private:
-  static constexpr uint32_t kTreeMode = 040000;
+  using Sides = std::pair<std::optional<Side>, std::optional<Side>>;
+
+  // `alias` is what `folder` may be taken for (path_alias.h).
+  bool compare(const std::optional<ObjectKey>& before, const std::optional<ObjectKey>& after, const std::string& folder,
+               const std::string& alias, size_t depth) {
+    if (before == after) return true;
+    const bool concerned =
+        std::any_of(globs_.begin(), globs_.end(), [&](const PathGlob& glob) { return may_match_below(glob, alias); });
+    if (!concerned) return true;
+    if (depth > kMaxDepth) return false;
+    std::map<std::string, Sides> names;
+    if (!list(before, names, &Sides::first) || !list(after, names, &Sides::second)) return false;
+    for (const auto& [name, sides] : names) {
+      if (sides.first == sides.second) continue;
+      const std::string path = folder + "/" + name;
+      const std::string taken_for = alias + "/" + aliases_.name_for(name);
+      note(path, taken_for, sides);
+      if (!compare(tree_of(sides.first), tree_of(sides.second), path, taken_for, depth + 1)) return false;
+    }
+    return true;
+  }
 
   static std::optional<ObjectKey> tree_of(const std::optional<Side>& side) {
     if (!side || side->mode != kTreeMode) return std::nullopt;
     return side->id;
   }
 
-  template <class Names, class Which>
-  bool list(const std::optional<ObjectKey>& tree, Names& names, Which which) {
+  static bool leads_away(const std::optional<Side>& side) {
+    return side && (side->mode == kLinkMode || side->mode == kSubmoduleMode);
+  }
+
+  bool list(const std::optional<ObjectKey>& tree, std::map<std::string, Sides>& names,
+            std::optional<Side> Sides::*which) const {
     if (!tree) return true;
-    const std::string* bytes = trees_.find(*tree);
+    const std::string* bytes = history_.trees.find(*tree);
+    if (bytes == nullptr && history_.base != nullptr) bytes = history_.base->trees.find(*tree);
     if (bytes == nullptr) return false;
-    return read_tree(*bytes, format_,
+    return read_tree(*bytes, history_.graph.format(),
                      [&](const TreeEntry& entry) {
                        names[std::string(entry.name)].*which = Side{ObjectKey::of_raw(entry.id), entry.mode};
                      })
         .has_value();
   }
 
-  // A tree that a glob names itself counts as well: it may have become a file, or a link.
-  void note(const std::string& path) {
-    const auto names = [&](const PathGlob& glob) { return glob.matches(path, policy::Case::ignored); };
-    if (std::any_of(globs_.begin(), globs_.end(), names)) changed.insert(path);
+  // A tree that a glob names itself counts as well: it may have become a file, or a link. So does a link in place of a
+  // folder above.
+  void note(const std::string& path, const std::string& alias, const Sides& sides) {
+    const auto names = [&](const PathGlob& glob) { return glob.matches(alias, policy::Case::ignored); };
+    const bool away = (leads_away(sides.first) || leads_away(sides.second)) && aliases_.is_folder(alias);
+    if (away || std::any_of(globs_.begin(), globs_.end(), names)) changed.insert(path);
   }
 
-  const TreeStore& trees_;
-  ObjectFormat format_;
+  const PushedHistory& history_;
   std::span<const PathGlob> globs_;
+  const PathAliases& aliases_;
 };
 
 }  // namespace
@@ -110,16 +128,17 @@ bool may_match_below(const PathGlob& glob, std::string_view folder) {
   return true;
 }
 
-PathChanges find_changes(const PackGraph& graph, const TreeStore& trees, std::span<const PathGlob> globs) {
+PathChanges changes_by_commits(const PushedHistory& history, std::span<const PathGlob> globs) {
+  const PathAliases aliases(globs);
+  const History commits(history.graph, history.base);
   PathChanges changes;
-  for (const auto& entry : graph.commits()) {
-    const auto& id = entry.first;
+  for (const auto& entry : history.graph.commits()) {
     const auto& commit = entry.second;
     std::optional<std::set<std::string>> changed;  // against every parent
-    bool proved = !trees.overflowed();
+    bool proved = !history.trees.overflowed();
     const auto against = [&](const std::optional<ObjectKey>& base) {
-      Comparison comparison(trees, graph.format(), globs);
-      proved = proved && comparison.compare(base, commit.tree, "");
+      Comparison comparison(history, globs, aliases);
+      proved = proved && comparison.compare(base, commit.tree);
       if (!changed) {
         changed = std::move(comparison.changed);
       } else {
@@ -128,16 +147,48 @@ PathChanges find_changes(const PackGraph& graph, const TreeStore& trees, std::sp
     };
     if (commit.parents.empty()) against(std::nullopt);
     for (const auto& parent : commit.parents) {
-      const auto found = graph.commits().find(parent);
-      if (found == graph.commits().end()) {
-        proved = false;
-      } else {
-        against(found->second.tree);
-      }
+      const auto* before = commits.find(parent);
+      const bool pushed = history.graph.commits().contains(parent);
+      proved = proved && before != nullptr && (pushed || history.base->is_rooted(parent));
+      if (proved) against(before->tree);
     }
-    if (!proved) changes.unproved.insert(id.hex(graph.format()));
+    if (!proved) changes.unproved.insert(entry.first.hex(history.graph.format()));
     if (proved && changed) changes.changed.merge(*changed);
   }
+  return changes;
+}
+
+PathChanges changes_by_ref(const PushedHistory& history, const git::RefCommand& command,
+                           std::span<const PathGlob> globs) {
+  PathChanges changes;
+  if (command.removes()) return changes;
+  const History commits(history.graph, history.base);
+  const auto tip = commits.commit_of(command.new_id);
+  const auto* after = commits.find(tip);
+  const bool pushed = history.graph.commits().contains(tip);
+  const auto unproved = [&] {
+    changes.unproved.insert(command.new_id);
+    return changes;
+  };
+  if (after == nullptr || (!pushed && !history.base->is_rooted(tip))) return unproved();
+  if (command.creates()) return changes;
+  if (history.base == nullptr) return unproved();
+  // Where the ref is now the remote says, and whoever pushes must know it.
+  const auto now = history.base->refs.tips.find(command.ref);
+  if (now == history.base->refs.tips.end() || now->second.id != command.old_id) return unproved();
+  const PathAliases aliases(globs);
+  const auto against = [&](std::string_view id) -> std::optional<std::set<std::string>> {
+    const auto* before = id.empty() ? nullptr : commits.find(ObjectKey::of_hex(id));
+    Comparison comparison(history, globs, aliases);
+    if (before == nullptr || !comparison.compare(before->tree, after->tree)) return std::nullopt;
+    return std::move(comparison.changed);
+  };
+  auto changed = against(now->second.leads_to);
+  if (changed && changed->empty()) return changes;
+  const auto from_head = against(history.base->refs.head);
+  if (from_head && from_head->empty()) return changes;
+  if (!changed) return unproved();
+  changes.changed = std::move(*changed);
   return changes;
 }
 

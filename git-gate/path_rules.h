@@ -1,5 +1,5 @@
-// Which protected paths the commits of a pack change (a git rule's "unchanged"). Decided by object ids alone: what has
-// the same id on both sides is the same. A commit whose parents are not in the pack cannot be compared: it is unproved.
+// Which protected paths a push changes (a git rule's "unchanged"). Decided by object ids alone: what has the same id on
+// both sides is the same. What cannot be compared, because the push has no base of the remote to it, is unproved.
 #pragma once
 
 #include <set>
@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/git/push_request.h"
 #include "common/policy/git.h"
 #include "git-gate/pack_graph.h"
 
@@ -37,6 +38,24 @@ struct PathChanges {
   std::set<std::string> changed;   // paths, with a slash in front
   std::set<std::string> unproved;  // commits, as hex
 };
-PathChanges find_changes(const PackGraph& graph, const TreeStore& trees, std::span<const policy::PathGlob> globs);
+
+struct Base;
+
+// All there is to compare; `base` is null before anything has been read of the remote.
+struct PushedHistory {
+  const PackGraph& graph;
+  const TreeStore& trees;
+  const Base* base;
+};
+
+// Each pushed commit must leave the paths as one of its parents has them, and parents that are not in the push must be
+// in the history of a branch or tag of the remote.
+PathChanges changes_by_commits(const PushedHistory& history, std::span<const policy::PathGlob> globs);
+
+// And each ref: one that is there must then have the paths as it has them now, or as the remote's HEAD does. (A merge
+// may bring in what others have changed, and no older state of it.) One that is made must be in the push, or in the
+// history of a branch or tag.
+PathChanges changes_by_ref(const PushedHistory& history, const git::RefCommand& command,
+                           std::span<const policy::PathGlob> globs);
 
 }  // namespace gatehouse::git_gate

@@ -47,7 +47,7 @@ void Push::take(std::string_view bytes) {
   if (!decoded) refuse("git.malformed", decoded.error().message());
 }
 
-bool Push::full() const { return child_ && child_->queued() > kMaxChildQueuedBytes; }
+bool Push::full() const { return (child_ && child_->queued() > kMaxChildQueuedBytes) || (fetch_ && fetch_->full()); }
 
 bool Push::write(std::string_view plain) {
   if (stage_ == Stage::head) {
@@ -122,7 +122,7 @@ void Push::finish() {
   if (!reader_.head().has_pack()) {
     // Nothing to look into but names.
     scan_ = std::make_unique<ObjectScan>(tools_.scanner, question_, terms_, reader_.head().capabilities.format,
-                                         ObjectScan::Callbacks{[] {}, [this] { decide_now(); }});
+                                         ObjectScan::Callbacks{[] {}, [this] { on_scanned(); }});
     stage_ = Stage::scanning;
     scan_->show(reader_.head());
     return scan_->finish();
@@ -167,7 +167,7 @@ Result<void> Push::start_scan() {
                                        ObjectScan::Callbacks{[this] {
                                                                if (child_ && !scan_->full()) child_->read(true);
                                                              },
-                                                             [this] { decide_now(); }});
+                                                             [this] { on_scanned(); }});
   scan_->show(reader_.head());
   auto child = GitChild::start(
       tools_.loop, {quarantine_->path(), {"cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer"}, 0},
@@ -198,10 +198,45 @@ void Push::scanned(const Result<void>& ended) {
   scan_->finish();
 }
 
-void Push::decide_now() {
-  auto verdict = decide(*policy_, question_, reader_.head(), terms_, *scan_);
+git::PushVerdict Push::verdict_with(const Evidence& evidence) const {
+  auto verdict = decide(*policy_, question_, reader_.head(), terms_, evidence);
   verdict.bytes = pack_bytes_;
-  answer(std::move(verdict));
+  return verdict;
+}
+
+// The remote is asked for nothing unless that decides.
+void Push::on_scanned() {
+  auto wanted = wanted_base(reader_.head(), terms_, scan_->graph());
+  if (wanted.empty()) return answer(verdict_with({*scan_}));
+  auto at_best = verdict_with({*scan_, nullptr, true});
+  if (at_best.decision.verdict == Verdict::deny) return answer(std::move(at_best));
+  auto verdict = verdict_with({*scan_});
+  if (verdict.decision.verdict != Verdict::deny) return answer(std::move(verdict));
+  ask_remote(std::move(wanted));
+}
+
+void Push::ask_remote(BaseWanted wanted) {
+  stage_ = Stage::reading;
+  fetch_ =
+      std::make_unique<BaseFetch>(tools_.loop, tools_.quarantine, std::move(wanted), reader_.head().capabilities.format,
+                                  BaseFetch::Callbacks{[this](std::string request) {
+                                                         reads_ = true;
+                                                         callbacks_.read(std::move(request));
+                                                       },
+                                                       [this] { callbacks_.room(); },
+                                                       [this](const std::unique_ptr<Base>& base) {
+                                                         answer(verdict_with({*scan_, base.get()}));
+                                                       }});
+  fetch_->start();
+}
+
+void Push::came(std::string_view bytes) {
+  if (stage_ == Stage::reading) fetch_->came(bytes);
+}
+
+void Push::came_end(std::string_view why_not) {
+  reads_ = false;
+  if (stage_ == Stage::reading) fetch_->came_end(why_not);
 }
 
 void Push::refuse(std::string rule, std::string reason) {
@@ -219,6 +254,7 @@ void Push::answer(git::PushVerdict verdict) {
   tools_.loop.post([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     child_.reset();
+    fetch_.reset();
     scan_.reset();
     quarantine_.reset();
     const auto call = std::move(callbacks_.verdict);

@@ -14,6 +14,8 @@
 #include "common/git/plain_body.h"
 #include "common/net/loop.h"
 #include "common/policy/policy.h"
+#include "git-gate/base_fetch.h"
+#include "git-gate/decision.h"
 #include "git-gate/git_child.h"
 #include "git-gate/object_scan.h"
 #include "git-gate/quarantine.h"
@@ -22,8 +24,6 @@ namespace gatehouse::git_gate {
 
 inline constexpr std::chrono::minutes kPushTime{10};             // from its first byte to its verdict
 inline constexpr uint64_t kMaxObjectBytes = uint64_t{32} << 30;  // of all objects together, unpacked
-inline constexpr size_t kMaxChildQueuedBytes = 1 << 20;
-inline constexpr uint64_t kIndexBytesPerObject = 64;
 
 // What pushes work with; outlives them.
 struct PushTools {
@@ -39,6 +39,7 @@ class Push final : private ByteSink {
     std::function<void()> room;  // full() no more
     // Once; may destroy the push. Never from within a call of ours.
     std::function<void(git::PushVerdict)> verdict;
+    std::function<void(std::string)> read;  // GateFrame::read: came() and came_end() follow
   };
   Push(PushTools& tools, git::PushQuestion question, Callbacks callbacks);
   ~Push() override;
@@ -46,9 +47,12 @@ class Push final : private ByteSink {
   void take(std::string_view bytes);  // of the body as sent
   void finish();                      // that was all
   bool full() const;
+  bool reads() const { return reads_; }
+  void came(std::string_view bytes);
+  void came_end(std::string_view why_not);
 
  private:
-  enum class Stage { head, pack, indexing, scanning, over };
+  enum class Stage { head, pack, indexing, scanning, reading, over };
 
   bool write(std::string_view plain) override;
   void read_head(std::string_view plain);
@@ -60,7 +64,9 @@ class Push final : private ByteSink {
   Result<void> start_scan();
   void scanned(const Result<void>& ended);
   void scan_output(std::string_view bytes);
-  void decide_now();
+  void on_scanned();
+  void ask_remote(BaseWanted wanted);
+  git::PushVerdict verdict_with(const Evidence& evidence) const;
   void refuse(std::string rule, std::string reason);
   void answer(git::PushVerdict verdict);
 
@@ -80,6 +86,8 @@ class Push final : private ByteSink {
   std::optional<git::PushVerdict> verdict_;
   std::optional<Quarantine> quarantine_;
   std::unique_ptr<ObjectScan> scan_;
+  std::unique_ptr<BaseFetch> fetch_;
+  bool reads_ = false;               // the proxy has been asked, and has not ended
   std::unique_ptr<GitChild> child_;  // goes before what it works on
   Timer deadline_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

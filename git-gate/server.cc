@@ -51,6 +51,14 @@ class Server::Connection {
         ended_ = true;
         push_->finish();
         return {};
+      case git::GateFrame::came:
+        if (!push_ || !push_->reads()) return fail("an answer to no question");
+        push_->came(frame.payload);
+        return {};
+      case git::GateFrame::came_end:
+        if (!push_ || !push_->reads()) return fail("an answer to no question");
+        push_->came_end(frame.payload);
+        return {};
       default:
         return fail("a frame of an unknown type");
     }
@@ -68,8 +76,13 @@ class Server::Connection {
                                    Push::Callbacks{[this] {
                                                      if (!answered_) stream_->start_reading();
                                                    },
-                                                   [this](const git::PushVerdict& verdict) { answer(verdict); }});
+                                                   [this](const git::PushVerdict& verdict) { answer(verdict); },
+                                                   [this](std::string_view request) { ask(request); }});
     return {};
+  }
+
+  void ask(std::string_view request) {
+    stream_->write(ipc::encode_frame(static_cast<uint8_t>(git::GateFrame::read), request));
   }
 
   void answer(const git::PushVerdict& verdict) {

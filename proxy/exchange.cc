@@ -294,6 +294,7 @@ void Exchange::on_deadline() {
     case Phase::scanning:
       return deny(unavailable(Error("the scanner does not answer")));
     case Phase::judging:
+      if (git_->on_deadline()) return;
       return record({Verdict::deny, "git.unavailable", "the git gate does not answer"}, kUnavailable);
     case Phase::recording:
       return answer(

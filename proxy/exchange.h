@@ -50,6 +50,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
+  // Before it begins: it is made on behalf of another exchange, and logged beside that.
+  void belong_to(std::string trace_id) { record_.set_trace(std::move(trace_id)); }
   // Begins with a request. The request's body is held back until want_request(true).
   void start(const RequestHead& head);
   // Begins with what is no request: recorded and answered with refusal's status.

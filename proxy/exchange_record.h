@@ -26,6 +26,8 @@ class ExchangeRecord {
   // Replaces the path in the rows to come; and the names, of which the guest chose all but the last two labels.
   void set_path(std::string path) { event_.path = std::move(path); }
   void mask_host();
+  // It is part of another exchange: its rows share that one's trace.
+  void set_trace(std::string trace_id) { event_.trace_id = std::move(trace_id); }
   void set_detail(std::string detail) { event_.detail = std::move(detail); }
   const std::string& path() const { return event_.path; }
   const std::string& detail() const { return event_.detail; }

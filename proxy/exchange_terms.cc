@@ -55,7 +55,8 @@ void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findin
 void Exchange::judge_push(Decision decision, const std::vector<dlp::Finding>& findings) {
   phase_ = Phase::judging;
   guest_.set_deadline(kPushTime + approval::Client::kSlack);  // the client itself is heard before
-  git_->judge(*outside_.git_gate(), request_->body(), record_.trace_id(),
+  git_->judge({outside_, origin_, head_, request_->body(), record_.trace_id(),
+               [this](std::chrono::milliseconds after) { guest_.set_deadline(after); }},
               [this, decision = std::move(decision), findings](Decision by_gate) {
                 if (phase_ != Phase::judging) return;
                 if (by_gate.verdict == Verdict::deny) return record(std::move(by_gate), kForbidden, findings);

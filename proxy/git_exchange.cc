@@ -5,7 +5,7 @@
 #include "common/base/log.h"
 #include "common/dlp/finding_row.h"
 #include "common/git/report.h"
-#include "proxy/judgement.h"
+#include "proxy/git_read.h"
 
 namespace gatehouse::proxy {
 
@@ -59,6 +59,9 @@ GitExchange::GitExchange(GitService service, const Target& target, const Request
   question_.port = target.port;
   question_.repository = asked.repository;
   question_.encoding = lower_case(joined_values(head.fields, "Content-Encoding"));
+  for (const std::string_view name : {"Authorization", "User-Agent"}) {
+    if (const Field* field = is_push() ? find_field(head.fields, name) : nullptr) asked_with_.push_back(*field);
+  }
   auto plain = git::PlainBody::create(question_.encoding);
   if (plain) plain_.emplace(std::move(*plain));
 }
@@ -72,22 +75,35 @@ void GitExchange::see_request(std::string_view bytes) {
   head_read_ = !decoded || commands.complete || commands.broken;
 }
 
-void GitExchange::judge(git::GateClient& gate, HeldBody& body, const std::string& trace_id,
-                        std::function<void(Decision)> judged) {
+void GitExchange::judge(Surroundings with, std::function<void(Decision)> judged) {
   judged_ = std::move(judged);
-  body_ = &body;
-  question_.trace_id = trace_id;
-  judging_ =
-      gate.open(question_, {.verdict = [this](Result<git::PushVerdict> verdict) { on_verdict(std::move(verdict)); },
-                            .drained = [this] { show_more(); }});
+  with_.emplace(std::move(with));
+  question_.trace_id = with_->trace_id;
+  judging_ = with_->outside.git_gate()->open(
+      question_, {.verdict = [this](Result<git::PushVerdict> verdict) { on_verdict(std::move(verdict)); },
+                  .drained =
+                      [this] {
+                        show_more();
+                        if (read_) read_->on_drained();
+                      },
+                  .read = [this](std::string request) { read(std::move(request)); }});
   show_more();
 }
 
+void GitExchange::read(std::string request) {
+  read_ = GitRead::start({with_->outside, with_->origin, with_->head, asked_with_, with_->trace_id, *judging_,
+                          [this](std::chrono::milliseconds after) { with_->set_deadline(after); },
+                          [this] { with_->set_deadline(kPushTime + approval::Client::kSlack); }},
+                         std::move(request));
+}
+
+bool GitExchange::on_deadline() { return read_ && read_->on_deadline(); }
+
 void GitExchange::show_more() {
   if (finished_ || judging_ == nullptr) return;
-  while (shown_ < body_->size()) {
+  while (shown_ < with_->body.size()) {
     if (judging_->queued() > git::kMaxGateQueuedBytes) return;  // goes on when it has drained
-    const auto piece = body_->read(shown_);
+    const auto piece = with_->body.read(shown_);
     // Cut short, it is no push, and the gate says so.
     if (!piece) break;
     shown_ += piece->size();
@@ -98,6 +114,7 @@ void GitExchange::show_more() {
 }
 
 void GitExchange::on_verdict(Result<git::PushVerdict> verdict) {
+  read_.reset();
   const auto judging = std::move(judging_);  // it is what calls
   const auto told = std::move(judged_);
   if (verdict) {

@@ -18,12 +18,15 @@
 #include "common/policy/git.h"
 #include "proxy/denial.h"
 #include "proxy/held_body.h"
+#include "proxy/judgement.h"
 #include "proxy/outside.h"
 
 namespace gatehouse::proxy {
 
 // For the gate to take what it is shown, and for its verdict: more than it gives itself.
 inline constexpr std::chrono::minutes kPushTime{11};
+
+class GitRead;
 
 class GitExchange {
  public:
@@ -40,9 +43,20 @@ class GitExchange {
   // sends on reads no answer, and one with another status than 200 says nothing to its user.
   bool discards(bool over) { return is_push() && (discards_ |= over); }
 
-  // Shows the held body to the gate, and takes its verdict. `judged` is called once, never from within; a gate that
-  // gives no verdict has denied. `body` outlives this.
-  void judge(git::GateClient& gate, HeldBody& body, const std::string& trace_id, std::function<void(Decision)> judged);
+  // What a push is judged with; all outlives this.
+  struct Surroundings {
+    Outside& outside;  // with a git gate
+    const Origin& origin;
+    const RequestHead& head;
+    HeldBody& body;
+    const std::string& trace_id;
+    std::function<void(std::chrono::milliseconds)> set_deadline;
+  };
+  // Shows the held body to the gate, reads for it what it asks for of the same repository (git_read.h), and takes its
+  // verdict. `judged` is called once, never from within; a gate that gives no verdict has denied.
+  void judge(Surroundings with, std::function<void(Decision)> judged);
+  // False: nothing is being read, and the gate is late.
+  bool on_deadline();
   bool judged() const { return verdict_.has_value(); }
   // A push without commands, by which a client sees whether it would be let in; its body is held, whole and judged.
   bool asks_for_nothing() const { return judged() && reader_.complete() && reader_.head().commands.empty(); }
@@ -65,6 +79,7 @@ class GitExchange {
  private:
   struct Collected;
   void show_more();
+  void read(std::string request);
   void on_verdict(Result<git::PushVerdict> verdict);
   std::string words_for(const Denial& denial, bool forwarded) const;
 
@@ -74,13 +89,15 @@ class GitExchange {
   git::PushReader reader_;
   bool head_read_ = false;
   bool discards_ = false;
-  HeldBody* body_ = nullptr;
+  std::optional<Surroundings> with_;
   uint64_t shown_ = 0;
   bool finished_ = false;
   std::optional<git::PushVerdict> verdict_;
   std::function<void(Decision)> judged_;
   std::optional<git::AdvertisementFilter> filter_;
   std::unique_ptr<git::Judging> judging_;
+  Fields asked_with_;  // what a request of ours for the same repository is to say, too
+  std::unique_ptr<GitRead> read_;
 };
 
 }  // namespace gatehouse::proxy

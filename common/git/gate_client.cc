@@ -20,17 +20,27 @@ class SocketJudging final : public Judging {
     connecting_ = connect_stream(loop, gate, [this](auto stream) { connected(std::move(stream)); });
   }
 
-  void write(std::string_view bytes) override {
-    while (!bytes.empty()) {
-      const auto piece = bytes.substr(0, kGateDataBytes);
-      send(ipc::encode_frame(static_cast<uint8_t>(GateFrame::data), piece));
-      bytes.remove_prefix(piece.size());
-    }
+  void write(std::string_view bytes) override { send_pieces(GateFrame::data, bytes); }
+  void finish() override {
+    finished_ = true;
+    send(ipc::encode_frame(static_cast<uint8_t>(GateFrame::end), ""));
   }
-  void finish() override { send(ipc::encode_frame(static_cast<uint8_t>(GateFrame::end), "")); }
+  void came(std::string_view bytes) override { send_pieces(GateFrame::came, bytes); }
+  void came_end(std::string_view why_not) override {
+    reading_ = false;
+    send(ipc::encode_frame(static_cast<uint8_t>(GateFrame::came_end), why_not.substr(0, kGateDataBytes)));
+  }
   size_t queued() const override { return stream_ ? stream_->queued() : waiting_.size(); }
 
  private:
+  void send_pieces(GateFrame type, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const auto piece = bytes.substr(0, kGateDataBytes);
+      send(ipc::encode_frame(static_cast<uint8_t>(type), piece));
+      bytes.remove_prefix(piece.size());
+    }
+  }
+
   void send(std::string_view frame) {
     if (answered_) return;
     deadline_.start(limit_);
@@ -66,6 +76,13 @@ class SocketJudging final : public Judging {
       const auto frame = frames_.next_view();
       if (!frame) return answer(failed(frame));
       if (!*frame) return;
+      if ((*frame)->type == static_cast<uint8_t>(GateFrame::read)) {
+        if (!finished_ || reading_ || !callbacks_.read) return answer(fail("it reads what it may not read"));
+        reading_ = true;
+        deadline_.start(limit_);
+        callbacks_.read(std::string((*frame)->payload));
+        continue;
+      }
       auto verdict = verdict_.take((*frame)->type, (*frame)->payload);
       if (!verdict) return answer(failed(verdict));
       if (*verdict) return answer(std::move(**verdict));
@@ -89,6 +106,8 @@ class SocketJudging final : public Judging {
   VerdictReader verdict_;
   std::string waiting_;  // to be sent once connected
   bool answered_ = false;
+  bool finished_ = false;
+  bool reading_ = false;  // it waits for what comes of a read
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Connecting> connecting_;
 };

@@ -22,16 +22,21 @@ class Judging {
   // Bytes of the body; dropped once there is a verdict. The caller stops above kMaxGateQueuedBytes until `drained`.
   virtual void write(std::string_view bytes) = 0;
   virtual void finish() = 0;  // the body is over
+  // What came of a read; the end with why there is not all of it, or empty.
+  virtual void came(std::string_view bytes) = 0;
+  virtual void came_end(std::string_view why_not) = 0;
   virtual size_t queued() const = 0;
 };
 
 // Belongs to one loop, which outlives it; it outlives its judgings.
 class GateClient {
  public:
-  // None comes from within a call of ours; `verdict` comes once and may destroy the judging.
+  // None comes from within a call of ours; `verdict` comes once and may destroy the judging, which no other may.
   struct Callbacks {
     std::function<void(Result<PushVerdict>)> verdict;
     std::function<void()> drained;
+    // The gate wants to know what the push builds on: gate_protocol.h.
+    std::function<void(std::string)> read;
   };
   // `deadline`: for the gate to take what is queued, and for the verdict after the end.
   static std::unique_ptr<GateClient> create(Loop& loop, Endpoint gate, std::chrono::milliseconds deadline);

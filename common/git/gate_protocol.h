@@ -5,10 +5,14 @@
 //   question {"version":1, ...}      ->
 //   data     bytes of the body       ->      any number, as the guest sent them
 //   end                              ->
+//                                    <-  read     body of a request to git-upload-pack of the same repository, empty
+//                                                 for what that offers; after the end, one at a time
+//   came     bytes of its answer     ->      any number
+//   came_end empty, or why not       ->      the answer is whole, with status 200; or there is none
 //                                    <-  refs [...]        some of the refs' verdicts; any number of frames
 //                                    <-  verdict {...}     once, at any time after the question; then both close
 //
-// Everything but data is JSON, in which text of the guest's is printable ASCII (log::printable). A side that reads
+// Questions and verdicts are JSON, in which text of the guest's is printable ASCII (log::printable). A side that reads
 // something else than this closes the connection; the proxy then denies.
 #pragma once
 
@@ -33,7 +37,16 @@ inline constexpr size_t kGateDataBytes = 256 * 1024;  // of one data frame
 inline constexpr size_t kMaxGateFindings = 64;        // told of one push; the text says how many more there were
 inline constexpr size_t kGateRefsInFrame = 100;       // their words, escaped twice, fit
 
-enum class GateFrame : uint8_t { question = 1, data = 2, end = 3, verdict = 4, refs = 5 };
+enum class GateFrame : uint8_t {
+  question = 1,
+  data = 2,
+  end = 3,
+  verdict = 4,
+  refs = 5,
+  read = 6,
+  came = 7,
+  came_end = 8
+};
 
 struct PushQuestion {
   std::string trace_id;

@@ -6,6 +6,7 @@
 #include "common/git/plain_body.h"
 #include "common/git/push_request.h"
 #include "common/git/report.h"
+#include "common/git/upload_pack.h"
 
 namespace gatehouse::git {
 namespace {
@@ -196,6 +197,121 @@ TEST(PlainBody, TakesOneGzipMemberAndNothingAfterIt) {
     EXPECT_THAT(decode(packed.substr(0, packed.size() - 1), piece), HasSubstr("cut short"));
   }
   EXPECT_FALSE(PlainBody::create("br"));
+}
+
+TEST(FetchOffer, IsReadInBothVersions) {
+  const auto offered = [](const std::string& body) { return parse_fetch_offer(body); };
+  const std::string id(40, 'a'), tag(40, 'b');
+  std::string newer;
+  append_pkt(newer, "version 2\n");
+  for (const auto* line : {"agent=git/2\n", "ls-refs\n", "fetch=shallow filter\n", "object-format=sha1\n"})
+    append_pkt(newer, line);
+  append_flush(newer);
+  const auto two = offered(newer);
+  ASSERT_TRUE(two) << two.error().message();
+  EXPECT_EQ(two->offer.version, 2);
+  EXPECT_TRUE(two->offer.filter && two->offer.shallow);
+
+  std::string older;
+  append_pkt(older, "# service=git-upload-pack\n");
+  append_flush(older);
+  append_pkt(older, id + " HEAD" + '\0' + "shallow symref=HEAD:refs/heads/main\n");
+  append_pkt(older, id + " refs/heads/main\n");
+  append_pkt(older, tag + " refs/tags/v1\n");
+  append_pkt(older, id + " refs/tags/v1^{}\n");
+  append_flush(older);
+  const auto none = offered(older);
+  ASSERT_TRUE(none) << none.error().message();
+  EXPECT_EQ(none->offer.version, 0);
+  EXPECT_TRUE(none->offer.shallow && !none->offer.filter);
+  EXPECT_EQ(none->refs.head, id);
+  EXPECT_EQ(none->refs.tips.at("refs/tags/v1").id, tag);
+  EXPECT_EQ(none->refs.tips.at("refs/tags/v1").leads_to, id);
+
+  for (const auto& bad : {std::string(), std::string("<html>"), newer.substr(0, newer.size() - 4),
+                          older.substr(0, older.size() - 4), older.substr(0, 34), std::string("0000")}) {
+    EXPECT_FALSE(offered(bad)) << bad;
+  }
+}
+
+TEST(RemoteRefs, AreThoseOfVersion2) {
+  const std::string id(40, 'a'), tag(40, 'b');
+  std::string body;
+  append_pkt(body, id + " HEAD symref-target:refs/heads/main\n");
+  append_pkt(body, tag + " refs/tags/v1 peeled:" + id + "\n");
+  append_pkt(body, id + " refs/pull/1/head\n");
+  const auto cut = body;
+  append_flush(body);
+  const auto refs = parse_refs(body, ObjectFormat::sha1);
+  ASSERT_TRUE(refs);
+  EXPECT_EQ(refs->head, id);
+  ASSERT_EQ(refs->tips.size(), 1u);
+  EXPECT_EQ(refs->tips.at("refs/tags/v1").leads_to, id);
+  std::string refusal;
+  append_pkt(refusal, "ERR no\n");
+  for (const auto& bad : {cut, refusal, body + "0000", std::string("0008abcd")})
+    EXPECT_FALSE(parse_refs(bad, ObjectFormat::sha1)) << bad;
+}
+
+TEST(FetchReader, TakesThePackOutOfItsBandHoweverItComes) {
+  std::string newer;
+  append_pkt(newer, "shallow-info\n");
+  append_pkt(newer, "shallow " + std::string(40, 'a'));
+  newer += "0001";
+  append_pkt(newer, "packfile\n");
+  std::string older;
+  append_pkt(older, "shallow " + std::string(40, 'a'));
+  append_flush(older);
+  append_pkt(older, "NAK\n");
+  for (const auto& [version, before] : {std::pair{2, newer}, {0, older}}) {
+    FetchOffer offer;
+    offer.version = version;
+    std::string body = before;
+    append_pkt(body, "\2Counting\n");
+    append_pkt(body, "\1PACK");
+    append_pkt(body, std::string("\1a\n\0b", 5));
+    append_flush(body);
+    for (size_t piece = 1; piece < body.size(); ++piece) {
+      FetchReader reader(offer);
+      std::string pack;
+      for (size_t at = 0; at < body.size(); at += piece) {
+        EXPECT_FALSE(reader.complete());
+        const auto came = reader.feed(std::string_view(body).substr(at, piece));
+        ASSERT_TRUE(came) << came.error().message();
+        pack += *came;
+      }
+      EXPECT_TRUE(reader.complete());
+      EXPECT_EQ(pack, std::string("PACKa\n\0b", 8));
+    }
+    for (const auto* bad : {"\3fatal: no\n", ""}) {
+      FetchReader reader(offer);
+      std::string refused = before;
+      append_pkt(refused, bad);
+      EXPECT_FALSE(reader.feed(refused)) << version;
+    }
+  }
+}
+
+TEST(FetchRequest, AsksForWhatTheRemoteCanDo) {
+  FetchOffer offer{2, true, true, ObjectFormat::sha1};
+  const FetchWanted wanted{{"1"}, {"2"}, true, FetchWanted::Leave::blobs};
+  const auto lines = [&] {
+    const std::string request = fetch_request(offer, wanted);
+    std::string all;
+    PktReader reader;
+    reader.feed(request);
+    for (auto pkt = reader.next(); pkt && *pkt; pkt = reader.next()) {
+      all += (*pkt)->kind == Pkt::Kind::data ? std::string(without_line_feed((*pkt)->payload)) : "-";
+      all += '|';
+    }
+    return all;
+  };
+  EXPECT_EQ(lines(),
+            "command=fetch|object-format=sha1|-|ofs-delta|want 1|deepen 1|filter blob:none|have 2|no-progress|done|-|");
+  offer.filter = false;
+  EXPECT_EQ(lines(), "command=fetch|object-format=sha1|-|ofs-delta|want 1|deepen 1|have 2|no-progress|done|-|");
+  offer.version = 0;
+  EXPECT_EQ(lines(), "want 1 side-band-64k ofs-delta no-progress object-format=sha1 shallow|deepen 1|-|have 2|done|");
 }
 
 }  // namespace

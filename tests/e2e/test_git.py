@@ -69,8 +69,13 @@ class GitTest(unittest.TestCase):
                 {"id": "guarded", "action": "allow", "remotes": [remote + "guarded-*.git"],
                  "push": {"branches": ["**"], "unchanged": [".github/workflows/**", "**/CODEOWNERS"],
                           "authors": ["* <*@demo.test>"], "trailers": ["Signed-off-by"]}},
+                {"id": "loose", "action": "allow", "remotes": [remote + "loose-*.git"],
+                 "push": {"branches": ["**"], "force": True, "unchanged": [".github/workflows/**"]}},
+                {"id": "blind", "action": "allow", "remotes": [remote + "blind-*.git"],
+                 "push": {"branches": ["**"], "unchanged": [".github/workflows/**"]}},
                 {"id": "read", "action": "allow", "remotes": [remote + "read-*.git"]}],
-            "http": [{"id": "web", "action": "allow", "hosts": [HOST]}],
+            "http": [{"id": "web", "action": "allow", "hosts": [HOST]},
+                     {"id": "no-read", "action": "deny", "hosts": [HOST], "paths": ["/git/blind-*.git/git-upload-pack"]}],
             "resolve": {HOST: f"127.0.0.1:{cls.upstream.tls}"},
         }, "--upstream-ca", str(cls.upstream.ca), dlp=True, git=True)
         cls.addClassCleanup(cls.gates.close)
@@ -330,7 +335,7 @@ class Refused(GitTest):
     def test_the_terms_of_a_rule_hold_for_every_commit(self):
         def workflow(here):
             self.commit(here, {".github/workflows/build.yml": "on: [push, pull_request]\n"}, "w\n\nSigned-off-by: Ada")
-            return "git.path-unproved", "protects paths"
+            return "git.path", "'.github/workflows/build.yml' may not change, says rule 'guarded'"
 
         def identity(here):
             self.commit(here, {"a.txt": "a\n"}, "w\n\nSigned-off-by: Eve", "--author=Eve <eve@evil.example>")

@@ -30,7 +30,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
                        "REMOTE_USER": "agent", "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                        "CONTENT_LENGTH": str(len(body))}
         for name, variable in (("Content-Encoding", "HTTP_CONTENT_ENCODING"), ("Git-Protocol", "GIT_PROTOCOL")):
-            if name in self.headers:
+            if name in self.headers and not (name == "Git-Protocol" and self.server.version == 0):
                 environment[variable] = self.headers[name]
         done = subprocess.run([BACKEND], input=body, env=environment, capture_output=True)
         head, _, content = done.stdout.partition(b"\r\n\r\n")
@@ -59,6 +59,7 @@ class GitUpstream(Upstream):
         self.root.mkdir()
         self.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
         self.backend.root, self.backend.asked = self.root, []
+        self.backend.version = 2  # of git's protocol; 0: it takes no notice of what is asked for
         threading.Thread(target=self.backend.serve_forever, daemon=True).start()
         super().__init__(directory, names, http2, LOCATION.format(port=self.backend.server_port))
 
