@@ -29,6 +29,12 @@ policy::RefUpdate update_of(const git::RefCommand& command, const Evidence& evid
 
 std::string hidden(std::string_view ref) { return log::printable(ref.substr(0, ref.find('/', 5) + 1)) + "***"; }
 
+// Of a finding in a file: what is in a name is in no file, whichever has that name.
+std::string_view file_path(const git::PushFinding& found) {
+  return found.finding.location == "file" || found.finding.location.starts_with("file/") ? found.path
+                                                                                         : std::string_view();
+}
+
 // What is to be done about a kind of refusal.
 std::string_view remedy(std::string_view rule) {
   if (rule.starts_with("dlp.")) {
@@ -130,7 +136,12 @@ git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& q
   }
   git::PushVerdict verdict;
   verdict.objects = scan.objects();
-  verdict.findings = scan.findings();
+  verdict.findings = scan.findings([&](const git::PushFinding& found) {
+    const auto& finding = found.finding;
+    return policy.judge(policy::FindingQuestion{
+        finding.rule, finding.category, finding.severity, question.host,
+        policy::GitPlace{{question.host, question.port, question.repository}, found.object, file_path(found)}});
+  });
   verdict.refs = judge_refs(policy, question, head, evidence);
   auto complaints = scan.complaints();
   complain_of_paths(terms, head, evidence, complaints);

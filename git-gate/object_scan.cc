@@ -275,6 +275,7 @@ void ObjectScan::note(const Batch& batch, const dlp::Finding& finding) {
   const bool denies = told.action == FindingAction::deny;
   if (found_.size() >= kMaxKeptFindings) {
     ++more_findings_;
+    more_deny_ |= denies;
     const auto weaker = std::find_if(found_.begin(), found_.end(), [](const Found& one) {
       return one.finding.finding.action != FindingAction::deny;
     });
@@ -291,7 +292,7 @@ void ObjectScan::end_when_done() {
   if (done) done();
 }
 
-std::vector<git::PushFinding> ObjectScan::findings() const {
+std::vector<git::PushFinding> ObjectScan::findings(const Judge& judge) const {
   std::vector<git::PushFinding> told;
   for (const auto& [finding, name] : found_) {
     auto one = finding;
@@ -299,8 +300,17 @@ std::vector<git::PushFinding> ObjectScan::findings() const {
     if (!one.object.empty() && (blob || !name.empty())) {
       std::string path = graph_.path_of(one.object);
       if (!name.empty()) path += (path.empty() ? "" : "/") + name;
-      one.path = shown_path(path);
+      one.path = std::move(path);
     }
+    if (one.finding.action == FindingAction::deny && !more_deny_) {
+      auto decision = judge(one);
+      if (decision.action == FindingAction::exempt) {
+        one.finding.action = decision.action;
+        one.finding.exemption = std::move(decision.exemption);
+        one.finding.detail.clear();
+      }
+    }
+    one.path = shown_path(one.path);
     told.push_back(std::move(one));
   }
   std::stable_sort(told.begin(), told.end(),

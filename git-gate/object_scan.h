@@ -16,7 +16,7 @@
 
 #include "common/dlp/client.h"
 #include "common/git/gate_protocol.h"
-#include "common/policy/git.h"
+#include "common/policy/policy.h"
 #include "git-gate/batch_reader.h"
 #include "git-gate/pack_graph.h"
 #include "git-gate/path_rules.h"
@@ -59,7 +59,9 @@ class ObjectScan {
 
   // Once it is done.
   const std::optional<Error>& scanner_error() const { return error_; }
-  std::vector<git::PushFinding> findings() const;  // strictest first
+  // Strictest first. `judge` is asked about each that denies, once its place is known: the policy may exempt it there.
+  using Judge = std::function<policy::FindingDecision(const git::PushFinding&)>;
+  std::vector<git::PushFinding> findings(const Judge& judge) const;
   const std::vector<Complaint>& complaints() const { return complaints_; }
   const PackGraph& graph() const { return graph_; }
   const TreeStore& trees() const { return trees_; }
@@ -122,6 +124,7 @@ class ObjectScan {
   std::optional<Error> error_;
   std::vector<Found> found_;
   uint64_t more_findings_ = 0;
+  bool more_deny_ = false;  // one of them does: no exemption would be for it
   std::vector<Complaint> complaints_;
   std::unordered_set<std::string> known_names_;
   std::set<std::string> tainted_names_;

@@ -137,7 +137,7 @@ std::string describe_dlp(const CompiledLayer& layer) {
   }
   for (const auto& exemption : layer.layer.dlp.exempt) {
     text += fmt::format("  dlp   exempt {:20}  {} at {}{}\n", exemption.id, exemption.rule.name,
-                        describe_terms(layer, exemption.hosts),
+                        exemption.remotes.empty() ? describe_terms(layer, exemption.hosts) : place_words(exemption),
                         exemption.reason.empty() ? "" : fmt::format("; \"{}\"", exemption.reason));
   }
   return text;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "common/git/object_id.h"
 #include "common/policy/finding_words.h"
 #include "common/policy/sections.h"
 
@@ -46,6 +47,53 @@ Result<void> read_list(const FieldReader& reader, const JsonNode& section, Findi
   return {};
 }
 
+Result<void> read_hosts(const FieldReader& reader, const JsonNode& node, Exemption& exemption) {
+  for (const std::string_view key : {"paths", "objects"}) {
+    if (const JsonNode* place = node.find(key)) {
+      return reader.refuse(place->offset, fmt::format("'{}' needs 'remotes', to which a push goes", key));
+    }
+  }
+  auto hosts = reader.hosts_of(node, "hosts");
+  if (!hosts) return failed(hosts);
+  if (hosts->empty()) {
+    return reader.refuse(node.find("hosts")->offset, "'hosts' is empty; an exemption names the hosts it is for");
+  }
+  exemption.hosts = std::move(*hosts);
+  return {};
+}
+
+Result<std::string> parse_object(const std::string& text) {
+  if (!git::is_object_id(text, git::ObjectFormat::sha1) && !git::is_object_id(text, git::ObjectFormat::sha256)) {
+    return fail("'{}' is no object's id; write all of its 40 or 64 hex digits in small letters",
+                log::printable(text, 100));
+  }
+  return text;
+}
+
+// What may be in a push to some remotes.
+Result<void> read_places(const FieldReader& reader, const JsonNode& node, Exemption& exemption) {
+  if (const JsonNode* hosts = node.find("hosts")) {
+    return reader.refuse(hosts->offset, "an exemption has either 'hosts' or 'remotes'");
+  }
+  auto remotes = read_remotes(reader, node, Verdict::allow);
+  if (!remotes) return failed(remotes);
+  exemption.remotes = std::move(*remotes);
+  if (const JsonNode* paths = node.find("paths")) {
+    auto list = reader.parsed_strings<PathGlob>(*paths, "paths", parse_repository_glob);
+    if (!list) return failed(list);
+    exemption.paths = std::move(*list);
+  }
+  if (const JsonNode* objects = node.find("objects")) {
+    auto list = reader.parsed_strings<std::string>(*objects, "objects", parse_object);
+    if (!list) return failed(list);
+    exemption.objects = std::move(*list);
+  }
+  if (exemption.remotes.empty() || (exemption.paths.empty() && exemption.objects.empty())) {
+    return reader.refuse(node.offset, "an exemption of a push names 'remotes', and 'paths' or 'objects' there");
+  }
+  return {};
+}
+
 Result<Exemption> read_exemption(const FieldReader& reader, const JsonNode& node) {
   if (auto ok = reader.expect_object_item(node, "exempt"); !ok) return failed(ok);
   if (auto ok = reader.check_keys(node, kExemptionKeys); !ok) return failed(ok);
@@ -68,12 +116,9 @@ Result<Exemption> read_exemption(const FieldReader& reader, const JsonNode& node
     return reader.refuse((*rule_node)->offset, fmt::format("'{}' is a category; an exemption names one rule", name));
   }
 
-  auto hosts = reader.hosts_of(node, "hosts");
-  if (!hosts) return failed(hosts);
-  if (hosts->empty()) {
-    return reader.refuse(node.find("hosts")->offset, "'hosts' is empty; an exemption names the hosts it is for");
-  }
-  exemption.hosts = std::move(*hosts);
+  auto where =
+      node.find("remotes") != nullptr ? read_places(reader, node, exemption) : read_hosts(reader, node, exemption);
+  if (!where) return failed(where);
   auto reason = reader.reason_of(node);
   if (!reason) return failed(reason);
   exemption.reason = std::move(*reason);

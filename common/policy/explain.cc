@@ -74,6 +74,12 @@ std::string explain_git(const CompiledLayer& layer, const Question& question) {
                       : says              ? "names this remote"
                                           : "not for this");
   }
+  for (const auto& exemption : layer.layer.dlp.exempt) {
+    const auto named = [&](const RemotePattern& pattern) { return pattern.matches(remote, Case::told_apart); };
+    if (!question.update || std::none_of(exemption.remotes.begin(), exemption.remotes.end(), named)) continue;
+    text += fmt::format("  exempt {:20}  {} in {}  [{}]\n", exemption.id, exemption.rule.name, place_words(exemption),
+                        exemption.place.to_string());
+  }
   return text.size() == before ? text + "  has no git rule\n" : text;
 }
 
@@ -137,6 +143,10 @@ std::string explain_finding(const CompiledLayer& layer, const FindingQuestion& q
   }
   for (const auto& exemption : layer.layer.dlp.exempt) {
     if (exemption.rule.name != question.rule) continue;
+    if (!exemption.remotes.empty()) {
+      line("exempt", exemption.id, "in a push to " + place_words(exemption), exemption.place);
+      continue;
+    }
     bool here = false;
     layer.for_each_exemption(question.host, [&](const Exemption& e) { here |= &e == &exemption; });
     line("exempt", exemption.id, here ? "names the rule and this host" : "not this host", exemption.place);

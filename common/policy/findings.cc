@@ -1,4 +1,5 @@
 // What becomes of what the scanner finds. Each layer is asked alone and the strictest answer wins.
+#include <algorithm>
 #include <set>
 
 #include "common/policy/compiled.h"
@@ -21,6 +22,15 @@ FindingDecision own_severity(const FindingQuestion& question) {
 
 }  // namespace
 
+bool Exemption::covers(const GitPlace& found) const {
+  const auto names = [&](const RemotePattern& remote) { return remote.matches(found.remote, Case::told_apart); };
+  if (std::none_of(remotes.begin(), remotes.end(), names)) return false;
+  if (std::find(objects.begin(), objects.end(), found.object) != objects.end()) return true;
+  const std::string path = fmt::format("/{}", found.path);
+  return !found.path.empty() && std::any_of(paths.begin(), paths.end(),
+                                            [&](const PathGlob& glob) { return glob.matches(path, Case::told_apart); });
+}
+
 std::optional<FindingDecision> CompiledLayer::judge(const FindingQuestion& question) const {
   const bool unscanned = is_unscanned(question.rule) || is_unscanned(question.category);
   if (why_never_exempt(question.rule).empty() && why_never_exempt(question.category).empty()) {
@@ -28,6 +38,13 @@ std::optional<FindingDecision> CompiledLayer::judge(const FindingQuestion& quest
     for_each_exemption(question.host, [&](const Exemption& candidate) {
       if (exemption == nullptr && candidate.rule.name == question.rule) exemption = &candidate;
     });
+    if (question.git && exemption == nullptr) {
+      const auto covers = [&](const Exemption& one) {
+        return one.rule.name == question.rule && one.covers(*question.git);
+      };
+      const auto found = std::find_if(layer.dlp.exempt.begin(), layer.dlp.exempt.end(), covers);
+      if (found != layer.dlp.exempt.end()) exemption = &*found;
+    }
     if (exemption != nullptr) return FindingDecision{FindingAction::exempt, exemption->id, cause_of(layer, *exemption)};
   }
   const ListedFinding* strictest = nullptr;

@@ -122,6 +122,15 @@ std::string glob_words(const std::vector<PathGlob>& globs) {
   return words.empty() ? "none" : fmt::format("{}", fmt::join(words, ", "));
 }
 
+std::string place_words(const Exemption& exemption) {
+  constexpr size_t kShownIdBytes = 12;
+  std::vector<std::string> remotes, places;
+  for (const auto& remote : exemption.remotes) remotes.push_back(remote.text);
+  if (!exemption.paths.empty()) places.push_back(glob_words(exemption.paths));
+  for (const auto& object : exemption.objects) places.push_back("object " + object.substr(0, kShownIdBytes));
+  return fmt::format("{}: {}", fmt::join(remotes, ", "), fmt::join(places, ", "));
+}
+
 std::string unmatched_words(const CompiledLayer& layer, const GitRemote& remote, GitService service) {
   const std::string_view what = service == GitService::fetch ? "fetched from" : "pushed to";
   for (const auto& matcher : layer.git) {

@@ -45,12 +45,6 @@ Result<RemotePattern> parse_remote(std::string_view text) {
   return remote;
 }
 
-// Names of branches or tags, and paths in a repository: globs that do not begin with a slash.
-Result<PathGlob> parse_relative_glob(const std::string& text) {
-  if (text.starts_with('/')) return fail("'{}' must not begin with '/'", log::printable(text, 100));
-  return PathGlob::parse("/" + text);
-}
-
 Result<std::string> parse_person(const std::string& text) {
   if (text.find('<') == std::string::npos || !text.ends_with('>')) {
     return fail("'{}' is no pattern of a person; write \"Name <address>\", * for any characters",
@@ -114,7 +108,7 @@ Result<GitPush> read_push(const FieldReader& reader, const JsonNode& node) {
                                   {"tags", &tags},
                                   {"protected", &protects},
                                   {"unchanged", &push.unchanged}}) {
-    if (auto ok = read_list(reader, node, key, parse_relative_glob, *list); !ok) return failed(ok);
+    if (auto ok = read_list(reader, node, key, parse_repository_glob, *list); !ok) return failed(ok);
   }
   push.branches = std::move(branches).value_or(std::vector<PathGlob>());
   push.tags = std::move(tags).value_or(std::vector<PathGlob>());
@@ -144,21 +138,9 @@ Result<GitRule> read_rule(const FieldReader& reader, const JsonNode& node) {
   const auto action = reader.action_of(node, "action");
   if (!action) return failed(action);
   rule.action = *action;
-  const auto remotes_node = reader.required(node, "remotes");
-  if (!remotes_node) return failed(remotes_node);
-  auto remotes = reader.parsed_strings<RemotePattern>(**remotes_node, "remotes", parse_remote);
+  auto remotes = read_remotes(reader, node, rule.action);
   if (!remotes) return failed(remotes);
   rule.remotes = std::move(*remotes);
-  for (const auto& remote : rule.remotes) {
-    if (rule.action == Verdict::deny || remote.host.kind == HostPattern::Kind::exact) continue;
-    const auto narrow = HostPattern::parse(remote.host.to_string());
-    if (!narrow) return reader.refuse((*remotes_node)->offset, narrow.error().message());
-    if (is_special_use_name(remote.host.name)) {
-      return reader.refuse((*remotes_node)->offset, fmt::format("'{}' is under a name that is local to each network; "
-                                                                "name such hosts exactly",
-                                                                remote.host.to_string()));
-    }
-  }
   if (auto ok = read_flag(reader, node, "fetch", rule.fetch); !ok) return failed(ok);
   if (const JsonNode* push_node = node.find("push")) {
     if (rule.action == Verdict::deny) {
@@ -175,6 +157,30 @@ Result<GitRule> read_rule(const FieldReader& reader, const JsonNode& node) {
 }
 
 }  // namespace
+
+// Names of branches or tags, and paths in a repository: globs that do not begin with a slash.
+Result<PathGlob> parse_repository_glob(const std::string& text) {
+  if (text.starts_with('/')) return fail("'{}' must not begin with '/'", log::printable(text, 100));
+  return PathGlob::parse("/" + text);
+}
+
+Result<std::vector<RemotePattern>> read_remotes(const FieldReader& reader, const JsonNode& node, Verdict action) {
+  const auto list = reader.required(node, "remotes");
+  if (!list) return failed(list);
+  auto remotes = reader.parsed_strings<RemotePattern>(**list, "remotes", parse_remote);
+  if (!remotes) return failed(remotes);
+  for (const auto& remote : *remotes) {
+    if (action == Verdict::deny || remote.host.kind == HostPattern::Kind::exact) continue;
+    const auto narrow = HostPattern::parse(remote.host.to_string());
+    if (!narrow) return reader.refuse((*list)->offset, narrow.error().message());
+    if (is_special_use_name(remote.host.name)) {
+      return reader.refuse((*list)->offset, fmt::format("'{}' is under a name that is local to each network; "
+                                                        "name such hosts exactly",
+                                                        remote.host.to_string()));
+    }
+  }
+  return remotes;
+}
 
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section) {
   return reader.list_of_items<GitRule>(section, "git", "a list of objects",

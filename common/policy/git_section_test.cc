@@ -161,5 +161,58 @@ TEST(GitRules, SayWhatIsWrongWithThem) {
   }
 }
 
+TEST(GitExemptions, AreForPlacesInAPushAndNeverReachPastTheMachine) {
+  const std::string id(40, 'a');
+  const Source session{"p.json", R"({"version": 1, "name": "p", "dlp": {"exempt": [
+      {"id": "samples", "rule": "github-pat", "remotes": ["https://git.example.com/acme/*.git"], "paths": ["tests/**"]},
+      {"id": "blob", "rule": "github-pat", "remotes": ["https://git.example.com/acme/app"], "objects": [")" +
+                                     id + R"("]}]}})"};
+  const Source machine{"m.json",
+                       R"({"version": 1, "name": "m", "unmatched": "pass", "dlp": {"deny": ["credentials"]}})", true};
+  const auto exemption = [&](const std::vector<Source>& layers, GitPlace place, std::string_view rule = "github-pat") {
+    const auto parsed = Policy::parse(layers);
+    EXPECT_TRUE(parsed) << parsed.error().message();
+    return parsed->judge(FindingQuestion{rule, "credentials", FindingAction::deny, "git.example.com", place}).exemption;
+  };
+  const GitRemote app{"git.example.com", 443, "/acme/app"}, lib{"git.example.com", 443, "/acme/lib"};
+  EXPECT_EQ(exemption({session}, {app, "b", "tests/a/b.txt"}), "samples");
+  EXPECT_EQ(exemption({session}, {app, id, "src/x"}), "blob");
+  EXPECT_EQ(exemption({session}, {app, id, ""}), "blob");
+  for (const GitPlace& place :
+       {GitPlace{app, "b", "src/x"}, GitPlace{app, "b", ""}, GitPlace{app, "b", "Tests/a"}, GitPlace{lib, id, "src/x"},
+        GitPlace{{"git.example.com", 8443, "/acme/app"}, id, "tests/a"}}) {
+    EXPECT_EQ(exemption({session}, place), "") << place.path;
+  }
+  EXPECT_EQ(exemption({session}, {app, "b", "tests/a"}, "gitlab-pat"), "");
+  EXPECT_EQ(exemption({machine, session}, {app, id, "tests/a"}), "");
+  const auto parsed = Policy::parse({session});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->judge(FindingQuestion{"github-pat", "credentials", FindingAction::deny, "git.example.com"}).action,
+            FindingAction::deny);
+  EXPECT_THAT(parsed->describe(), HasSubstr("exempt samples"));
+  EXPECT_THAT(*parsed->explain("git push https://git.example.com/acme/app main"), HasSubstr("exempt blob"));
+  EXPECT_THAT(*parsed->explain("dlp github-pat git.example.com"), HasSubstr("in a push to"));
+}
+
+TEST(GitExemptions, NameWhatIsWrong) {
+  const std::pair<std::string, std::string> cases[] = {
+      {R"("remotes": ["https://a.example.com/x"])", "names 'remotes', and 'paths' or 'objects' there"},
+      {R"("remotes": [], "paths": ["a"])", "names 'remotes', and 'paths' or 'objects' there"},
+      {R"("remotes": ["https://a.example.com/x"], "paths": [])", "names 'remotes', and 'paths' or 'objects' there"},
+      {R"("remotes": ["https://*.com/x"], "paths": ["a"])", "covers the whole top-level domain"},
+      {R"("remotes": ["https://a.example.com/x"], "paths": ["/a"])", "must not begin with '/'"},
+      {R"("remotes": ["https://a.example.com/x"], "objects": ["abcd"])", "is no object's id"},
+      {R"("remotes": ["https://a.example.com/x"], "paths": ["a"], "hosts": ["a.example.com"])",
+       "either 'hosts' or 'remotes'"},
+      {R"("hosts": ["a.example.com"], "paths": ["a"])", "'paths' needs 'remotes'"},
+  };
+  for (const auto& [text, why] : cases) {
+    const auto parsed = Policy::parse(
+        {{"p.json", R"({"version": 1, "dlp": {"exempt": [{"id": "r", "rule": "iban", )" + text + "}]}}"}});
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_THAT(parsed.error().message(), HasSubstr(why)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace gatehouse::policy

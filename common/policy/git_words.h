@@ -10,6 +10,9 @@ namespace gatehouse::policy {
 // "agent/**, fix/*", or "none".
 std::string glob_words(const std::vector<PathGlob>& globs);
 
+// "https://github.com/acme/app.git: fixtures/**, object 0123456789ab".
+std::string place_words(const Exemption& exemption);
+
 // Why a layer in which no rule matches denies it.
 std::string unmatched_words(const CompiledLayer& layer, const GitRemote& remote, GitService service);
 

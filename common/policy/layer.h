@@ -149,8 +149,14 @@ struct Exemption {
   std::string id;
   FindingSelector rule;
   std::vector<HostTerm> hosts;
+  // Instead of hosts: of a push to these, objects by id or files by path (with a slash in front).
+  std::vector<RemotePattern> remotes;
+  std::vector<PathGlob> paths;
+  std::vector<std::string> objects;
   std::string reason;
   Place place;
+
+  bool covers(const GitPlace& found) const;
 };
 
 struct DlpRules {

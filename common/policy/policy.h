@@ -77,12 +77,20 @@ struct DnsQuestion {
   std::string_view type;  // "A", "AAAA"...
 };
 
+// Where in a push something was found.
+struct GitPlace {
+  GitRemote remote;
+  std::string_view object;  // id
+  std::string_view path;    // of a file, by which the object can be reached; empty: none
+};
+
 // Something the scanner found on its way to `host`.
 struct FindingQuestion {
   std::string_view rule;      // "github-pat", or built in: "known-secret", "canary", "secret-fragment"...
   std::string_view category;  // "credentials", "known-secrets", "canaries", "personal-data", "entropy", "injection"...
   FindingAction severity = FindingAction::deny;  // what the rule asks for where no layer says anything
   std::string_view host;                         // as judged; for DNS the name asked for
+  std::optional<GitPlace> git = {};              // of a push, once that is known
 };
 
 struct FindingDecision {
@@ -234,9 +242,9 @@ class Policy {
   Decision judge_address(const IpAddress& address) const;
 
   // What becomes of a finding: in each layer the strictest of "dlp"'s lists that names its rule or its category, else
-  // the rule's own severity, unless an exemption names both its rule and its host; over all layers the strictest. A
-  // machine-wide layer that says nothing of it has no opinion where another layer has one. Nothing exempts a finding of
-  // category "canaries" or "limits" or makes less of the latter.
+  // the rule's own severity, unless an exemption names both its rule and its host, or its place in a push; over all
+  // layers the strictest. A machine-wide layer that says nothing of it has no opinion where another layer has one.
+  // Nothing exempts a finding of category "canaries" or "limits" or makes less of the latter.
   FindingDecision judge(const FindingQuestion& question) const;
   const Limits& limits() const;
   // Of all layers, in the order written. One name with two different sources is refused at load.

@@ -31,6 +31,9 @@ inline constexpr std::string_view kGitKeys[] = {"id", "action", "remotes", "fetc
 inline constexpr std::string_view kGitPushKeys[] = {"branches",  "tags",      "protected",    "create",  "update",
                                                     "delete",    "force",     "push_options", "objects", "pack_size",
                                                     "file_size", "unchanged", "submodules",   "authors", "trailers"};
+// "remotes", which are to be as narrow as an action that lets something go needs it, and globs of a repository's paths.
+Result<std::vector<RemotePattern>> read_remotes(const FieldReader& reader, const JsonNode& node, Verdict action);
+Result<PathGlob> parse_repository_glob(const std::string& text);
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kMcpKeys[] = {"servers", "tools"};
@@ -45,7 +48,7 @@ inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types"
 Result<std::vector<DnsRule>> read_dns(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kDlpKeys[] = {"deny", "redact", "warn", "exempt"};
-inline constexpr std::string_view kExemptionKeys[] = {"id", "rule", "hosts", "reason"};
+inline constexpr std::string_view kExemptionKeys[] = {"id", "rule", "hosts", "remotes", "paths", "objects", "reason"};
 Result<DlpRules> read_dlp(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kLimitKeys[] = {

@@ -27,6 +27,8 @@ HOST = "git.demo.test"
 TOKEN = "ghp_" + "A" * 36
 RULE = "dlp.github-pat"
 NO_ID = "0" * 40
+SAMPLE = f"token = {TOKEN}\n"
+SAMPLE_ID = hashlib.sha1(f"blob {len(SAMPLE)}\0{SAMPLE}".encode()).hexdigest()
 CAPABILITIES = "report-status side-band-64k object-format=sha1"
 REFUSED = "Gatehouse refused this push. Nothing of it was sent."
 
@@ -76,6 +78,9 @@ class GitTest(unittest.TestCase):
                 {"id": "read", "action": "allow", "remotes": [remote + "read-*.git"]}],
             "http": [{"id": "web", "action": "allow", "hosts": [HOST]},
                      {"id": "no-read", "action": "deny", "hosts": [HOST], "paths": ["/git/blind-*.git/git-upload-pack"]}],
+            "dlp": {"exempt": [
+                {"id": "samples", "rule": "github-pat", "remotes": [remote + "app-*.git"], "paths": ["tests/samples/**"]},
+                {"id": "blob", "rule": "github-pat", "remotes": [remote + "free-*.git"], "objects": [SAMPLE_ID]}]},
             "resolve": {HOST: f"127.0.0.1:{cls.upstream.tls}"},
         }, "--upstream-ca", str(cls.upstream.ca), dlp=True, git=True)
         cls.addClassCleanup(cls.gates.close)
@@ -230,6 +235,32 @@ class Clean(GitTest):
         self.assertEqual(self.rows(here)[0]["kind"], "force")
         self.assertEqual(self.push(here, "--delete", "v1").returncode, 0)
         self.assertEqual(self.arrived(here, "v1"), "")
+
+
+class Exempt(GitTest):
+    def test_what_the_policy_exempts_goes_and_is_logged(self):
+        for kind, path, exemption in (("app", "tests/samples/token.txt", "samples"), ("free", "any/where.txt", "blob")):
+            with self.subTest(exemption):
+                here = self.work(kind)
+                commit = self.commit(here, {path: SAMPLE})
+                done = self.push(here, "main")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.arrived(here, "main"), commit)
+                row = self.rows(here)[-1]
+                self.assertIn(f"{RULE} exempt {SAMPLE_ID} {path}:1", row["findings"])
+                found = self.gates.rows("dlp_findings", trace_id=row["trace_id"])
+                self.assertEqual([(one["action"], one["exemption"]) for one in found], [("exempt", exemption)])
+                self.assertNotIn(TOKEN, str([row, found]))
+
+    def test_an_exemption_goes_no_further_than_it_says(self):
+        for kind, files, message in (("app", {"src/token.txt": SAMPLE}, "words"), ("free", {"a.txt": "x" + SAMPLE}, "words"),
+                                     ("app", {"tests/samples/a.txt": SAMPLE, "b.txt": "x" + SAMPLE}, "words"),
+                                     ("app", {"tests/samples/a.txt": SAMPLE}, f"use {TOKEN}"),
+                                     ("app", {f"tests/samples/{TOKEN}": "x\n"}, "words")):
+            with self.subTest(str(files)):
+                here = self.work(kind)
+                self.commit(here, files, message)
+                self.refused(self.push(here, "main"), here, RULE)
 
 
 class Refused(GitTest):
