@@ -5,6 +5,7 @@
 
 #include "common/policy/compiled.h"
 #include "common/policy/finding_words.h"
+#include "common/policy/git_words.h"
 
 namespace gatehouse::policy {
 
