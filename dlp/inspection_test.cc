@@ -184,6 +184,30 @@ TEST(Inspection, NamesTheDecodingsAndWhereTheEncodedRunIs) {
   EXPECT_EQ(findings[0].prefix, "ghp_");
 }
 
+// `text`, with a soft line break of quoted-printable after every `n` characters.
+std::string soft_breaks(std::string text, size_t n) {
+  constexpr std::string_view kBreak = "=\r\n";
+  for (size_t at = n; at < text.size(); at += n + kBreak.size()) text.insert(at, kBreak);
+  return text;
+}
+
+TEST(Inspection, SeesThroughSoftBreaksWithinEscapes) {
+  std::string entities, hex, json;
+  for (const char c : kToken) {
+    entities += fmt::format("&#{};", static_cast<int>(c));
+    hex += fmt::format("\\x{:02x}", static_cast<int>(c));
+    json += fmt::format("\\u{:04x}", static_cast<int>(c));
+  }
+  for (size_t n = 3; n < 40; ++n) {
+    for (const std::string& escaped : {entities, hex, json, percent(kToken)}) {
+      Scanner scanner;
+      const auto findings = scan(scanner, "Dear all,\r\n" + soft_breaks(escaped, n) + "\r\nand so on");
+      ASSERT_EQ(findings.size(), 1u) << escaped << " " << n;
+      EXPECT_EQ(findings[0].prefix, "ghp_");
+    }
+  }
+}
+
 TEST(Inspection, FindsWhatIsDecodedCutAnywhere) {
   const std::string body = "a=" + base64(percent(kToken));
   for (size_t cut = 0; cut <= body.size(); ++cut) {

@@ -177,6 +177,9 @@ void SeparatedDecoder::scan(const TextBlock& block) {
       const auto gap = [&](size_t at) { return static_cast<uint16_t>(positions[at] - positions[at - 1]); };
       const bool three = gap(last - 2) == gap(last);
       const size_t first = last - (three ? 3 : 2);
+      // What stands in front of the second and third word is not the same: no grid.
+      const auto in_front = [&](size_t at) { return bytes[positions[at] - 1]; };
+      if (first + 1 >= kWordsBefore && positions[first + 1] > 0 && in_front(first + 1) != in_front(first + 2)) continue;
       const uint64_t word = first < kWordsBefore ? words_[first] : begin + positions[first];
       if (lay_grid(word, gap(last))) follow_grid(false);
     }
