@@ -45,6 +45,10 @@ void Exchange::await_body() {
 }
 
 void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {
+  if (auto by_body = git_ ? git_->judge_batch(policy_, request_ ? &request_->body() : nullptr) : std::nullopt) {
+    if (by_body->verdict > decision.verdict) decision = std::move(*by_body);
+    if (decision.verdict == Verdict::deny) return record(std::move(decision), kForbidden, findings);
+  }
   if (git_ && git_->is_push() && !git_->judged()) return judge_push(std::move(decision), findings);
   if (git_ && git_->asks_for_nothing() && decision.verdict == Verdict::ask) decision.verdict = Verdict::allow;
   if (decision.verdict == Verdict::ask) return ask(std::move(decision), findings);

@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/dlp/finding_row.h"
+#include "common/git/lfs.h"
 #include "common/git/report.h"
 #include "proxy/git_read.h"
 
@@ -16,6 +17,7 @@ using policy::GitService;
 constexpr int kOk = 200;
 constexpr std::string_view kAdvertisement = "application/x-git-receive-pack-advertisement";
 constexpr std::string_view kResult = "application/x-git-receive-pack-result";
+constexpr std::string_view kLfsAnswer = "application/vnd.git-lfs+json";
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 constexpr std::string_view kUnavailable = "git.unavailable";
 
@@ -187,6 +189,10 @@ std::string GitExchange::words_for(const Denial& denial, bool forwarded) const {
 
 void GitExchange::shape(Denial& denial, bool forwarded, bool complete) const {
   const std::string text = words_for(denial, forwarded);
+  if (service_ == GitService::lfs || service_ == GitService::lfs_upload) {
+    denial.form = {std::string(kLfsAnswer), git::lfs_refusal(text)};
+    return;
+  }
   const auto& head = reader_.head();
   std::string report;
   if (is_push() && complete && !head.commands.empty()) {
@@ -204,6 +210,26 @@ void GitExchange::shape(Denial& denial, bool forwarded, bool complete) const {
   }
   denial.status = kOk;
   denial.form = {std::string(kResult), std::move(report)};
+}
+
+std::optional<Decision> GitExchange::judge_batch(const policy::Policy& policy, HeldBody* body) const {
+  if (service_ != GitService::lfs) return std::nullopt;
+  const auto refused = [](std::string_view why) {
+    return Decision{Verdict::deny, "git.lfs", fmt::format("what is asked of Git LFS cannot be told: {}", why)};
+  };
+  if (body == nullptr) return refused("nobody is configured who holds it back (--dlp)");
+  if (!question_.encoding.empty() && question_.encoding != "identity") return refused("it is encoded");
+  std::string text;
+  while (text.size() < body->size()) {
+    if (text.size() > git::kMaxLfsBatchBytes) return refused("it is too long");
+    const auto piece = body->read(text.size());
+    if (!piece) return refused(piece.error().message());
+    text += *piece;
+  }
+  const auto operation = git::parse_lfs_batch(text);
+  if (!operation) return refused(operation.error().message());
+  if (*operation == git::LfsOperation::download) return std::nullopt;
+  return policy.judge_lfs_upload({question_.host, question_.port, question_.repository});
 }
 
 void GitExchange::prepare(RequestHead& head) const {

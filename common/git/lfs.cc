@@ -38,4 +38,8 @@ Result<LfsOperation> parse_lfs_batch(std::string_view body) {
   }
 }
 
+std::string lfs_refusal(std::string_view words) {
+  return json{{"message", words}}.dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
 }  // namespace gatehouse::git

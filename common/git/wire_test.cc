@@ -3,6 +3,7 @@
 
 #include "common/codec/test_encoders.h"
 #include "common/git/advertisement.h"
+#include "common/git/lfs.h"
 #include "common/git/plain_body.h"
 #include "common/git/push_request.h"
 #include "common/git/report.h"
@@ -312,6 +313,19 @@ TEST(FetchRequest, AsksForWhatTheRemoteCanDo) {
   EXPECT_EQ(lines(), "command=fetch|object-format=sha1|-|ofs-delta|want 1|deepen 1|have 2|no-progress|done|-|");
   offer.version = 0;
   EXPECT_EQ(lines(), "want 1 side-band-64k ofs-delta no-progress object-format=sha1 shallow|deepen 1|-|have 2|done|");
+}
+
+TEST(LfsBatch, SaysOneOperationOrNone) {
+  const std::string objects = R"("objects": [{"oid": "a", "size": 1, "operation": "upload"}])";
+  EXPECT_EQ(parse_lfs_batch(R"({"operation": "download", )" + objects + "}"), LfsOperation::download);
+  EXPECT_EQ(parse_lfs_batch(R"({)" + objects + R"(, "operation": "upload"})"), LfsOperation::upload);
+  for (const std::string bad :
+       {R"({"operation": "download", "operation": "upload"})", R"({"operation": "download", "Operation": "upload"})",
+        R"({"Operation": "download"})", R"({"operation": "Download"})", R"({"operation": ["download"]})",
+        R"(["operation"])", R"({})", R"({"operation": "download"} x)", ""}) {
+    EXPECT_FALSE(parse_lfs_batch(bad)) << bad;
+  }
+  EXPECT_EQ(lfs_refusal("no \"x\"\n"), R"({"message":"no \"x\"\n"})");
 }
 
 }  // namespace

@@ -89,6 +89,7 @@ std::string describe_git(const GitRule& rule) {
     flag(push.remove, "removing");
     flag(push.force, "forced");
     flag(push.push_options, "with options");
+    flag(push.lfs, "with LFS objects");
     flag(!push.protects.empty(), "protected " + glob_words(push.protects));
     if (push.objects) text += fmt::format("; at most {} objects", *push.objects);
     if (push.pack_bytes) text += "; pack up to " + size_words(*push.pack_bytes);

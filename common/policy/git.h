@@ -16,11 +16,12 @@ namespace gatehouse::policy {
 
 enum class GitService {
   none,
-  fetch,      // info/refs of git-upload-pack, and git-upload-pack itself
-  push_refs,  // info/refs of git-receive-pack
-  push,       // git-receive-pack itself
-  lfs,        // Git LFS's batch interface, by which objects go past every check of a push
-  unclear,    // servers may or may not take it for a push
+  fetch,       // info/refs of git-upload-pack, and git-upload-pack itself
+  push_refs,   // info/refs of git-receive-pack
+  push,        // git-receive-pack itself
+  lfs,         // Git LFS's batch interface: its body says whether objects are to come or to go
+  lfs_upload,  // what uploads one of its objects, or takes a lock
+  unclear,     // servers may or may not take it for a push
 };
 
 struct GitTarget {

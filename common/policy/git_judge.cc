@@ -132,7 +132,8 @@ std::string place_words(const Exemption& exemption) {
 }
 
 std::string unmatched_words(const CompiledLayer& layer, const GitRemote& remote, GitService service) {
-  const std::string_view what = service == GitService::fetch ? "fetched from" : "pushed to";
+  const bool reads = service == GitService::fetch || service == GitService::lfs;
+  const std::string_view what = reads ? "fetched from" : "pushed to";
   for (const auto& matcher : layer.git) {
     if (matcher.rule->names(remote) && matcher.rule->action != Verdict::deny) {
       return fmt::format("no rule of policy '{}' lets {} be {}; rule '{}' names it, but not for that", layer.layer.name,
@@ -163,7 +164,9 @@ const Decision* CompiledLayer::judge(const GitRemote& remote, GitService service
   const Decision* strictest = nullptr;
   for (const auto& matcher : git) {
     const GitRule& rule = *matcher.rule;
-    const bool says = service == GitService::fetch ? rule.fetch : rule.action == Verdict::deny || rule.push;
+    const bool reads = service == GitService::fetch || service == GitService::lfs;
+    const bool lets = rule.push && (service != GitService::lfs_upload || rule.push->lfs);
+    const bool says = reads ? rule.fetch : rule.action == Verdict::deny || lets;
     if (!says || !rule.names(remote)) continue;
     const Decision& decision = service == GitService::push_refs ? matcher.opening : matcher.decision;
     if (strictest == nullptr || decision.verdict > strictest->verdict) strictest = &decision;
@@ -190,6 +193,17 @@ Decision Policy::judge(const GitRemote& remote, const RefUpdate& update) const {
   }
   if (strictest && (!unmatched || strictest->verdict == Verdict::deny)) return std::move(*strictest);
   return unmatched ? std::move(*unmatched) : Decision{};
+}
+
+Decision Policy::judge_lfs_upload(const GitRemote& remote) const {
+  Decision strictest{Verdict::allow, {}, {}};
+  for (const auto& layer : compiled_->layers) {
+    const Decision* said = layer->judge(remote, GitService::lfs_upload);
+    if (said == nullptr && layer->layer.pass_unmatched) continue;
+    if (said == nullptr) return {Verdict::deny, "git.lfs", std::string(kNoLfsUpload)};
+    if (strictest.rule_id.empty() || said->verdict > strictest.verdict) strictest = *said;
+  }
+  return strictest.rule_id.empty() ? Decision{Verdict::deny, "git.lfs", std::string(kNoLfsUpload)} : strictest;
 }
 
 GitTerms Policy::git_terms(const GitRemote& remote) const {

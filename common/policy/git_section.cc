@@ -117,7 +117,8 @@ Result<GitPush> read_push(const FieldReader& reader, const JsonNode& node) {
                                   {"update", &push.update},
                                   {"delete", &push.remove},
                                   {"force", &push.force},
-                                  {"push_options", &push.push_options}}) {
+                                  {"push_options", &push.push_options},
+                                  {"lfs", &push.lfs}}) {
     if (auto ok = read_flag(reader, node, key, *flag); !ok) return failed(ok);
   }
   if (auto ok = read_bounds(reader, node, push); !ok) return failed(ok);

@@ -13,11 +13,15 @@ constexpr std::string_view kPolicy = R"({"version": 1, "name": "p", "git": [
   {"id": "app", "action": "allow", "remotes": ["https://git.example.com/acme/app.git"],
    "push": {"branches": ["agent/**"], "tags": ["v*"], "protected": ["agent/frozen"], "pack_size": "1MiB"}},
   {"id": "libs", "action": "allow", "remotes": ["https://git.example.com/libs/*"]},
+  {"id": "media", "action": "allow", "remotes": ["https://git.example.com/acme/media.git"],
+   "push": {"branches": ["**"], "lfs": true}},
   {"id": "scratch", "action": "ask", "remotes": ["https://git.example.com:8443/scratch/**"], "fetch": false,
    "push": {"branches": ["**"], "delete": true, "force": true}},
   {"id": "no", "action": "deny", "remotes": ["https://git.example.com/libs/Secret"]}],
  "http": [{"id": "web", "action": "allow", "hosts": ["git.example.com"], "schemes": ["http", "https"]},
           {"id": "no-ro", "action": "deny", "hosts": ["git.example.com"], "paths": ["/acme/ro/**"]}]})";
+
+const std::string kLfsId(64, 'a');
 
 Policy policy() {
   auto parsed = Policy::parse({{"p.json", std::string(kPolicy)}});
@@ -28,7 +32,8 @@ Policy policy() {
 TEST(GitRules, JudgeRequests) {
   const Policy p = policy();
   struct Case {
-    std::string_view method, path;
+    std::string_view method;
+    std::string path;
     Verdict verdict;
     std::string_view rule;
     std::string_view scheme = "https";
@@ -50,7 +55,23 @@ TEST(GitRules, JudgeRequests) {
       {"POST", "/libs/secret.git/git-upload-pack", Verdict::deny, "no"},
       {"POST", "/acme/ro/app.git/git-upload-pack", Verdict::deny, "no-ro"},
       {"POST", "/other/git-receive-pack", Verdict::deny, "default-deny"},
-      {"POST", "/acme/app.git/info/lfs/objects/batch", Verdict::deny, "git.lfs"},
+      {"POST", "/acme/app.git/info/lfs/objects/batch", Verdict::allow, "app"},  // what it is for, its body says
+      {"POST", "/acme/other.git/info/lfs/objects/batch", Verdict::deny, "default-deny"},
+      {"POST", "/acme/app.git/Info/LFS/objects/batch", Verdict::deny, "git.unclear"},
+      {"POST", "/acme/app.git/info/lfs/objects/batch/", Verdict::deny, "git.lfs"},
+      {"POST", "/acme/app.git/info/lfs/locks", Verdict::deny, "git.lfs"},
+      {"PUT", "/acme/app.git/info/lfs/objects/" + kLfsId + "/12", Verdict::deny, "git.lfs"},
+      {"GET", "/acme/app.git/info/lfs/objects/" + kLfsId, Verdict::allow, "app"},
+      {"POST", "/acme/media.git/info/lfs/objects/batch", Verdict::allow, "media"},
+      {"PUT", "/acme/media.git/info/lfs/objects/" + kLfsId + "/12", Verdict::allow, "media"},
+      {"PUT", "/web/objects/pack/pack-1.pack", Verdict::deny, "git.unclear"},
+      {"PUT", "/web/objects/ab/" + std::string(38, 'c'), Verdict::deny, "git.unclear"},
+      {"MKCOL", "/web/objects/ab/", Verdict::deny, "git.unclear"},
+      {"MOVE", "/web/refs/heads/main", Verdict::deny, "git.unclear"},
+      {"PUT", "/web/info/refs", Verdict::deny, "git.unclear"},
+      {"DELETE", "/web.git/refs/tags/v1", Verdict::deny, "git.unclear"},
+      {"DELETE", "/api/git/refs/heads/x", Verdict::allow, "web"},
+      {"PUT", "/web/objects/abc", Verdict::allow, "web"},
       {"PUT", "/acme/app.git/objects/12/345", Verdict::deny, "git.unclear"},
       {"LOCK", "/acme/App.Git/info/refs", Verdict::deny, "git.unclear"},
       {"PUT", "/acme/app", Verdict::allow, "web"},

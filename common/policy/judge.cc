@@ -167,11 +167,6 @@ std::optional<Decision> refuse_service(GitService service) {
         "servers may take this for a push that is not git's smart HTTP, which alone can be looked through; use the "
         "repository's plain https URL"};
   }
-  if (service == GitService::lfs) {
-    return Decision{Verdict::deny, "git.lfs",
-                    "Git LFS would carry objects past the checks of a push; commit the files themselves, or ask the "
-                    "operator to provide them another way"};
-  }
   return std::nullopt;
 }
 
@@ -205,7 +200,6 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
   const HttpFacts facts(request);
   const GitTarget git = git_target_of(request, *path);
   if (auto refused = refuse_service(git.service)) return {std::move(*refused), {}, git.service};
-  const bool push = git.service == GitService::push || git.service == GitService::push_refs;
   HttpTerms terms;
   Strictest strictest;
   std::string_view unmatched_reading = path->raw();
@@ -226,6 +220,11 @@ HttpDecision Policy::judge(const HttpRequest& request) const {
     }
     return {*strictest.decision, std::move(terms), git.service};
   }
+  if (git.service == GitService::lfs_upload) {
+    return {{Verdict::deny, "git.lfs", std::string(kNoLfsUpload)}, {}, git.service};
+  }
+  const bool push =
+      git.service == GitService::push || git.service == GitService::push_refs || git.service == GitService::lfs;
   if (push && strictest.unmatched != nullptr) {
     return {{Verdict::deny, Decision{}.rule_id,
              unmatched_words(*strictest.unmatched, {request.host, request.port, git.repository}, git.service)},

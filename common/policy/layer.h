@@ -81,6 +81,7 @@ struct GitPush {
   bool remove = false;
   bool force = false;
   bool push_options = false;
+  bool lfs = false;  // objects of Git LFS may be uploaded
   std::optional<uint64_t> objects;
   std::optional<uint64_t> pack_bytes;
   std::optional<uint64_t> file_bytes;

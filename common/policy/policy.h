@@ -206,6 +206,8 @@ class Policy {
   // Built-in denials: "git.branch", "git.tag", "git.ref", "git.create", "git.update", "git.delete", "git.force",
   // "git.protected".
   Decision judge(const GitRemote& remote, const RefUpdate& update) const;
+  // Whether objects of Git LFS may be uploaded there ("git.lfs").
+  Decision judge_lfs_upload(const GitRemote& remote) const;
   GitTerms git_terms(const GitRemote& remote) const;
   // Whether any rule lets anything be pushed, so that a gate for it is needed.
   bool lets_push() const;

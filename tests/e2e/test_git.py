@@ -67,7 +67,8 @@ class GitTest(unittest.TestCase):
                  "push": {"branches": ["main", "agent/**"], "tags": ["v*"], "protected": ["agent/frozen"],
                           "pack_size": "4MiB", "objects": 2000}},
                 {"id": "free", "action": "allow", "remotes": [remote + "free-*.git"],
-                 "push": {"branches": ["**"], "tags": ["**"], "force": True, "delete": True, "push_options": True}},
+                 "push": {"branches": ["**"], "tags": ["**"], "force": True, "delete": True, "push_options": True,
+                          "lfs": True}},
                 {"id": "guarded", "action": "allow", "remotes": [remote + "guarded-*.git"],
                  "push": {"branches": ["**"], "unchanged": [".github/workflows/**", "**/CODEOWNERS"],
                           "authors": ["* <*@demo.test>"], "trailers": ["Signed-off-by"]}},
@@ -407,11 +408,51 @@ class Refused(GitTest):
         here = self.work()
         url = f"https://{HOST}/git/{here.name}.git"
         for path, rule in (("/info/lfs/objects/batch", "git.lfs"), ("/git-receive-pack/", "git.unclear"),
-                           ("/git%2Dreceive-pack", "git.unclear"), ("/Git-Receive-Pack", "git.unclear")):
+                           ("/git%2Dreceive-pack", "git.unclear"), ("/Git-Receive-Pack", "git.unclear"),
+                           ("/info/lfs/locks", "git.lfs")):
             status, text = self.gates.curl(url + path, "-X", "POST", "-d", '{"operation": "upload"}')
             self.assertEqual(status, 403)
             self.assertIn(rule, text)
+            self.assertEqual(self.gates.rows()[-1]["rule_id"], rule)
         self.assertEqual(self.upstream.pushes(), self.pushes)
+
+    def test_lfs_downloads_pass_and_uploads_where_the_policy_says(self):
+        batch, operation = "/info/lfs/objects/batch", '{"operation": "%s", "objects": []}'
+        for kind, what, passes in (("app", "download", True), ("app", "upload", False), ("free", "upload", True),
+                                   ("read", "download", True), ("other", "download", False)):
+            with self.subTest(f"{kind} {what}"):
+                before = len(self.upstream.backend.asked)
+                status, text = self.gates.curl(f"https://{HOST}/git/{kind}-x.git{batch}", "-d", operation % what,
+                                               "-H", "Content-Type: application/vnd.git-lfs+json")
+                self.assertEqual(len(self.upstream.backend.asked) - before, int(passes))
+                self.assertEqual(self.gates.rows()[-1]["verdict"], "allow" if passes else "deny")
+                if not passes:
+                    self.assertEqual(status, 403)
+                    self.assertIn("Gatehouse refused this", json.loads(text)["message"])
+
+    def test_what_is_uploaded_for_lfs_is_scanned(self):
+        before = len(self.upstream.backend.asked)
+        url = f"https://{HOST}/git/free-x.git/info/lfs/objects/{'a' * 64}/40"
+        status, text = self.gates.curl(url, "-X", "PUT", "--data-binary", f"a {TOKEN}")
+        self.assertEqual(status, 403)
+        self.assertIn(RULE, text)
+        self.assertEqual(len(self.upstream.backend.asked), before)
+
+    def test_pushes_over_webdav_and_bundles_from_elsewhere_are_refused(self):
+        here = self.work()
+        for method, path in (("PUT", f"/git/{here.name}.git/refs/heads/main"), ("MKCOL", f"/git/{here.name}/objects/ab/"),
+                             ("LOCK", f"/dav/{here.name}/refs/heads/main"), ("MOVE", f"/dav/{here.name}/objects/pack/pack-1.pack"),
+                             ("PUT", f"/dav/{here.name}/info/refs")):
+            with self.subTest(f"{method} {path}"):
+                status, text = self.gates.curl(f"https://{HOST}{path}", "-X", method, "-d", "x")
+                self.assertEqual(status, 403)
+                self.assertIn("git.unclear", text)
+                self.assertEqual(self.gates.rows()[-1]["rule_id"], "git.unclear")
+        done = git("clone", "-q", "--bundle-uri=https://bundles.demo.test/a.bundle",
+                   f"https://{HOST}/git/{here.name}.git", str(self.directory / "bundled"), check=False, env=self.environment)
+        self.assertEqual(done.returncode, 0, done.stderr)  # git goes on without
+        row = next(row for row in reversed(self.gates.rows()) if row["host"] == "bundles.demo.test")
+        self.assertEqual((row["verdict"], row["rule_id"]), ("deny", "default-deny"))
 
     def test_a_push_over_the_limit_is_refused_with_words(self):
         here = self.work()

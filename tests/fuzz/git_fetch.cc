@@ -1,8 +1,10 @@
-// The first byte says what the rest is of a remote's: what it offers, its refs, or a fetch's answer in either version.
+// The first byte says what the rest is: what a remote offers, its refs, a fetch's answer in either version; or what a
+// client asks of Git LFS.
 // What is understood of it is sound, and an answer comes out the same however it is cut.
 #include <cstdlib>
 #include <string>
 
+#include "common/git/lfs.h"
 #include "common/git/upload_pack.h"
 
 using namespace gatehouse::git;
@@ -40,15 +42,18 @@ std::string read(std::string_view bytes, size_t piece, int version) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0:
       if (const auto offered = parse_fetch_offer(bytes)) check(offered->refs);
       return 0;
     case 1:
       if (const auto refs = parse_refs(bytes, ObjectFormat::sha1)) check(*refs);
       return 0;
+    case 4:
+      (void)parse_lfs_batch(bytes);
+      return 0;
     default: {
-      const int version = data[0] % 4 == 2 ? 2 : 0;
+      const int version = data[0] % 5 == 2 ? 2 : 0;
       require(read(bytes, bytes.size(), version) == read(bytes, 1 + size % 7, version));
       return 0;
     }
