@@ -6,6 +6,7 @@
 #include "common/base/options.h"
 #include "guest/agent.h"
 #include "guest/dns_relay.h"
+#include "guest/mcp_relay.h"
 #include "guest/network.h"
 #include "guest/sockets.h"
 #include "guest/system.h"
@@ -47,7 +48,11 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
     return std::puts("gatehouse-guest " GATEHOUSE_VERSION), kExitOk;
   }
-  if (::getpid() != 1) return std::fputs("gatehouse-guest: runs as PID 1 of a guest only\n", stderr), kExitUsage;
+  if (argc == 2 && std::strcmp(argv[1], "mcp") == 0) return relay_mcp();
+  if (::getpid() != 1) {
+    return std::fputs("gatehouse-guest: runs as PID 1 of a guest, or as `gatehouse-guest mcp` in one\n", stderr),
+           kExitUsage;
+  }
   log::start("guest");
   end_machine(run().error());
 }

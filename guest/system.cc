@@ -76,6 +76,17 @@ Result<void> mount_root() {
       {{"overlay", "/root", "overlay", MS_NOATIME, "lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work"}});
 }
 
+// This binary stays in reach of the agent, for `gatehouse-guest mcp`, without a second copy in memory.
+Result<void> keep_binary() {
+  const std::string place = std::string("/root") + kOwnBinary;
+  if (auto ok = write_file(place.c_str(), ""); !ok) return ok;
+  if (::mount("/init", place.c_str(), nullptr, MS_BIND, nullptr) != 0) return fail_errno("mount {}", kOwnBinary);
+  if (::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, nullptr) != 0) {
+    return fail_errno("protect {}", kOwnBinary);
+  }
+  return {};
+}
+
 // The initial RAM disk cannot be unmounted (kernel: filesystems/ramfs-rootfs-initramfs.rst), so the new root is moved
 // over it and what is left of it, this binary's file, is freed by name.
 Result<void> switch_root() {
@@ -135,6 +146,7 @@ Result<void> enter_root() {
                        {"devtmpfs", "/dev", "devtmpfs", kNothingToRun, nullptr}});
   if (ok) ok = load_modules();
   if (ok) ok = mount_root();
+  if (ok) ok = keep_binary();
   if (ok) ok = switch_root();
   if (!ok) return ok;
   return mount_all({{"devpts", "/dev/pts", "devpts", kNothingToRun, "mode=0620,gid=5,ptmxmode=0666"},

@@ -19,6 +19,9 @@ Result<void> configure_system();
 // kSessionCaFile. Refuses a host name or a PEM text it cannot write down safely.
 Result<void> apply(const ipc::Boot& boot);
 
+// Where the agent finds this binary.
+inline constexpr char kOwnBinary[] = "/usr/bin/gatehouse-guest";
+
 inline constexpr char kCaBundleFile[] = "/etc/ssl/certs/ca-certificates.crt";
 inline constexpr char kSessionCaFile[] = "/etc/ssl/certs/gatehouse-session.crt";
 

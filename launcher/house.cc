@@ -51,6 +51,10 @@ Result<void> House::start() {
     if (auto ok = supervisor_.start({"git-gate", OnDeath::restart, [this] { return git_gate(); }}); !ok)
       return failed(ok);
   }
+  if (!settings_.mcp_work.empty()) {
+    if (auto ok = supervisor_.start({"mcp-gateway", OnDeath::restart, [this] { return mcp_gateway(); }}); !ok)
+      return failed(ok);
+  }
   if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok)
@@ -60,8 +64,9 @@ Result<void> House::start() {
 
 Result<void> House::open_sockets() {
   for (const auto& [name, socket] :
-       {std::pair{"dlp", &dlp_socket_}, std::pair{"git", &git_socket_}, std::pair{"dns", &dns_socket_},
-        std::pair{"proxy", &proxy_socket_}, std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
+       {std::pair{"dlp", &dlp_socket_}, std::pair{"git", &git_socket_}, std::pair{"mcp", &mcp_socket_},
+        std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_}, std::pair{"vhost", &vhost_socket_},
+        std::pair{"host", &host_socket_}}) {
     auto fd = listen_on(socket_path(name));
     if (!fd) return failed(fd);
     *socket = std::move(*fd);
@@ -119,6 +124,22 @@ Result<ProcessSpec> House::git_gate() const {
   return spec;
 }
 
+// With the host's network: servers are its descendants.
+Result<ProcessSpec> House::mcp_gateway() const {
+  auto spec = gate("gatehouse-mcp-gateway");
+  if (!spec) return spec;
+  spec->sockets = {{mcp_socket_.get(), "mcp"}};
+  if (auto ok = let_judge(*spec, "mcp-gateway"); !ok) return failed(ok);
+  let_record(*spec);
+  add(*spec, {"--dlp", "unix:" + socket_path("dlp"), "--approvals", "unix:" + ask_socket()});
+  add(*spec, {"--work", settings_.mcp_work});
+  auto secrets = pipe_of({handed_.server_secrets.view()});
+  if (!secrets) return failed(secrets, "secrets of servers");
+  spec->inherited.push_back(std::move(*secrets));
+  add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 1))});
+  return spec;
+}
+
 Result<ProcessSpec> House::dns() const {
   auto spec = gate("gatehouse-dns");
   if (!spec) return spec;
@@ -157,6 +178,9 @@ Result<ProcessSpec> House::bridge() const {
   let_record(*spec);
   add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kDnsPort, socket_path("dns"))});
   add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kTcpPort, socket_path("proxy"))});
+  if (!settings_.mcp_work.empty()) {
+    add(*spec, {"--guest-port", fmt::format("{}=unix:{}", ipc::kMcpPort, socket_path("mcp"))});
+  }
   spec->sockets = {{vhost_socket_.get(), "vhost"}, {host_socket_.get(), "host"}};
   spec->without_network = true;
   return spec;

@@ -22,6 +22,7 @@ struct HouseSettings {
   std::string cache;        // where the scanner keeps its compiled tables
   std::string upstream_ca;  // PEM file for upstream certificates besides the system's; empty for none
   std::string quarantine;   // folder for the git gate; empty: nothing may be pushed, and there is none
+  std::string mcp_work;     // folder for servers of tools; empty: the policy declares none, and there is no MCP gateway
   VmSettings vm;            // vhost_socket and console are filled in here
 };
 
@@ -33,6 +34,7 @@ class House {
     tls::SessionCa ca;
     SecretBytes scanner_secrets;
     SecretBytes proxy_credentials;
+    SecretBytes server_secrets;
   };
   House(Loop& loop, HouseSettings settings, const Handed& handed, PolicyKeeper& policy, const CapturedLog& messages,
         const CapturedLog& console, Supervisor::Callbacks callbacks);
@@ -62,6 +64,7 @@ class House {
   Result<void> let_judge(ProcessSpec& spec, const std::string& name) const;
   Result<ProcessSpec> dlp() const;
   Result<ProcessSpec> git_gate() const;
+  Result<ProcessSpec> mcp_gateway() const;
   Result<ProcessSpec> dns() const;
   Result<ProcessSpec> proxy() const;
   Result<ProcessSpec> bridge() const;
@@ -74,6 +77,7 @@ class House {
   const CapturedLog& console_;
   Fd dlp_socket_;
   Fd git_socket_;
+  Fd mcp_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;
   Fd vhost_socket_;

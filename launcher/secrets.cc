@@ -216,6 +216,17 @@ Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets, const 
   return dump(std::move(tree));
 }
 
+Result<SecretBytes> server_secrets(const std::vector<Secret>& secrets, const std::vector<policy::McpServer>& servers) {
+  nlohmann::json tree = nlohmann::json::object();
+  for (const auto& secret : secrets) {
+    const bool given = std::any_of(servers.begin(), servers.end(), [&](const auto& server) {
+      return std::find(server.secrets.begin(), server.secrets.end(), secret.name) != server.secrets.end();
+    });
+    if (given) tree[secret.name] = std::string(secret.value.view());
+  }
+  return dump(std::move(tree));
+}
+
 // A certificate alone: shown to whoever asks, and full of names that stand in every request.
 static bool is_public(const Secret& secret, const std::vector<policy::ClientIdentity>& identities) {
   const auto used = [&](auto member) {

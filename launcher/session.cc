@@ -185,6 +185,9 @@ Result<void> Session::lay_canaries() {
   auto credentials = proxy_credentials(secrets_, policy_.kept_secrets());
   if (!credentials) return failed(credentials);
   handed_.proxy_credentials = std::move(*credentials);
+  auto given = server_secrets(secrets_, policy_.mcp_servers());
+  if (!given) return failed(given);
+  handed_.server_secrets = std::move(*given);
   return {};
 }
 
@@ -215,6 +218,7 @@ Result<void> Session::start_house() {
   // Also for a policy that lets nothing be pushed, since the next one may. A host without git can do without the gate
   // until then.
   if (policy_.lets_push() || ::access(git::kGitProgram, X_OK) == 0) house.quarantine = state_directory_ + "/quarantine";
+  if (!policy_.mcp_servers().empty()) house.mcp_work = state_directory_ + "/mcp";
   if (!settings_.upstream_ca.empty()) {
     auto certificates = snapshot_certificates(settings_.upstream_ca, directory_->path());
     if (!certificates) return failed(certificates);

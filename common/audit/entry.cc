@@ -142,6 +142,19 @@ std::string git_update(const Row& row) {
                  fmt::format("({} objects)", integer(row, "objects"))});
 }
 
+// "files read_file {"path":"<text of 12>"}".
+std::string mcp_call(const Row& row) {
+  const std::string method = text(row, "method");
+  return joined({method == "tools/call" ? "" : method, text(row, "server"), text(row, "tool"), text(row, "arguments")});
+}
+
+std::string mcp_outcome(const Row& row) {
+  const std::string error = text(row, "error");
+  return joined({text(row, "outcome"),
+                 fmt::format("{} bytes, {} ms", integer(row, "bytes"), integer(row, "duration_us") / 1000),
+                 error.empty() ? "" : "error: " + error});
+}
+
 struct Reading {
   std::string_view table;
   std::string_view channel;  // empty: the row's own
@@ -164,6 +177,8 @@ constexpr Reading kReadings[] = {
     {"tool_responses", "tool", tool_response},
     {"approvals", "approval", approval},
     {"git_events", "git", git_update},
+    {"mcp_calls", "mcp", mcp_call},
+    {"mcp_results", "mcp", mcp_outcome},
 };
 
 nlohmann::ordered_json to_json(const Value& value, ColumnType type) {

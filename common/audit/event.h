@@ -172,7 +172,31 @@ struct GitEvent {
   std::vector<std::string> findings;  // of the whole push: "dlp.github-pat deny <object id> src/x.env:3"
 };
 
+// mcp_calls: one request to a server of tools, or one of its tools that is kept from the guest; written before anything
+// of it goes to the server.
+struct McpCall {
+  std::string event_id;
+  std::string trace_id;
+  Decision decision;
+  std::string method;     // "tools/call", "tools/list"
+  std::string server;     // empty for a tool of none
+  std::string tool;       // as the server names it, or as it was asked for
+  std::string arguments;  // JSON in which texts and numbers are replaced by what they are: "<text of 12>"
+  uint64_t arguments_bytes = 0;
+  std::string pin;  // hash of the tool's definition; empty where there is none
+};
+
+// mcp_results: how a call that went to its server ended.
+struct McpResult {
+  std::string event_id;  // of the McpCall
+  std::string trace_id;
+  std::string outcome;  // "result", "tool-error", "error", "withheld", "cancelled", "timeout", "failed"
+  uint64_t bytes = 0;   // of what the server answered
+  uint64_t duration_us = 0;
+  std::string error;
+};
+
 using Event = std::variant<NetEvent, NetResult, DnsEvent, ExecEvent, PolicyEvent, ProcessEvent, DlpFinding, ModelCall,
-                           ToolCall, ToolResponse, Approval, GitEvent>;
+                           ToolCall, ToolResponse, Approval, GitEvent, McpCall, McpResult>;
 
 }  // namespace gatehouse::audit

@@ -274,10 +274,33 @@ const Description<GitEvent>& description(const GitEvent&) {
   return table;
 }
 
+const Description<McpCall>& description(const McpCall&) {
+  static const auto table = describe<McpCall>("mcp_calls", judged<McpCall>({
+                                                               field("method", &McpCall::method),
+                                                               field("server", &McpCall::server),
+                                                               field("tool", &McpCall::tool),
+                                                               field("arguments", &McpCall::arguments),
+                                                               field("arguments_bytes", &McpCall::arguments_bytes),
+                                                               field("pin", &McpCall::pin),
+                                                           }));
+  return table;
+}
+
+const Description<McpResult>& description(const McpResult&) {
+  static const auto table = describe<McpResult>("mcp_results", {
+                                                                   field("outcome", &McpResult::outcome),
+                                                                   field("bytes", &McpResult::bytes),
+                                                                   field("duration_us", &McpResult::duration_us),
+                                                                   field("error", &McpResult::error),
+                                                               });
+  return table;
+}
+
 template <class E>
 std::string event_id(const E& event) {
-  if constexpr (std::is_same_v<E, NetResult> || std::is_same_v<E, ModelCall>) {
-    return event.event_id;  // names the net_events row it tells more of; an empty one is refused by the table
+  if constexpr (std::is_same_v<E, NetResult> || std::is_same_v<E, ModelCall> || std::is_same_v<E, McpResult>) {
+    return event
+        .event_id;  // names the net_events or mcp_calls row it tells more of; an empty one is refused by the table
   } else if constexpr (requires { event.event_id; }) {
     return event.event_id.empty() ? make_uuid() : event.event_id;
   } else {
@@ -308,6 +331,7 @@ const std::vector<const Table*>& tables() {
       &description(ExecEvent{}).table,    &description(PolicyEvent{}).table, &description(ProcessEvent{}).table,
       &description(DlpFinding{}).table,   &description(ModelCall{}).table,   &description(ToolCall{}).table,
       &description(ToolResponse{}).table, &description(Approval{}).table,    &description(GitEvent{}).table,
+      &description(McpCall{}).table,      &description(McpResult{}).table,
   };
   return all;
 }

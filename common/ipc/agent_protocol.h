@@ -31,6 +31,7 @@ inline constexpr int kAgentProtocolVersion = 1;
 // vsock ports (see the design's wire formats).
 inline constexpr uint32_t kDnsPort = 53;
 inline constexpr uint32_t kTcpPort = 1080;
+inline constexpr uint32_t kMcpPort = 1081;
 inline constexpr uint32_t kAgentPort = 1024;
 
 enum class AgentFrame : uint8_t {

@@ -1,0 +1,67 @@
+// One client in the guest, as far as its protocol goes: lines in, lines out. The session era of MCP; what is not
+// carried is refused in words.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "mcp-gateway/call.h"
+#include "mcp-gateway/line_reader.h"
+#include "mcp-gateway/message.h"
+
+namespace gatehouse::mcp {
+
+inline constexpr size_t kMaxCallsOfClient = 64;  // under way at once
+inline constexpr size_t kToolsOfPage = 100;
+
+// What clients are served from.
+class ToolHouse {
+ public:
+  virtual ~ToolHouse() = default;
+  virtual const Catalogue& catalogue() const = 0;
+  // Whether every server has listed its tools, or has had its time to.
+  virtual bool settled() const = 0;
+  // A call of a tool by its shown name, whether there is one or not.
+  virtual std::unique_ptr<Call> call(const std::string& shown, Value arguments, Call::Callbacks callbacks) = 0;
+};
+
+class Client {
+ public:
+  struct Callbacks {
+    std::function<void(std::string_view line)> send;
+    std::function<void(const Error& why)> broken;  // to be closed: what it writes cannot be read. Nothing follows.
+    std::function<bool()> crowded;                 // it does not read what it is sent: what need not be said is not
+  };
+  Client(ToolHouse& house, Callbacks callbacks) : house_(house), callbacks_(std::move(callbacks)) {}
+
+  void take(std::string_view bytes);
+  // The catalogue is another one, or has become complete.
+  void tools_changed();
+  void settled();
+  // Whether an answer is owed.
+  bool busy() const { return !calls_.empty() || !waiting_.empty(); }
+
+ private:
+  bool take_line(std::string_view line);
+  void request(Message message);
+  void notification(const Message& message);
+  void initialize(const Message& message);
+  void list_tools(const Message& message);
+  void call_tool(Message message);
+  void ended(const std::string& key, const Value& id, Call::Outcome outcome);
+  void refuse(const Value& id, int code, std::string_view words, Value data = nullptr);
+
+  ToolHouse& house_;
+  Callbacks callbacks_;
+  LineReader lines_{kMessageLimits.bytes};
+  std::string_view revision_;     // negotiated; empty before
+  bool ready_ = false;            // it has said so
+  std::vector<Message> waiting_;  // for the catalogue to be complete
+  bool broken_ = false;
+  std::map<std::string, std::unique_ptr<Call>> calls_;  // by id, as JSON: 1 and "1" are two
+};
+
+}  // namespace gatehouse::mcp

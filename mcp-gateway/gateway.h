@@ -1,0 +1,64 @@
+// The house of tools: which servers there are, what of theirs is shown, and who is told.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcp-gateway/call.h"
+#include "mcp-gateway/client.h"
+#include "mcp-gateway/upstream.h"
+
+namespace gatehouse::mcp {
+
+inline constexpr std::chrono::seconds kListingTime{10};  // that lists wait for servers that have not listed theirs
+
+class Gateway final : public ToolHouse {
+ public:
+  // What the servers' processes are told; they tell us by upstream().
+  struct Callbacks {
+    std::function<void(const std::string& server, std::string_view line)> write;
+    std::function<void(const std::string& server)> greeted;  // it has said what tools it has
+    std::function<void(const std::string& server, const Error& why)> broken;
+  };
+  // `tools.upstream` is filled in here.
+  Gateway(CallTools tools, Callbacks callbacks);
+  ~Gateway() override;
+
+  Upstream* upstream(const std::string& server);
+  // That server has nothing to list, for now: nobody waits for it.
+  void passed_over(const std::string& server);
+  // Judges anew what is shown: the policy is another one.
+  void policy_changed();
+
+  Client* add_client(Client::Callbacks callbacks);
+  void remove_client(Client* client);
+
+  const Catalogue& catalogue() const override { return catalogue_; }
+  bool settled() const override { return unlisted_.empty(); }
+  std::unique_ptr<Call> call(const std::string& shown, Value arguments, Call::Callbacks callbacks) override;
+
+ private:
+  class Listing;
+  void listed(const std::string& server, std::vector<Value> definitions);
+  void looked_through(std::string server, std::vector<Tool> tools);  // its own: what calls goes
+  void show(const std::string& server);
+  void settle(const std::string& server);
+
+  CallTools tools_;
+  Callbacks callbacks_;
+  std::map<std::string, std::unique_ptr<Upstream>> upstreams_;
+  std::map<std::string, std::unique_ptr<Listing>> listings_;  // under way
+  std::map<std::string, std::vector<Tool>> sound_;  // of each server, what was looked through and may be shown
+  std::set<std::string> unlisted_;                  // servers that lists wait for
+  Catalogue catalogue_;
+  std::list<std::unique_ptr<Client>> clients_;
+  Timer patience_;
+};
+
+}  // namespace gatehouse::mcp

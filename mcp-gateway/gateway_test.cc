@@ -1,0 +1,314 @@
+// The protocol on both sides, without processes and sockets: transcripts.
+#include "mcp-gateway/gateway.h"
+
+#include <gmock/gmock.h>
+
+#include "proxy/scripted_scanner.h"
+
+namespace gatehouse::mcp {
+namespace {
+
+using dlp::ScanVerdict;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::string_view kPolicy = R"({"version": 1, "name": "p", "mcp": {
+  "servers": {"a": {"command": ["x"]}, "b": {"command": ["y"]}},
+  "tools": [{"id": "r", "action": "allow", "server": "a", "tools": ["read", "sum"]},
+            {"id": "k", "action": "ask", "server": "a", "tools": ["ask"]},
+            {"id": "d", "action": "deny", "server": "a", "tools": ["*"], "arguments": {"/path": "/etc/*"}}]}})";
+
+class GatewayTest : public testing::Test {
+ protected:
+  GatewayTest()
+      : policy_(
+            std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", std::string(kPolicy)}}).value())) {
+    gateway_ = std::make_unique<Gateway>(
+        CallTools{loop_, policy_, scanner_, nullptr,
+                  [this](audit::Event event, audit::AuditLog::Committed committed) {
+                    rows_.push_back(std::move(event));
+                    loop_.post([this, committed = std::move(committed)] {
+                      committed(disk_full_ ? Result<void>(fail("the disk is full")) : Result<void>());
+                    });
+                  },
+                  nullptr},
+        Gateway::Callbacks{
+            [this](const std::string& server, std::string_view line) { written_[server].push_back(*json::read(line)); },
+            [](const std::string&) {},
+            [this](const std::string& server, const Error& why) { broken_.push_back(server + ": " + why.message()); }});
+    client_ = gateway_->add_client({[this](std::string_view line) { sent_.push_back(*json::read(line)); },
+                                    [this](const Error& why) { closed_ = why.message(); }, [] { return false; }});
+  }
+  ~GatewayTest() override {
+    gateway_.reset();
+    turn();
+  }
+
+  void turn() {
+    for (int i = 0; i < 10; ++i) loop_.turn();
+  }
+  // Lets everything that the scanner was asked pass.
+  void allow() {
+    for (int i = 0; i < 20; ++i) {
+      turn();
+      for (const auto& stream : scanner_.streams) {
+        if (stream->question) stream->answer(ScanVerdict{ScanVerdict::Outcome::allow, {}, {}});
+      }
+    }
+  }
+  // The server `name` comes up with these tools.
+  void greet(const std::string& name, const std::string& tools) {
+    Upstream& upstream = *gateway_->upstream(name);
+    upstream.begin();
+    answer(name, R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{}})");
+    answer(name, R"({"tools":[)" + tools + "]}");
+    allow();
+  }
+  // Answers the last request that the server was sent.
+  void answer(const std::string& name, const std::string& result, const std::string& kind = "result") {
+    const Value& asked = written_[name].at(written_[name].size() - (written_[name].back().contains("id") ? 1 : 2));
+    gateway_->upstream(name)->take(R"({"jsonrpc":"2.0","id":)" + json::write(asked["id"]) + ",\"" + kind +
+                                   "\":" + result + "}\n");
+  }
+  void say(const std::string& line) { client_->take(line + "\n"); }
+  void start() {
+    say(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}})");
+    say(R"({"jsonrpc":"2.0","method":"notifications/initialized"})");
+    sent_.clear();
+  }
+  void call(const std::string& id, const std::string& tool, const std::string& arguments = "{}") {
+    say(R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"tools/call","params":{"name":")" + tool + R"(","arguments":)" +
+        arguments + "}}");
+  }
+  std::vector<std::string> listed() {
+    sent_.clear();
+    say(R"({"jsonrpc":"2.0","id":"l","method":"tools/list"})");
+    std::vector<std::string> names;
+    for (const auto& tool : sent_.back()["result"]["tools"]) names.push_back(tool["name"]);
+    return names;
+  }
+  static std::string tool(const std::string& name, const std::string& more = "") {
+    return R"({"name":")" + name + R"(","inputSchema":{"type":"object","properties":{"path":{}}})" + more + "}";
+  }
+  size_t calls_at(const std::string& server) {
+    size_t count = 0;
+    for (const auto& message : written_[server]) count += message.value("method", "") == "tools/call";
+    return count;
+  }
+  template <class Row>
+  std::vector<Row> rows() const {
+    std::vector<Row> found;
+    for (const auto& event : rows_) {
+      if (const auto* row = std::get_if<Row>(&event)) found.push_back(*row);
+    }
+    return found;
+  }
+
+  Loop loop_;
+  InForce<policy::Policy> policy_;
+  proxy::ScriptedScanner scanner_;
+  std::vector<audit::Event> rows_;
+  bool disk_full_ = false;
+  std::map<std::string, std::vector<Value>> written_;
+  std::vector<std::string> broken_;
+  std::unique_ptr<Gateway> gateway_;
+  std::vector<Value> sent_;
+  std::string closed_;
+  Client* client_ = nullptr;
+};
+
+TEST_F(GatewayTest, ListsWhatMayBeCalledOnceEveryServerHasSaidWhatItHas) {
+  start();
+  say(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})");
+  greet("a", tool("write") + "," + tool("read", R"(,"icons":[{"src":"data:"}],"_meta":{"x":1})") + "," + tool("ask"));
+  EXPECT_THAT(sent_, testing::Each(testing::Truly([](const Value& message) { return !message.contains("result"); })));
+  gateway_->passed_over("b");
+  ASSERT_FALSE(sent_.empty());
+  const Value& tools = sent_.back()["result"]["tools"];
+  ASSERT_EQ(tools.size(), 2u);
+  EXPECT_EQ(tools[0]["name"], "a__ask");
+  EXPECT_EQ(tools[1],
+            json::read(R"({"name":"a__read","inputSchema":{"type":"object","properties":{"path":{}}}})").value());
+}
+
+TEST_F(GatewayTest, SendsACallOnlyWhenItIsScannedAndOnRecord) {
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read"));
+  call("7", "a__read", R"({"path":"/x"})");
+  turn();
+  EXPECT_EQ(calls_at("a"), 0u);
+  EXPECT_EQ(scanner_.last().bytes("arguments"), R"({"path":"/x"})");
+  scanner_.last().answer(ScanVerdict{ScanVerdict::Outcome::allow, {}, {}});
+  EXPECT_EQ(calls_at("a"), 0u);
+  ASSERT_EQ(rows<audit::McpCall>().size(), 1u);
+  EXPECT_EQ(rows<audit::McpCall>()[0].arguments, R"({"path":"<text of 2>"})");
+  turn();
+  ASSERT_EQ(calls_at("a"), 1u);
+  EXPECT_EQ(written_["a"].back()["params"], json::read(R"({"name":"read","arguments":{"path":"/x"}})").value());
+  sent_.clear();
+  answer("a", R"({"content":[{"type":"text","text":"hi"}],"_meta":{"secret":1},"odd":true})");
+  allow();
+  ASSERT_EQ(sent_.size(), 1u);
+  EXPECT_EQ(sent_[0],
+            json::read(R"({"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"hi"}]}})").value());
+  ASSERT_EQ(rows<audit::McpResult>().size(), 1u);
+  EXPECT_EQ(rows<audit::McpResult>()[0].outcome, "result");
+  EXPECT_EQ(rows<audit::McpResult>()[0].event_id, rows<audit::McpCall>()[0].event_id);
+}
+
+TEST_F(GatewayTest, SendsNothingWhenTheLogTheScannerOrThePolicySaysNo) {
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read") + "," + tool("ask"));
+  sent_.clear();
+  call("1", "a__read", R"({"path":"/etc/x"})");
+  call("2", "a__read");
+  turn();
+  scanner_.last().answer(fail("the scanner is away"));
+  call("3", "a__read");
+  turn();
+  ScanVerdict found{ScanVerdict::Outcome::deny, {{}}, {}};
+  found.findings[0].rule = "github-pat";
+  scanner_.last().answer(found);
+  call("4", "a__ask");
+  allow();
+  disk_full_ = true;
+  call("5", "a__read");
+  allow();
+  std::map<int, std::string> said;
+  for (const auto& message : sent_) {
+    if (message.contains("id"))
+      said[message["id"]] = message["error"].value("data", Value::object()).value("rule", "none");
+  }
+  const std::map<int, std::string> expected = {
+      {1, "d"}, {2, "dlp.unavailable"}, {3, "dlp.github-pat"}, {4, "k"}, {5, "none"}};
+  EXPECT_EQ(said, expected);
+  EXPECT_EQ(calls_at("a"), 0u);
+}
+
+TEST_F(GatewayTest, KeepsToItsOwnIdsAndAnswersEachClientByItsOwn) {
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read"));
+  std::vector<Value> other_sent;
+  Client* other = gateway_->add_client({[&](std::string_view line) { other_sent.push_back(*json::read(line)); },
+                                        [](const Error&) {}, [] { return false; }});
+  other->take(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-03-26"}})"
+              "\n");
+  call("1", "a__read");
+  other->take(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a__read"}})"
+              "\n");
+  call("1", "a__read");
+  EXPECT_EQ(sent_.back()["error"]["code"], kInvalidRequest);
+  allow();
+  ASSERT_EQ(calls_at("a"), 2u);
+  const auto& asked = written_["a"];
+  const auto first = json::write(asked[asked.size() - 2]["id"]);
+  const auto second = json::write(asked[asked.size() - 1]["id"]);
+  EXPECT_NE(first, second);
+  sent_.clear();
+  other_sent.clear();
+  const auto result = [](const std::string& id, const std::string& text) {
+    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{"content":[{"type":"text","text":")" + text + "\"}]}}\n";
+  };
+  Upstream& upstream = *gateway_->upstream("a");
+  upstream.take(result("\"" + first + "\"", "forged") + result("999", "forged") + result(second, "two") +
+                result(second, "again") + result(first, "one"));
+  allow();
+  ASSERT_EQ(sent_.size(), 1u);
+  ASSERT_EQ(other_sent.size(), 1u);
+  EXPECT_EQ(sent_[0]["result"]["content"][0]["text"], "one");
+  EXPECT_EQ(other_sent[0]["result"]["content"][0]["text"], "two");
+  gateway_->remove_client(other);
+}
+
+TEST_F(GatewayTest, TellsTheServerOfWhatIsNoLongerWanted) {
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read"));
+  call("\"x\"", "a__read");
+  allow();
+  sent_.clear();
+  say(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}})");
+  turn();
+  EXPECT_EQ(written_["a"].back()["method"], "notifications/cancelled");
+  EXPECT_EQ(rows<audit::McpResult>().back().outcome, "cancelled");
+  answer("a", R"({"content":[]})");
+  allow();
+  EXPECT_THAT(sent_, IsEmpty());
+}
+
+TEST_F(GatewayTest, BreaksOffWithAServerThatIsNone) {
+  start();
+  for (const auto* line : {"hello", R"({"jsonrpc":"2.0","id":1,"result":{},"result":{}})", R"({"id":1,"result":{}})",
+                           R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2024-11-05"}})"}) {
+    Upstream upstream({[](std::string_view) {}, [](std::vector<Value>) {},
+                       [this](const Error& why) { broken_.push_back(why.message()); }});
+    broken_.clear();
+    upstream.begin();
+    upstream.take(std::string(line) + "\n");
+    EXPECT_EQ(broken_.size(), 1u) << line;
+    EXPECT_FALSE(upstream.ready());
+  }
+}
+
+TEST_F(GatewayTest, WithholdsPoisonedToolsAndThoseThatShareAName) {
+  start();
+  gateway_->passed_over("b");
+  gateway_->upstream("a")->begin();
+  answer("a", R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}}})");
+  answer("a", R"({"tools":[)" + tool("read") + "," + tool("sum") + "," + tool("sum") + "," + tool("bad name") + "]}");
+  turn();
+  ASSERT_TRUE(scanner_.last().question);
+  EXPECT_THAT(scanner_.last().bytes("tool definition"), HasSubstr("read"));
+  ScanVerdict found{ScanVerdict::Outcome::allow, {{}}, {}};
+  found.findings[0].rule = "injection-words";
+  found.findings[0].action = FindingAction::warn;
+  scanner_.last().answer(found);
+  allow();
+  EXPECT_THAT(listed(), IsEmpty());
+  EXPECT_EQ(rows<audit::McpCall>().back().decision.rule_id, "mcp.poisoned");
+}
+
+TEST(ShownName, IsValidAndUnique) {
+  EXPECT_EQ(shown_name("files", "read_file"), "files__read_file");
+  for (const std::string& tool :
+       {std::string("a.b"), std::string("a b"), std::string("a_b\xc3\xa9"), std::string(100, 'x')}) {
+    const auto name = shown_name("s", tool);
+    EXPECT_LE(name.size(), kMaxShownNameBytes);
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
+              std::string::npos)
+        << name;
+  }
+  EXPECT_NE(shown_name("s", "a.b"), shown_name("s", "a b"));
+}
+
+TEST(DescribeArguments, TellsNothingOfThem) {
+  const auto schema = *json::read(R"({"properties":{"path":{},"n":{},"deep":{}}})");
+  const auto told =
+      describe_arguments(*json::read(R"({"path":"hunter2","n":4711,"deep":{"a":"b"},"hunter3":1})"), schema);
+  EXPECT_EQ(told,
+            R"({"...":"<1 that the tool does not name>","deep":"<object of 1>","n":"<number>","path":"<text of 7>"})");
+}
+
+TEST(LineReader, CutsHoweverTheBytesComeAndKeepsToItsLimit) {
+  const std::string text = "one\r\n\ntwo\nthree";
+  for (size_t piece = 1; piece <= text.size(); ++piece) {
+    LineReader reader(10);
+    std::vector<std::string> lines;
+    for (size_t at = 0; at < text.size(); at += piece) {
+      ASSERT_TRUE(reader.feed(std::string_view(text).substr(at, piece), [&](std::string_view line) {
+        lines.emplace_back(line);
+        return true;
+      }));
+    }
+    EXPECT_THAT(lines, ElementsAre("one", "two"));
+  }
+  LineReader reader(10);
+  EXPECT_FALSE(reader.feed("12345678901", [](std::string_view) { return true; }));
+}
+
+}  // namespace
+}  // namespace gatehouse::mcp

@@ -1,0 +1,68 @@
+#include <filesystem>
+
+#include "common/base/fd.h"
+#include "common/base/log.h"
+#include "common/dlp/scanner_option.h"
+#include "common/reload/follower.h"
+#include "mcp-gateway/options.h"
+#include "mcp-gateway/processes.h"
+#include "mcp-gateway/server.h"
+
+namespace gatehouse::mcp {
+namespace {
+
+int run(int argc, char** argv) {
+  const auto options = parse_options(argc, argv);
+  if (options.exit_code) return *options.exit_code;
+  if (auto ok = require(options); !ok) return report(ok.error(), kExitUsage);
+  const auto scanner_at = dlp::scanner_endpoint(options.dlp);
+  if (!scanner_at) return report(scanner_at.error(), kExitUsage);
+  const auto approver_at = approver_endpoint(options);
+  if (!approver_at) return report(approver_at.error(), kExitUsage);
+  auto source = reload::open_policy(options.gate);
+  if (!source) return report(source.error(), kExitUsage);
+  if (options.gate.check_config) return kExitOk;
+  const auto servers = source->policy.mcp_servers();
+  auto spawner = start_spawner(servers, options.secrets, std::filesystem::absolute(options.work).string());
+  if (!spawner) return report(spawner.error(), kExitFailed);
+  auto sockets = gather_listening_sockets(options.gate.listen);
+  if (!sockets) return report(sockets.error(), kExitUsage);
+
+  Loop loop;
+  const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "mcp-gateway"});
+  if (!audit) return report(audit.error(), kExitFailed);
+  InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(source->policy));
+  const auto scanner =
+      dlp::ScanClient::create(loop, **scanner_at, [&policy] { return dlp::scan_deadline(policy.get()->limits()); });
+  const auto approver = *approver_at ? approval::Client::create(loop, **approver_at) : nullptr;
+  const auto record = [&](audit::Event row, audit::AuditLog::Committed committed) {
+    (*audit)->append(std::move(row), loop, std::move(committed));
+  };
+  Processes processes(loop, servers, std::move(*spawner),
+                      [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
+  Gateway gateway({loop, policy, *scanner, approver.get(), record, nullptr}, processes.callbacks());
+  Server server(loop, gateway);
+  if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  const auto follower =
+      reload::Follower::start(loop, std::move(*source),
+                              {.prepare = [&](policy::Policy next) -> Result<reload::Follower::Switch> {
+                                 return [&, next = std::make_shared<const policy::Policy>(std::move(next))] {
+                                   policy.set(next);
+                                   gateway.policy_changed();
+                                 };
+                               },
+                               .record = record});
+  if (!follower) return report(follower.error(), kExitFailed);
+  if (auto ok = confine(confinement(options)); !ok) return report(ok.error(), kExitFailed);
+  processes.start(gateway);
+  return loop.run_until_signal();
+}
+
+}  // namespace
+}  // namespace gatehouse::mcp
+
+int main(int argc, char** argv) {
+  gatehouse::hold_standard_descriptors();
+  gatehouse::log::start("gatehouse-mcp-gateway");
+  return gatehouse::mcp::run(argc, argv);
+}

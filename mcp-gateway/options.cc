@@ -1,0 +1,55 @@
+#include "mcp-gateway/options.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "common/dlp/scanner_option.h"
+
+namespace gatehouse::mcp {
+
+namespace {
+constexpr size_t kMaxOpenFiles = 2048;  // clients, servers, the scanner's connections
+}
+
+McpOptions parse_options(int argc, char** argv) {
+  McpOptions own;
+  auto parsed = parse_gate_options(
+      "gatehouse-mcp-gateway", "Starts the policy's servers of tools, and judges every call of one", argc, argv,
+      [&](CLI::App& app) {
+        dlp::add_scanner_option(app, own.dlp);
+        app.add_option("--approvals", own.approvals, "where people are asked")->type_name("unix:PATH");
+        app.add_option("--secrets", own.secrets,
+                       "JSON object of what servers are given: fd:N, or a file that is yours alone")
+            ->type_name("SOURCE");
+        app.add_option("--work", own.work, "folder for the servers' own folders; made if it is missing")
+            ->type_name("DIR");
+      });
+  own.gate = std::move(parsed.gate);
+  own.exit_code = parsed.exit_code;
+  return own;
+}
+
+Result<void> require(const McpOptions& options) {
+  if (!options.gate.has_policy()) return fail("--policy FILE is required: it says which tools may be called");
+  if (options.gate.audit.empty()) return fail("--audit FILE is required: nothing is called without its row");
+  if (options.gate.session.empty()) return fail("--session NAME is required: the audit log is kept by session");
+  if (options.dlp.empty()) return fail("--dlp unix:PATH is required: nothing that is not scanned may be called");
+  if (options.work.empty()) return fail("--work DIR is required: servers have their own folders there");
+  return {};
+}
+
+Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options) {
+  if (options.approvals.empty()) return std::optional<Endpoint>();
+  auto endpoint = parse_endpoint(options.approvals);
+  if (!endpoint) return failed(endpoint, "--approvals");
+  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("--approvals: expected unix:PATH");
+  return std::optional(std::move(*endpoint));
+}
+
+Confinement confinement(const McpOptions& options) {
+  return {.outbound = Outbound::unix_sockets,
+          .write_paths = {std::filesystem::absolute(options.gate.audit).parent_path().string()},
+          .max_open_files = kMaxOpenFiles};
+}
+
+}  // namespace gatehouse::mcp

@@ -1,0 +1,32 @@
+// The gateway's command line.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/confine.h"
+#include "common/base/options.h"
+#include "common/net/endpoint.h"
+
+namespace gatehouse::mcp {
+
+struct McpOptions {
+  GateOptions gate;
+  std::string dlp;               // --dlp unix:PATH; required
+  std::string approvals;         // --approvals unix:PATH
+  std::string secrets;           // --secrets fd:N or FILE: what servers are given
+  std::string work;              // --work DIR: servers' own folders; required
+  std::optional<int> exit_code;  // end at once with this code
+};
+McpOptions parse_options(int argc, char** argv);
+
+// What cannot be left out.
+Result<void> require(const McpOptions& options);
+
+// Nothing when nobody can be asked.
+Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options);
+
+// Its sockets, the scanner's, the approver's, and the audit log's folder. Servers are not its children.
+Confinement confinement(const McpOptions& options);
+
+}  // namespace gatehouse::mcp

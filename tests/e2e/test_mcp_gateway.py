@@ -1,0 +1,221 @@
+"""gatehouse-mcp-gateway as a process of its own: what a hostile client and a hostile server can do to it, and to each
+other."""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+import unittest
+
+from tests.support.mcp_gate import McpGate, server
+from tests.support.upstream import wait_until
+
+TOKEN = "ghp_" + "A1b2C3d4E5f6" * 3  # made up
+KNOWN = "correct-horse-battery-staple-4711"
+SPREAD = "9vXq2LmT7wRb4KzN8cHy3PdG6sJf1tWe"
+RULES = [{"id": "files", "action": "allow", "server": "files", "tools": ["read_*", "echo", "environment", "write_file"]},
+         {"id": "no-etc", "action": "deny", "server": "*", "tools": ["*"], "arguments": {"/path": {"path": "/etc/**"}}},
+         {"id": "spare", "action": "allow", "server": "spare", "tools": ["*"]},
+         {"id": "no-writing", "action": "deny", "server": "spare", "tools": ["write_*"]}]
+
+
+class Gate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-mcp-"))
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.seen = cls.directory / "seen"
+        cls.gate = McpGate(
+            cls.directory / "gate",
+            {"servers": {"files": server("good", cls.seen, env=["DB_PASSWORD"], call_time="3s"), "spare": server("poisoned"),
+                         "noise": server("garbage"), "away": {"command": ["/nonexistent/server"]}},
+             "tools": RULES},
+            secrets={"DB_PASSWORD": KNOWN, "SPARE_KEY": SPREAD}, dlp={"deny": ["credentials", "known-secrets", "injection"]})
+        cls.addClassCleanup(cls.gate.close)
+
+    def setUp(self):
+        self.client = self.gate.client()
+        self.addCleanup(self.client.close)
+        wait_until(lambda: "result" in self.client.call("files__echo", {"text": "up"}), 30, "the server")
+
+    def forwarded(self) -> str:
+        return self.seen.read_text()
+
+    def denied(self, answer: dict, rule: str) -> dict:
+        """Asserts an error by that rule, with its row, and gives its row."""
+        error = answer["error"]
+        self.assertEqual((error["code"], error["data"]["rule"]), (403, rule), error)
+        rows = self.gate.rows(event_id=error["data"]["event_id"])
+        self.assertEqual(len(rows), 1)
+        return rows[0]
+
+    def test_only_what_can_be_called_is_listed_and_a_dead_server_holds_up_nobody(self):
+        tools = self.client.tools()
+        self.assertEqual(tools, ["files__echo", "files__environment", "files__read_file", "files__write_file",
+                                 "spare__echo", "spare__environment", "spare__read_file"])
+
+    def test_a_call_passes_with_its_row_before_and_its_result_after(self):
+        answer = self.client.call("files__echo", {"text": "hello"})
+        self.assertEqual(answer["result"]["content"], [{"type": "text", "text": "echo: hello"}])
+        row = self.gate.rows(tool="echo", verdict="allow")[-1]
+        self.assertEqual((row["server"], row["rule_id"], row["arguments"]), ("files", "files", '{"text":"<text of 5>"}'))
+        self.assertEqual(len(row["pin"]), 64)
+        result = self.gate.rows("mcp_results", event_id=row["event_id"])
+        self.assertEqual([r["outcome"] for r in result], ["result"])
+
+    def test_denied_calls_reach_no_server_and_say_which_rule(self):
+        for tool, arguments, rule in (("files__read_file", {"path": "/etc/shadow-9"}, "no-etc"),
+                                      ("files__read_file", {"path": "/srv/../etc/shadow-9"}, "no-etc"),
+                                      ("files__remove", {"path": "/shadow-9"}, "default-deny"),
+                                      ("spare__write_file", {"path": "/shadow-9"}, "no-writing"),
+                                      ("spare__helpful", {"path": "/shadow-9"}, "mcp.unlisted"),
+                                      ("nowhere__tool", {"path": "/shadow-9"}, "default-deny"),
+                                      ("read_file", {"path": "/shadow-9"}, "default-deny")):
+            row = self.denied(self.client.call(tool, arguments), rule)
+            self.assertEqual(row["verdict"], "deny")
+            self.assertNotIn("shadow-9", row["arguments"])
+        self.assertNotIn("shadow-9", self.forwarded())
+
+    def test_a_secret_in_arguments_leaves_in_no_disguise(self):
+        half = len(TOKEN) // 2
+        for arguments in ({"text": TOKEN}, {"text": base64.b64encode(TOKEN.encode()).decode()},
+                          {"more": TOKEN[:half], "text": TOKEN[half:]}, {TOKEN: "x"}, {"text": [{"deep": KNOWN[::-1]}]},
+                          {"text": KNOWN.encode().hex()}, {"more": KNOWN[:16], "text": KNOWN[16:]}):
+            answer = self.client.call("files__echo", arguments)
+            self.assertEqual(answer["error"]["code"], 403, arguments)
+            row = self.denied(answer, answer["error"]["data"]["rule"])
+            self.assertTrue(row["rule_id"].startswith("dlp."), row)
+            self.assertNotIn(TOKEN, repr(row))
+            self.assertTrue(self.gate.rows("dlp_findings", trace_id=row["trace_id"], direction="out", channel="mcp"))
+        for piece in (TOKEN, KNOWN, KNOWN[::-1], base64.b64encode(TOKEN.encode()).decode()):
+            self.assertNotIn(piece, self.forwarded())
+
+    def test_a_secret_that_is_spread_over_calls_does_not_leave_whole(self):
+        answers = [self.client.call("files__echo", {"text": f"part {SPREAD[at:at + 12]} of it"}) for at in (0, 10, 20)]
+        self.denied(answers[-1], "dlp.secret-fragment")
+
+    def test_an_injection_in_a_result_is_withheld(self):
+        answer = self.client.call("files__read_file", {"path": "/injected"})
+        self.assertEqual(answer["error"]["code"], 403)
+        self.assertNotIn("id_rsa", json.dumps(answer))
+        event = answer["error"]["data"]["event_id"]
+        self.assertEqual(self.gate.rows("mcp_results", event_id=event)[0]["outcome"], "withheld")
+
+    def test_a_poisoned_description_or_schema_is_never_shown(self):
+        tools = self.client.ask("tools/list")["result"]["tools"]
+        self.assertNotIn("cursor/mcp.json", json.dumps(tools))
+        self.assertEqual({row["tool"] for row in self.gate.rows(method="tools/list", rule_id="mcp.poisoned")},
+                         {"helpful", "listed"})
+
+    def test_a_result_that_is_too_large_is_withheld(self):
+        answer = self.client.call("files__read_file", {"path": "/large"})
+        self.assertEqual(answer["error"]["data"]["rule"], "limit.result")
+
+    def test_errors_and_failures_of_tools_are_told_apart(self):
+        self.assertEqual(self.client.call("files__read_file", {"path": "/error"})["error"],
+                         {"code": -32000, "message": "no such file"})
+        self.assertIs(self.client.call("files__write_file", {"path": "/x"})["result"]["isError"], True)
+
+    def test_a_server_that_breaks_the_protocol_or_dies_loses_its_calls_and_comes_back(self):
+        for path in ("/exit", "/garbage", "/deep", "/duplicate"):
+            wait_until(lambda: "result" in self.client.call("files__echo", {"text": "up"}), 30, "the server")
+            answer = self.client.call("files__read_file", {"path": path})
+            self.assertEqual(answer["error"]["code"], 502, path)
+        wait_until(lambda: "result" in self.client.call("files__echo", {"text": "up"}), 30, "the server")
+
+    def test_a_silent_call_ends_in_time_and_the_server_is_told(self):
+        answer = self.client.call("files__read_file", {"path": "/silent"})
+        self.assertEqual(answer["error"]["code"], 504)
+        wait_until(lambda: "notifications/cancelled" in self.forwarded(), 20, "the notification")
+        self.client.raw('{"jsonrpc":"2.0","id":"c","method":"tools/call",'
+                        '"params":{"name":"files__read_file","arguments":{"path":"/silent"}}}')
+        wait_until(lambda: len(re.findall("/silent", self.forwarded())) >= 2, 20, "the call")
+        self.client.tell("notifications/cancelled", {"requestId": "c"})
+        wait_until(lambda: self.gate.rows("mcp_results", outcome="cancelled"), 20, "the row")
+
+    def test_a_flood_on_stderr_holds_up_nothing_and_fills_no_log(self):
+        self.assertEqual(self.client.text("files__read_file", {"path": "/stderr"}), "after the noise")
+        self.assertLess(len(self.gate.log()), 2_000_000)
+
+    def test_ids_are_never_confused(self):
+        self.assertEqual(self.client.text("files__read_file", {"path": "/other-ids"}), "yours")
+        other = self.gate.client()
+        self.addCleanup(other.close)
+        for client, id_, text in ((self.client, 7, "one"), (other, 7, "two"), (self.client, "7", "three")):
+            client.raw(json.dumps({"jsonrpc": "2.0", "id": id_, "method": "tools/call",
+                                   "params": {"name": "files__echo", "arguments": {"text": text}}}))
+        self.assertEqual(other.answer(7)["result"]["content"][0]["text"], "echo: two")
+        answers = {json.dumps(message["id"]): message["result"]["content"][0]["text"]
+                   for message in (self.client.read(), self.client.read())}
+        self.assertEqual(answers, {"7": "echo: one", '"7"': "echo: three"})
+        self.client.raw("\n".join(json.dumps({"jsonrpc": "2.0", "id": 8, "method": "tools/call",
+                                              "params": {"name": "files__read_file", "arguments": {"path": path}}})
+                                  for path in ("/silent", "/x")))
+        self.assertEqual(self.client.answer(8)["error"]["code"], -32600)
+
+    def test_progress_comes_under_the_clients_own_token(self):
+        self.client.call("files__read_file", {"path": "/progress"}, _meta={"progressToken": "mine"})
+        self.assertIn({"progressToken": "mine", "progress": 1, "total": 2},
+                      [note.get("params") for note in self.client.notes])
+
+    def test_what_is_no_message_is_refused_in_words_and_the_next_one_heard(self):
+        for line, code in (("nonsense", -32700), ('{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', -32700),
+                           ("[" * 100_000, -32700), ('{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600), ("[]", -32600),
+                           ('{"jsonrpc":"2.0","id":1,"method":"resources/list"}', -32601),
+                           ('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}', -32602),
+                           ('{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600), (b'{"a":"\xff"}', -32700)):
+            self.client.raw(line)
+            answer = self.client.read()
+            self.assertEqual(answer["error"]["code"], code, (line[:60], answer))
+        self.assertEqual(self.client.ask("ping")["result"], {})
+        endless = self.gate.client()
+        self.addCleanup(endless.close)
+        with self.assertRaises((EOFError, ConnectionError, BrokenPipeError)):
+            endless.raw("x" * 5_000_000)
+            while True:
+                endless.read()
+
+    def test_revisions_are_negotiated(self):
+        for asked, got in (("2025-11-25",) * 2, ("2025-06-18",) * 2, ("2025-03-26",) * 2, ("2026-07-28", "2025-11-25")):
+            client = self.gate.client(asked)
+            self.assertEqual(client.greeting["protocolVersion"], got)
+            client.close()
+        raw = self.gate.client(None)
+        self.addCleanup(raw.close)
+        self.assertEqual(raw.ask("tools/list")["error"]["code"], -32600)
+        self.assertEqual(raw.ask("server/discover")["error"]["code"], -32601)
+
+    def test_servers_have_a_clean_environment_and_a_group_of_their_own(self):
+        names, _, folder = self.client.text("files__environment").rpartition(" ")
+        self.assertEqual(set(json.loads(names)) - {"LC_CTYPE"}, {"DB_PASSWORD", "HOME", "LANG", "PATH", "TMPDIR"})
+        self.assertEqual(folder, str(self.directory / "gate" / "work" / "files"))
+        status = pathlib.Path(f"/proc/{self.gate.process.pid}/status").read_text()
+        self.assertRegex(status, r"Seccomp:\s+2")
+        for line in os.popen("ps -eo pid,pgid,args").read().splitlines():
+            if str(self.seen) in line:
+                pid, group = line.split()[:2]
+                self.assertEqual(pid, group)
+                self.assertNotIn(KNOWN, line)
+
+
+class Ending(unittest.TestCase):
+    def test_servers_end_with_the_gateway_even_when_it_is_killed(self):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-mcp-"))
+        self.addCleanup(shutil.rmtree, directory)
+        gate = McpGate(directory, {"servers": {"files": server("good", directory / "seen")}, "tools": RULES[:2]})
+        self.addCleanup(gate.close)
+        client = gate.client()
+        self.addCleanup(client.close)
+        self.assertTrue(client.tools())
+        mine = [line for line in os.popen("ps -eo pid,args").read().splitlines() if str(directory / "seen") in line]
+        self.assertEqual(len(mine), 1)
+        gate.process.kill()
+        pid = mine[0].split()[0]
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), 10, "the end of the server")
+
+
+if __name__ == "__main__":
+    unittest.main()
