@@ -360,6 +360,8 @@ TEST_F(DecisionTest, KeepsToTheTermsOfThePolicy) {
       {R"({"branches": ["a"], "submodules": ["evil.example"]})", base + printed(id('5'), "blob", modules), forward,
        "app"},
       {R"({"branches": ["a"]})", printed(id('3'), "commit", "tree x"), forward, "git.object"},
+      {R"({"branches": ["a"]})", base + printed(id('5'), "tree", entry("100644", std::string(4097, 'n'), '6')), forward,
+       "git.object"},
   };
   for (const auto& [push, output, ref, rule] : cases) {
     load(push);

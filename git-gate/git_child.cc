@@ -63,13 +63,14 @@ bool narrow_calls() {
 
 // In the child. The gate has one thread, so that what libseccomp allocates here is sound.
 [[noreturn]] void run(const std::vector<const char*>& argv, const std::vector<const char*>& environment,
-                      uint64_t file_bytes, const Fd (&ends)[3], pid_t parent) {
+                      const GitChild::Settings& settings, const Fd (&ends)[3], pid_t parent) {
   bool fine = ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == parent;
   fine = fine && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
   for (int i = 0; i < 3; ++i) fine = fine && ::dup2(ends[i].get(), i) == i;
   ::close_range(3, ~0U, 0);
-  fine = fine && limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, kChildSeconds) && limit(RLIMIT_NOFILE, kChildDescriptors);
-  fine = fine && limit(RLIMIT_FSIZE, file_bytes);
+  fine = fine && limit(RLIMIT_CORE, 0) && limit(RLIMIT_CPU, static_cast<rlim_t>(settings.time.count())) &&
+         limit(RLIMIT_NOFILE, kChildDescriptors);
+  fine = fine && limit(RLIMIT_FSIZE, settings.file_bytes);
   fine = fine && narrow_calls();
   ::umask(077);
   struct sigaction standard {};
@@ -78,7 +79,8 @@ bool narrow_calls() {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  fine = fine && limit(RLIMIT_AS, kChildMemoryBytes);  // last: a sanitizer's build of the gate is far above it
+  // Last: a sanitizer's build of the gate is far above it.
+  fine = fine && limit(RLIMIT_AS, kChildMemoryBytes) && limit(RLIMIT_DATA, settings.data_bytes);
   if (fine) ::execve(argv[0], const_cast<char* const*>(argv.data()), const_cast<char* const*>(environment.data()));
   ::_exit(127);
 }
@@ -108,7 +110,7 @@ Result<std::unique_ptr<GitChild>> GitChild::start(Loop& loop, const Settings& se
   const pid_t parent = ::getpid();
   child->pid_ = ::fork();
   if (child->pid_ < 0) return fail_errno("cannot start git");
-  if (child->pid_ == 0) run(argv, environment, settings.file_bytes, ends, parent);
+  if (child->pid_ == 0) run(argv, environment, settings, ends, parent);
   child->pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, child->pid_, 0)));
   if (!child->pidfd_) return fail_errno("cannot watch git");
 

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,7 +20,9 @@ namespace gatehouse::git_gate {
 using git::kGitProgram;
 
 inline constexpr uint64_t kChildMemoryBytes = uint64_t{640} << 20;  // of address space: the program, its maps and data
-inline constexpr unsigned kChildSeconds = 600;                      // of processor time
+// Of its own: for the largest file that is let by default, what it is a delta to, and the delta.
+inline constexpr uint64_t kChildDataBytes = uint64_t{160} << 20;
+inline constexpr std::chrono::seconds kChildTime{60};
 inline constexpr int kChildDescriptors = 64;
 inline constexpr size_t kMaxChildQueuedBytes = 1 << 20;
 inline constexpr uint64_t kIndexBytesPerObject = 64;  // that index-pack writes
@@ -29,8 +32,10 @@ class GitChild {
  public:
   struct Settings {
     std::string git_dir;
-    std::vector<std::string> arguments;  // after "git"
-    uint64_t file_bytes = 0;             // the largest file that it may write
+    std::vector<std::string> arguments;      // after "git"
+    uint64_t file_bytes = 0;                 // the largest file that it may write
+    uint64_t data_bytes = kChildDataBytes;   // memory of its own, as far as no file is mapped into it
+    std::chrono::seconds time = kChildTime;  // of a processor
   };
   // None comes from within a call of ours; each may destroy the child.
   struct Callbacks {

@@ -112,7 +112,7 @@ void ObjectScan::end_object() {
 void ObjectScan::read_commit() {
   const auto commit = parse_commit(content_, graph_.format());
   if (!commit) return complain("git.object", commit.error().message());
-  graph_.add_commit(reader_.head().id, *commit);
+  if (!graph_.add_commit(reader_.head().id, *commit)) complain("git.limit", "more commits than can be followed");
   show_part("author", commit->author);
   if (commit->committer != commit->author) show_part("committer", commit->committer);
   if (!commit->headers.empty()) show_part("commit header", commit->headers);
@@ -136,12 +136,18 @@ void ObjectScan::read_tag() {
 void ObjectScan::read_tree_object() {
   const auto key = ObjectKey::of_hex(reader_.head().id);
   std::string names;
+  size_t longest = 0;
   const auto read = read_tree(content_, graph_.format(), [&](const TreeEntry& entry) {
+    longest = std::max(longest, entry.name.size());
     graph_.add_entry(key, entry);
-    if (known_names_.size() < kMaxKnownNames && !known_names_.emplace(entry.name).second) return;
+    if (known_names_.size() < kMaxKnownNames && known_names_bytes_ < kMaxKnownNamesBytes) {
+      if (!known_names_.emplace(entry.name).second) return;
+      known_names_bytes_ += entry.name.size();
+    }
     names.append(entry.name).append("\n");
   });
   if (!read) return complain("git.object", read.error().message());
+  if (longest > kMaxNameBytes) complain("git.object", fmt::format("a tree with a name of {} bytes", longest));
   if (!terms_.unchanged.empty()) (void)trees_.add(reader_.head().id, content_);
   if (!names.empty()) show_part(kFileNames, names);
 }

@@ -30,6 +30,8 @@ inline constexpr size_t kMaxStructureBytes = 16 << 20;  // of a commit, tag or t
 inline constexpr size_t kMaxConfigBytes = 128 * 1024;   // of a blob that may be a .gitmodules
 inline constexpr size_t kMaxComplaints = 100;           // noted; the first ones
 inline constexpr size_t kMaxKnownNames = 200'000;       // names of files that are not shown twice
+inline constexpr size_t kMaxKnownNamesBytes = 16 << 20;
+inline constexpr size_t kMaxNameBytes = 4096;  // of one file or folder: no system has longer ones
 inline constexpr size_t kMaxKeptFindings = 2 * git::kMaxGateFindings;
 
 // What the policy's terms say against something in the push.
@@ -127,6 +129,7 @@ class ObjectScan {
   bool more_deny_ = false;  // one of them does: no exemption would be for it
   std::vector<Complaint> complaints_;
   std::unordered_set<std::string> known_names_;
+  size_t known_names_bytes_ = 0;
   std::set<std::string> tainted_names_;
   std::set<std::string> tainted_refs_;
 };

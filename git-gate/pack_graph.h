@@ -13,13 +13,16 @@
 namespace gatehouse::git_gate {
 
 inline constexpr size_t kMaxNamedObjects = 400'000;  // beyond it a path is not known
+inline constexpr size_t kMaxNamesBytes = 24 << 20;   // likewise, of their names together
 inline constexpr size_t kMaxPathDepth = 128;
+inline constexpr size_t kMaxCommitsBytes = 96 << 20;  // of what is kept of commits
 
 class PackGraph {
  public:
   explicit PackGraph(ObjectFormat format) : format_(format) {}
 
-  void add_commit(std::string_view id, const Commit& commit);
+  // False when there is no room: what the push is cannot be told.
+  bool add_commit(std::string_view id, const Commit& commit);
   void add_tag(std::string_view id, const Tag& tag);
   void add_entry(const ObjectKey& tree, const TreeEntry& entry);
 
@@ -42,6 +45,8 @@ class PackGraph {
     std::string name;
   };
   ObjectFormat format_;
+  size_t commits_bytes_ = 0;
+  size_t names_bytes_ = 0;
   std::unordered_map<ObjectKey, CommitFacts, ObjectKeyHash> commits_;
   std::unordered_map<ObjectKey, ObjectKey, ObjectKeyHash> tags_;
   std::unordered_map<ObjectKey, Name, ObjectKeyHash> names_;

@@ -97,19 +97,26 @@ void Push::begin_pack(std::string_view first) {
   child_->write(first);
 }
 
+GitChild::Settings Push::child_settings(std::vector<std::string> arguments, uint64_t file_bytes) const {
+  const std::chrono::seconds time = kPackTime + std::chrono::seconds(terms_.pack_bytes.value / kPackBytesPerSecond);
+  return {quarantine_->path(), std::move(arguments), file_bytes,
+          std::max(kChildDataBytes, 3 * terms_.file_bytes.value + kChildDataBytes / 2),
+          std::min<std::chrono::seconds>(time, kPushTime)};
+}
+
 Result<void> Push::start_index() {
   auto quarantine = Quarantine::create(tools_.quarantine, reader_.head().capabilities.format);
   if (!quarantine) return failed(quarantine, "the quarantine");
   quarantine_.emplace(std::move(*quarantine));
   // Not --strict: that wants every object that is referred to, also those that the remote has already.
-  auto child = GitChild::start(tools_.loop,
-                               {quarantine_->path(),
-                                {"index-pack", "--stdin", "--fsck-objects", "--promisor",
-                                 fmt::format("--max-input-size={}", terms_.pack_bytes.value)},
-                                terms_.pack_bytes.value + kIndexBytesPerObject * terms_.objects.value + (1 << 20)},
-                               {.output = [](std::string_view) {},
-                                .ended = [this](const Result<void>& ended) { indexed(ended); },
-                                .drained = [this] { callbacks_.room(); }});
+  auto child =
+      GitChild::start(tools_.loop,
+                      child_settings({"index-pack", "--stdin", "--fsck-objects", "--promisor",
+                                      fmt::format("--max-input-size={}", terms_.pack_bytes.value)},
+                                     terms_.pack_bytes.value + kIndexBytesPerObject * terms_.objects.value + (1 << 20)),
+                      {.output = [](std::string_view) {},
+                       .ended = [this](const Result<void>& ended) { indexed(ended); },
+                       .drained = [this] { callbacks_.room(); }});
   if (!child) return failed(child);
   child_ = std::move(*child);
   return {};
@@ -170,7 +177,7 @@ Result<void> Push::start_scan() {
                                                              [this] { on_scanned(); }});
   scan_->show(reader_.head());
   auto child = GitChild::start(
-      tools_.loop, {quarantine_->path(), {"cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer"}, 0},
+      tools_.loop, child_settings({"cat-file", "--batch", "--batch-all-objects", "--unordered", "--buffer"}, 0),
       {.output = [this](std::string_view bytes) { scan_output(bytes); },
        .ended = [this](const Result<void>& ended) { scanned(ended); },
        .drained = {}});

@@ -24,6 +24,9 @@ namespace gatehouse::git_gate {
 
 inline constexpr std::chrono::minutes kPushTime{10};             // from its first byte to its verdict
 inline constexpr uint64_t kMaxObjectBytes = uint64_t{32} << 30;  // of all objects together, unpacked
+// Processor time of git, by the size of the pack. Real source needs a tenth of it.
+inline constexpr std::chrono::seconds kPackTime{5};
+inline constexpr uint64_t kPackBytesPerSecond = 1 << 20;
 
 // What pushes work with; outlives them.
 struct PushTools {
@@ -58,6 +61,7 @@ class Push final : private ByteSink {
   void read_head(std::string_view plain);
   void begin_pack(std::string_view first);
   void take_pack(std::string_view bytes);
+  GitChild::Settings child_settings(std::vector<std::string> arguments, uint64_t file_bytes) const;
   Result<void> start_index();
   void indexed(const Result<void>& ended);
   Result<void> check_pack_file() const;

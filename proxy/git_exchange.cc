@@ -20,6 +20,7 @@ constexpr std::string_view kResult = "application/x-git-receive-pack-result";
 constexpr std::string_view kLfsAnswer = "application/vnd.git-lfs+json";
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 constexpr std::string_view kUnavailable = "git.unavailable";
+constexpr size_t kRowsWithFindings = 200;  // of one push; the others share its trace
 
 std::string query_of(std::string_view path) {
   const size_t mark = path.find('?');
@@ -164,6 +165,7 @@ std::vector<audit::Event> GitExchange::rows(const Decision& decision, const dlp:
     event.new_id = ref.command.new_id;
     event.kind = kind_of(ref);
     rows.emplace_back(event);
+    if (rows.size() > kRowsWithFindings) event.findings.clear();
   }
   if (refs.empty() && !decision.allowed()) {
     event.decision = decision;

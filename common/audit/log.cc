@@ -20,8 +20,8 @@ namespace gatehouse::audit {
 
 namespace {
 
-constexpr size_t kMaxQueuedRows = 8 * 1024;
-constexpr size_t kMaxBatchRows = 512;  // so that the first row of a batch does not wait long for the last
+constexpr size_t kMaxQueuedRows = 32 * 1024;  // one push can have 10,000
+constexpr size_t kMaxBatchRows = 512;         // so that the first row of a batch does not wait long for the last
 
 struct Queued {
   Event event;

@@ -145,7 +145,7 @@ class GitTest(unittest.TestCase):
     def post(self, here: pathlib.Path, body: bytes, *headers: str, finish: bool = True) -> bytes:
         """A push as bytes of one's own, by HTTP/1.1 inside a CONNECT."""
         context = ssl.create_default_context(cafile=str(self.gates.ca))
-        with socket.create_connection(("127.0.0.1", self.gates.port), 30) as plain:
+        with socket.create_connection(("127.0.0.1", self.gates.port), 300) as plain:
             plain.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
             plain.recv(4096)
             with context.wrap_socket(plain, server_hostname=HOST) as stream:

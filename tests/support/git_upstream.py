@@ -53,13 +53,14 @@ class Backend(http.server.BaseHTTPRequestHandler):
 class GitUpstream(Upstream):
     """Repositories below self.root, served at https://NAME/git/... until closed."""
 
-    def __init__(self, directory: pathlib.Path, names: list[str], http2: bool = False):
+    def __init__(self, directory: pathlib.Path, names: list[str], http2: bool = False, backend=Backend):
         directory.mkdir(parents=True, exist_ok=True)
         self.root = directory / "repositories"
         self.root.mkdir()
-        self.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+        self.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), backend)
         self.backend.root, self.backend.asked = self.root, []
         self.backend.version = 2  # of git's protocol; 0: it takes no notice of what is asked for
+        self.backend.closing = threading.Event()  # for who waits for nothing else
         threading.Thread(target=self.backend.serve_forever, daemon=True).start()
         super().__init__(directory, names, http2, LOCATION.format(port=self.backend.server_port))
 
@@ -76,6 +77,7 @@ class GitUpstream(Upstream):
         return sum(method == "POST" and path.endswith("/git-receive-pack") for method, path, *_ in self.backend.asked)
 
     def close(self) -> None:
+        self.backend.closing.set()
         super().close()
         self.backend.shutdown()
         self.backend.server_close()
