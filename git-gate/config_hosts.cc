@@ -1,6 +1,7 @@
 #include "git-gate/config_hosts.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "common/policy/text_glob.h"
 
@@ -8,80 +9,157 @@ namespace gatehouse::git_gate {
 
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\f\v");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\f\v") - first + 1);
-}
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-// "name" and the rest after '=' of a variable's line; a name begins with a letter.
-bool is_key(std::string_view key) {
-  return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_key(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '-'; }
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// A value without quotes, escapes and comments; what is odd stays in it, and leads nowhere that a policy names.
-std::string plain_value(std::string_view value) {
-  std::string out;
-  bool quoted = false;
-  for (size_t i = 0; i < value.size(); ++i) {
-    const char c = value[i];
-    if (c == '\\' && i + 1 < value.size()) {
-      out += value[++i];
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted && (c == '#' || c == ';')) {
-      break;
-    } else {
-      out += c;
-    }
+// git-config's syntax, read as git reads it.
+class ConfigReader {
+ public:
+  explicit ConfigReader(std::string_view text) : rest_(text) {
+    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
   }
-  return std::string(trimmed(out));
+
+  struct Variable {
+    std::string section;  // without its subsection; lower case, as the key
+    std::string key;
+    std::string value;
+  };
+  // The next one that has a value; nothing at the end, and where git would stop.
+  std::optional<Variable> next() {
+    while (!rest_.empty()) {
+      const char c = take();
+      if (is_space(c)) continue;
+      if (c == '#' || c == ';') {
+        skip_line();
+      } else if (c == '[') {
+        if (!read_section()) return std::nullopt;
+      } else if (is_letter(c)) {
+        std::string key(1, c);
+        while (!rest_.empty() && is_key(rest_.front())) key += take();
+        while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t')) take();
+        if (at_line_end()) continue;
+        if (take() != '=') return std::nullopt;
+        auto value = read_value();
+        if (!value) return std::nullopt;
+        return Variable{section_, policy::fold_case(key), std::move(*value)};
+      } else {
+        return std::nullopt;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool at_end() const { return rest_.empty(); }
+
+ private:
+  char take() {
+    const char c = rest_.front();
+    rest_.remove_prefix(1);
+    return c;
+  }
+  bool at_line_end() const { return rest_.empty() || rest_.front() == '\n' || rest_.starts_with("\r\n"); }
+  void skip_line() { rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size())); }
+
+  bool read_section() {
+    std::string name;
+    while (!rest_.empty()) {
+      const char c = take();
+      if (c == ']' || is_space(c)) {
+        section_ = policy::fold_case(std::string_view(name).substr(0, name.find('.')));
+        return c == ']' || read_subsection();
+      }
+      if (!is_key(c) && c != '.') return false;
+      name += c;
+    }
+    return false;
+  }
+
+  bool read_subsection() {
+    while (!rest_.empty() && rest_.front() != '\n' && is_space(rest_.front())) take();
+    if (rest_.empty() || take() != '"') return false;
+    while (!rest_.empty()) {
+      const char c = take();
+      if (c == '\n') return false;
+      if (c == '"') return !rest_.empty() && take() == ']';
+      if (c == '\\' && (rest_.empty() || take() == '\n')) return false;
+    }
+    return false;
+  }
+
+  std::optional<std::string> read_value() {
+    std::string value;
+    size_t kept = 0;  // without spaces at its end
+    bool quoted = false;
+    while (!at_line_end()) {
+      char c = take();
+      if (!quoted && (c == '#' || c == ';')) {
+        skip_line();
+        break;
+      }
+      if (!quoted && is_space(c)) {
+        if (!value.empty()) value += c;
+        continue;
+      }
+      if (c == '"') {
+        quoted = !quoted;
+      } else {
+        if (c == '\\') {
+          if (rest_.starts_with("\r\n")) take();
+          if (rest_.empty()) return std::nullopt;
+          c = take();
+          if (c == '\n') continue;
+          if (std::string_view("tbn\\\"").find(c) == std::string_view::npos) return std::nullopt;
+        }
+        value += c;
+      }
+      kept = value.size();
+    }
+    if (quoted) return std::nullopt;
+    value.resize(kept);
+    return value.substr(0, value.find('\0'));
+  }
+
+  std::string_view rest_;
+  std::string section_;
+};
+
+// How often a URL relative to the remote's own goes up at its beginning; nothing for one that is not relative.
+std::optional<size_t> steps_up(std::string_view url) {
+  if (url != "." && url != ".." && !url.starts_with("./") && !url.starts_with("../")) return std::nullopt;
+  size_t steps = 0;
+  while (!url.empty()) {
+    const auto part = url.substr(0, url.find('/'));
+    if (part == "..") {
+      ++steps;
+    } else if (part != ".") {
+      break;
+    }
+    url.remove_prefix(std::min(part.size() + 1, url.size()));
+  }
+  return steps;
 }
 
 }  // namespace
 
-std::vector<ConfiguredUrl> configured_urls(std::string_view text) {
-  std::vector<ConfiguredUrl> urls;
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  std::string joined;  // lines that end with a backslash go on
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '\n') {
-      ++i;
-    } else {
-      joined += text[i];
-    }
+Configuration read_configuration(std::string_view text) {
+  Configuration read;
+  ConfigReader reader(text);
+  while (const auto variable = reader.next()) {
+    const auto& [section, key, value] = *variable;
+    const bool leads = section == "submodule" ? key == "url"
+                       : section == "lfs"     ? key == "url" || key == "pushurl"
+                                              : section == "remote" && (key == "lfsurl" || key == "lfspushurl");
+    if (leads) read.urls.push_back({section, value});
   }
-  std::string section;
-  std::string_view rest = joined;
-  while (!rest.empty()) {
-    const auto raw = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(raw.size() + 1, rest.size()));
-    auto line = trimmed(raw);
-    if (line.starts_with('[')) {
-      const size_t end = line.find(']', line.find('"') == std::string_view::npos ? 0 : line.rfind('"'));
-      if (end == std::string_view::npos) return {};
-      const auto head = line.substr(1, end - 1);
-      section = policy::fold_case(head.substr(0, head.find_first_of(" \t\".")));
-      line = trimmed(line.substr(end + 1));
-    }
-    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    const size_t equals = line.find('=');
-    const auto key = trimmed(line.substr(0, equals));
-    if (section.empty() || !is_key(key)) return {};
-    if (equals == std::string_view::npos) continue;
-    const std::string name = policy::fold_case(key);
-    const bool leads = section == "submodule" ? name == "url"
-                       : section == "lfs"     ? name == "url" || name == "pushurl"
-                                              : section == "remote" && (name == "lfsurl" || name == "lfspushurl");
-    if (leads) urls.push_back({section, plain_value(line.substr(equals + 1))});
-  }
-  return urls;
+  read.whole = reader.at_end();
+  return read;
 }
 
-std::string url_host(std::string_view url) {
-  if (url.starts_with("./") || url.starts_with("../") || url == "." || url == "..") return {};
+std::string url_host(std::string_view url, size_t depth) {
+  if (const auto steps = steps_up(url)) return *steps > depth ? "?" : "";
   const size_t scheme = url.find("://");
   std::string_view authority;
   if (scheme != std::string_view::npos) {

@@ -13,11 +13,15 @@ struct ConfiguredUrl {
   std::string url;
 };
 
-// The URLs of all submodule, lfs and remote sections, if the text as a whole is in that format; else nothing.
-std::vector<ConfiguredUrl> configured_urls(std::string_view text);
+struct Configuration {
+  std::vector<ConfiguredUrl> urls;  // of all submodule, lfs and remote sections, as far as the text is in that format
+  bool whole = false;               // it is to its end
+};
+Configuration read_configuration(std::string_view text);
 
 // The host that a git URL leads to: of "https://user@host:port/x", "ssh://", "git@host:x". Empty for one that stays at
-// the remote's own ("../other"). Nothing that is understood as a host, such as a local path, is "?".
-std::string url_host(std::string_view url);
+// the remote's own ("../other"), whose path has `depth` components. Nothing that is understood as a host, such as a
+// local path or one that goes up past the host, is "?".
+std::string url_host(std::string_view url, size_t depth);
 
 }  // namespace gatehouse::git_gate

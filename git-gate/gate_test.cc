@@ -112,7 +112,7 @@ TEST(BatchReader, CutsHoweverTheBytesCome) {
 TEST(ConfiguredUrls, AreThoseOfSubmodulesAndLfs) {
   const auto hosts = [](std::string_view text) {
     std::vector<std::string> all;
-    for (const auto& [section, url] : configured_urls(text)) all.push_back(url_host(url));
+    for (const auto& [section, url] : read_configuration(text).urls) all.push_back(url_host(url, 2));
     return all;
   };
   EXPECT_THAT(hosts("[submodule \"a\"]\n\tpath = a\n\turl = https://Evil.example/x\n"), ElementsAre("evil.example"));
@@ -123,6 +123,13 @@ TEST(ConfiguredUrls, AreThoseOfSubmodulesAndLfs) {
   EXPECT_THAT(hosts("[submodule \"a\"]\nurl = /srv/x\n[lfs]\nurl = ext::sh -c x\n"), ElementsAre("?", "?"));
   EXPECT_THAT(hosts("[remote \"o\"]\nurl = https://a.example/\nlfsurl = \"https://b.example/\"\n"),
               ElementsAre("b.example"));
+  // As git reads it: a variable before all sections, quotes after one, comments that do not go on.
+  EXPECT_THAT(hosts("x = 1\n[submodule \"a\"] url = \"https://evil.example/x\"\n"), ElementsAre("evil.example"));
+  EXPECT_THAT(hosts("# \\\n[submodule \"a\"]\nurl = https://evil.example/x\nand no more {"),
+              ElementsAre("evil.example"));
+  EXPECT_THAT(hosts("[submodule \"a\"]\nurl = ../../x\nurl = ./../.././../evil.example/x\n"), ElementsAre("", "?"));
+  EXPECT_TRUE(read_configuration("# nothing but\n; comments").whole);
+  EXPECT_FALSE(read_configuration("[a]\nb = 1\n<html>").whole);
   EXPECT_THAT(hosts("see [submodule \"a\"]\nurl = https://evil.example/x\n"), IsEmpty());
 }
 

@@ -31,6 +31,7 @@ ObjectScan::ObjectScan(dlp::ScanClient& scanner, const git::PushQuestion& questi
     : scanner_(scanner),
       stream_{"git", dlp::Direction::out, question.host, question.trace_id},
       terms_(terms),
+      depth_(static_cast<size_t>(std::count(question.repository.begin(), question.repository.end(), '/'))),
       callbacks_(std::move(callbacks)),
       reader_(format),
       graph_(format) {}
@@ -56,7 +57,11 @@ Result<void> ObjectScan::take(std::string_view bytes) {
       case BatchReader::Event::Kind::bytes:
         if (skipped_) break;
         if (reader_.head().type == ObjectType::blob) write_part(event->bytes);
-        if (reader_.head().type != ObjectType::blob || reader_.head().size <= kMaxConfigBytes) content_ += event->bytes;
+        if (reader_.head().type != ObjectType::blob) {
+          content_ += event->bytes;
+        } else if (content_.size() < kMaxConfigBytes) {
+          content_ += event->bytes.substr(0, kMaxConfigBytes - content_.size());
+        }
         break;
       case BatchReader::Event::Kind::end:
         end_object();
@@ -104,8 +109,7 @@ void ObjectScan::end_object() {
     case ObjectType::tree:
       return read_tree_object();
     case ObjectType::blob:
-      if (reader_.head().size <= kMaxConfigBytes) check_configuration(content_);
-      return;
+      return check_configuration(content_);
   }
 }
 
@@ -174,9 +178,15 @@ void ObjectScan::check_trailers(std::string_view message) {
 }
 
 void ObjectScan::check_configuration(std::string_view text) {
-  if (text.find('[') == std::string_view::npos || text.find('=') == std::string_view::npos) return;
-  for (const auto& [section, url] : configured_urls(text)) {
-    const std::string host = url_host(url);
+  const bool cut = reader_.head().size > text.size();
+  if (!cut && (text.find('[') == std::string_view::npos || text.find('=') == std::string_view::npos)) return;
+  const auto read = read_configuration(text);
+  if (cut && read.whole && !terms_.submodules.empty()) {
+    complain("git.submodule",
+             fmt::format("a file in the format of .gitmodules that is longer than {} bytes", text.size()));
+  }
+  for (const auto& [section, url] : read.urls) {
+    const std::string host = url_host(url, depth_);
     if (host.empty()) continue;
     for (const auto& [hosts, rule] : terms_.submodules) {
       const auto covers = [&](const policy::HostPattern& pattern) { return pattern.matches(host); };

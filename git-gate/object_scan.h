@@ -27,7 +27,7 @@ inline constexpr size_t kBatchBytes = 1 << 20;          // of one stream of the 
 inline constexpr size_t kBatchParts = 1000;             // likewise
 inline constexpr size_t kMaxOpenBatches = 4;            // whose verdicts are waited for
 inline constexpr size_t kMaxStructureBytes = 16 << 20;  // of a commit, tag or tree, which are read whole
-inline constexpr size_t kMaxConfigBytes = 128 * 1024;   // of a blob that may be a .gitmodules
+inline constexpr size_t kMaxConfigBytes = 4 << 20;      // of a blob that may be a .gitmodules
 inline constexpr size_t kMaxComplaints = 100;           // noted; the first ones
 inline constexpr size_t kMaxKnownNames = 200'000;       // names of files that are not shown twice
 inline constexpr size_t kMaxKnownNamesBytes = 16 << 20;
@@ -113,6 +113,7 @@ class ObjectScan {
   dlp::ScanClient& scanner_;
   dlp::StreamInfo stream_;
   const policy::GitTerms& terms_;
+  const size_t depth_;  // of the remote's path
   Callbacks callbacks_;
   BatchReader reader_;
   PackGraph graph_;

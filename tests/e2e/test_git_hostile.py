@@ -224,6 +224,18 @@ class HandMade(HostileTest):
                 self.assertEqual(self.upstream.pushes(), self.pushes)
         self.assertEqual(self.arrived(here, "main"), old)
 
+    def test_foreign_submodules_are_found_as_git_finds_them(self):
+        section = '[submodule "x"]\n\tpath = x\n\turl = https://evil.example/x.git\n'
+        for name, text in (("a variable before", "x = 1\n" + section),
+                           ("quotes on the section's line", '[submodule "x"] url = "https://evil.example/x"\n'),
+                           ("behind a comment that ends with a backslash", "# \\\n" + section),
+                           ("up past the host", '[submodule "x"]\n\tpath = x\n\turl = ../../../evil.example/x\n'),
+                           ("behind megabytes of comments", "# nothing here\n" * 300_000 + section)):
+            with self.subTest(name):
+                here = self.work()
+                self.commit(here, {".gitmodules": text})
+                self.refused(self.push(here, "main"), here, "git.submodule")
+
     def test_other_encodings_of_the_body_are_refused(self):
         here = self.work()
         body = commands(f"{NO_ID} {self.at(here, 'HEAD')} refs/heads/agent/x") + pack_of()

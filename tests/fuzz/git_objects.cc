@@ -71,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       return 0;
     }
     case 3:
-      for (const auto& [section, url] : configured_urls(bytes)) require(url_host(url).find('/') == std::string::npos);
+      for (const auto& [section, url] : read_configuration(bytes).urls) require(url_host(url, 2).find('/') == std::string::npos);
       return 0;
     default:
       require(read_batch(bytes, bytes.size()) == read_batch(bytes, 1 + size % 7));
