@@ -8,9 +8,9 @@ namespace {
 TEST(TunnelRequest, NamesTheTargetAndPerhapsWhoAsks) {
   EXPECT_EQ(tunnel_request("api.example.com", 443, ""),
             "CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\n\r\n");
-  EXPECT_EQ(tunnel_request("api.example.com", 80, "bot:hunter2"),
+  EXPECT_EQ(tunnel_request("api.example.com", 80, "bot:***"),
             "CONNECT api.example.com:80 HTTP/1.1\r\nHost: api.example.com:80\r\n"
-            "Proxy-Authorization: Basic Ym90Omh1bnRlcjI=\r\n\r\n");
+            "Proxy-Authorization: Basic Ym90OioqKg==\r\n\r\n");
 }
 
 TEST(TunnelAnswer, IsReadHoweverItIsCut) {
