@@ -303,10 +303,21 @@ void Exchange::on_deadline() {
       return on_decided({0, false, approval::Scope::once, "", "the approver does not answer"});
     case Phase::open:
       if (relay_) return relay_->on_deadline();
-      return fail(kGatewayTimeout, "upstream.timeout", "no byte has moved for too long");
+      return on_late();
     case Phase::over:
       return;
   }
+}
+
+void Exchange::on_late() {
+  if (forward_complete_ && !responding_) {
+    return fail(kGatewayTimeout, "upstream.timeout", "the response did not begin in time");
+  }
+  if (!guest_keeps_up()) return fail(kGatewayTimeout, "guest.timeout", "the guest takes nothing of the response");
+  if (!request_complete_ && !is_grpc(head_) && left_of(policy_.limits().request_time).count() <= 1) {
+    return stop({Verdict::deny, "http.timeout", "the request's body did not come in time"}, kTimeout);
+  }
+  fail(kGatewayTimeout, "upstream.timeout", "no byte has moved for too long");
 }
 
 void Exchange::abort(std::string_view why) {
@@ -338,7 +349,7 @@ void Exchange::fail(int status, const std::string& rule, const std::string& reas
   if (head_sent_) {
     phase_ = Phase::over;
     guest_.flush();
-    finish(reason);
+    finish(rule + ": " + reason);
     return guest_.cut();
   }
   record_.result().status = status;
@@ -367,10 +378,13 @@ void Exchange::finish(std::string_view error) {
   call_.reset();
 }
 
+// A byte from time to time does for a response's body, which may be a stream of events; not for its head, nor for the
+// request.
 void Exchange::progress() {
-  const bool waiting = forward_complete_ && !responding_;
   const auto& limits = policy_.limits();
-  guest_.set_deadline(waiting ? limits.first_byte_time : limits.idle_time);
+  if (forward_complete_ && !responding_) return guest_.set_deadline(left_of(limits.first_byte_time));
+  if (!request_complete_ && !is_grpc(head_)) return await_body();
+  guest_.set_deadline(limits.idle_time);
 }
 
 }  // namespace gatehouse::proxy

@@ -156,6 +156,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void answer(const Denial& denial);
   void finish(std::string_view error);
   void progress();
+  std::chrono::milliseconds left_of(std::chrono::milliseconds whole) const;  // since began_; at least one
+  void on_late();
 
   Outside& outside_;
   GuestLeg& guest_;
@@ -169,6 +171,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   policy::HttpTerms terms_;              // of the same verdict
   int refusal_status_ = 0;               // of the denial, when the verdict is deny
   std::chrono::seconds retry_after_{0};  // likewise
+  // The guest began to send what is awaited of the request, or all of it had gone upstream.
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   CredentialInjection credentials_;
   std::unique_ptr<ResponseRestorer> restorer_;

@@ -62,6 +62,7 @@ void Exchange::forward() {
                                                 .event_id = record_.event_id(),
                                                 .trace_id = record_.stream(dlp::Direction::out).trace_id});
   }
+  if (!request_complete_) began_ = std::chrono::steady_clock::now();
   progress();
   if (call_messages_) return call_messages_->open();
   if (request_) return forward_held();
@@ -92,6 +93,7 @@ void Exchange::forward_end(const Fields& trailers) {
   upstream_->send_end(trailers);
   if (call_) call_->request_end(ModelCallReader::Moment::clock::now());
   forward_complete_ = true;
+  began_ = std::chrono::steady_clock::now();
   progress();
 }
 

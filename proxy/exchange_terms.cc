@@ -39,9 +39,12 @@ bool Exchange::is_declared_too_long() const {
 // A guest that keeps sending a little must be done some time, too.
 void Exchange::await_body() {
   const auto& limits = policy_.limits();
+  guest_.set_deadline(std::min(left_of(limits.request_time), limits.idle_time));
+}
+
+std::chrono::milliseconds Exchange::left_of(std::chrono::milliseconds whole) const {
   const auto passed = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began_);
-  const auto left = std::max(limits.request_time - passed, std::chrono::milliseconds(1));
-  guest_.set_deadline(std::min(left, limits.idle_time));
+  return std::max(whole - passed, std::chrono::milliseconds(1));
 }
 
 void Exchange::may_go(Decision decision, const std::vector<dlp::Finding>& findings) {

@@ -339,9 +339,55 @@ TEST_F(TermsTest, GiveUpstreamAndGuestTheTimeThatThePolicySays) {
          "http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]}])");
   dial();
   forward(kGet);
-  EXPECT_EQ(world_->deadline, std::chrono::seconds(7));
+  EXPECT_LE(world_->deadline, std::chrono::seconds(7));
+  EXPECT_GT(world_->deadline, std::chrono::seconds(3));
   wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh");
   EXPECT_EQ(world_->deadline, std::chrono::seconds(3));
+}
+
+TEST_F(TermsTest, GiveTheGuestTheTimeThatThePolicySays) {
+  use(R"("limits": {"handshake_time": "3s", "head_time": "2s"},
+         "http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]}])");
+  dial("api.test.example", 443);
+  session_->on_bytes("\x16\x03\x01");
+  EXPECT_EQ(world_->deadline, std::chrono::seconds(3));
+  session_->on_deadline();
+  ASSERT_EQ(world_->rows.size(), 1U);
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "tls.client-error");
+  restart();
+  dial();
+  session_->on_bytes("GET /x HTTP/1.1\r\nX");
+  EXPECT_EQ(world_->deadline, std::chrono::seconds(2));
+  session_->on_bytes(": y\r\nZ");
+  session_->on_deadline();
+  ASSERT_EQ(world_->rows.size(), 1U);
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "http.timeout");
+  world_->answer_commit();
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 408 "));
+}
+
+TEST_F(TermsTest, TellWhoWasLate) {
+  use(R"("limits": {"idle_time": "3s"},
+         "http": [{"id": "all", "action": "allow", "hosts": ["api.test.example"], "schemes": ["http"]}])");
+  const struct {
+    const char* response;
+    size_t behind;
+    const char* error;
+  } cases[] = {{"HTTP/1.1 103 x\r\n\r\nHTTP/1.1 2", 0, "upstream.timeout: the response did not begin in time"},
+               {"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nx", 0, "upstream.timeout: no byte has moved for too long"},
+               {"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nx", kMaxQueuedBytes + 1,
+                "guest.timeout: the guest takes nothing of the response"}};
+  for (const auto& [response, behind, error] : cases) {
+    restart();
+    wire_ = {};
+    dial();
+    forward(kGet);
+    world_->guest_queued = behind;
+    wire_.listener->on_upstream_bytes(response);
+    session_->on_deadline();
+    ASSERT_EQ(world_->results.size(), 1U);
+    EXPECT_EQ(world_->results[0].error, error);
+  }
 }
 
 TEST_F(TermsTest, WaitNoLongerForABodyThanThePolicySays) {

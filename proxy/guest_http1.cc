@@ -70,7 +70,7 @@ bool Http1Guest::read_request() {
   }
   if (!head_begun_ && !reader_.idle()) {
     head_begun_ = true;
-    connection_.set_deadline(kHeadTimeout);
+    connection_.set_deadline(outside_.generation()->policy.limits().head_time);
   }
   if (!guest_ended_) return false;
   const auto finished = reader_.finish();

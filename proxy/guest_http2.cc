@@ -36,7 +36,7 @@ struct Http2Guest::Callbacks {
     auto& self = guest(user);
     if (!is_request(*frame)) return 0;
     self.streams_[frame->hd.stream_id] =
-        std::make_unique<Http2GuestStream>(static_cast<Http2StreamOwner&>(self), frame->hd.stream_id, kHeadTimeout);
+        std::make_unique<Http2GuestStream>(static_cast<Http2StreamOwner&>(self), frame->hd.stream_id, self.head_time());
     return 0;
   }
 
@@ -198,7 +198,7 @@ void Http2Guest::settle() {
   }
   const bool finished = !nghttp2_session_want_read(session()) && !nghttp2_session_want_write(session());
   if (finished || (guest_ended_ && streams_.empty())) return end();
-  if (streams_.empty()) arm(idle_since_ + (ready_ ? std::chrono::seconds(kKeepAliveTimeout) : kHeadTimeout));
+  if (streams_.empty()) arm(idle_until());
   if (!wants_bytes()) connection_.read(false);
 }
 
@@ -262,6 +262,18 @@ std::unique_ptr<Exchange> Http2Guest::make_exchange(GuestLeg& leg) {
   return std::make_unique<Exchange>(outside_, leg, origin_);
 }
 
+std::chrono::milliseconds Http2Guest::head_time() const { return outside_.generation()->policy.limits().head_time; }
+
+Http2Guest::Clock::time_point Http2Guest::idle_until() const {
+  return idle_since_ + (ready_ ? std::chrono::milliseconds(kKeepAliveTimeout) : head_time());
+}
+
+// No other frame may come before the rest of it (RFC 9113 section 6.10), so that all streams would wait for it.
+void Http2Guest::on_late_head() {
+  fault_ = {"http.timeout", "the request's head did not come in time"};
+  nghttp2_session_terminate_session(session(), fault_.code);
+}
+
 void Http2Guest::arm(Clock::time_point deadline) {
   if (over_ || deadline >= armed_) return;
   armed_ = deadline;
@@ -290,8 +302,7 @@ void Http2Guest::on_deadline() {
     if (next != Clock::time_point::max()) arm(next);
     return turn();
   }
-  const auto idle_until = idle_since_ + (ready_ ? std::chrono::seconds(kKeepAliveTimeout) : kHeadTimeout);
-  if (now >= idle_until) {
+  if (now >= idle_until()) {
     nghttp2_session_terminate_session(session(), NGHTTP2_NO_ERROR);
     send_pending();
     return end();

@@ -56,6 +56,7 @@ class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
   nghttp2_session* session() override { return session_.get(); }
   void pump() override;
   void arm(Clock::time_point deadline) override;
+  void on_late_head() override;
   std::unique_ptr<Exchange> make_exchange(GuestLeg& leg) override;
   Scheme scheme() const override { return origin_.tls ? Scheme::https : Scheme::http; }
 
@@ -67,6 +68,8 @@ class Http2Guest final : public GuestProtocol, private Http2StreamOwner {
   void end();
   bool afford_frame();
   bool goes_back(int32_t id);
+  std::chrono::milliseconds head_time() const;
+  Clock::time_point idle_until() const;
   bool accept_frame(const nghttp2_frame_hd& frame);
   Http2GuestStream* find(int32_t id);
 

@@ -112,8 +112,9 @@ void Http2GuestStream::abort(std::string_view why) {
 
 void Http2GuestStream::on_deadline() {
   if (exchange_) return exchange_->on_deadline();
+  if (!begun_) return owner_.on_late_head();
   // The guest does not take its answer, or has not finished its request.
-  reset(begun_ && queued() == 0 ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+  reset(queued() == 0 ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
   owner_.pump();
 }
 

@@ -21,6 +21,8 @@ class Http2StreamOwner {
   // Sends what is to be sent, unless the connection does so anyhow once it has read what there is.
   virtual void pump() = 0;
   virtual void arm(std::chrono::steady_clock::time_point deadline) = 0;
+  // The connection cannot go on. From within the stream's on_deadline() alone.
+  virtual void on_late_head() = 0;
   virtual std::unique_ptr<Exchange> make_exchange(GuestLeg& leg) = 0;
   virtual Scheme scheme() const = 0;
 };

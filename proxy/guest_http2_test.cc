@@ -254,6 +254,16 @@ TEST_F(Http2GuestTest, AnswersATimeOutOnItsStreamAlone) {
   EXPECT_EQ(header(1, ":status"), "408");
 }
 
+TEST_F(Http2GuestTest, EndsTheConnectionOverAHeadThatDoesNotCome) {
+  begin();
+  say(headers(1, request_fields("GET", "/x"), 0));
+  for (int i = 0; i < 2 && world_->rows.empty(); ++i) session_->on_deadline();
+  ASSERT_EQ(world_->rows.size(), 1U);
+  EXPECT_EQ(world_->rows[0].decision.rule_id, "http.timeout");
+  hear();
+  EXPECT_NE(find(NGHTTP2_GOAWAY, 0), nullptr);
+}
+
 // Requests that HTTP/2 can say and HTTP/1.1 must not be made to.
 TEST_F(Http2GuestTest, RefusesWhatWouldBeAnotherRequestInHttp1) {
   struct Case {

@@ -10,7 +10,6 @@
 
 namespace gatehouse::proxy {
 
-inline constexpr std::chrono::seconds kHeadTimeout{30};
 inline constexpr std::chrono::seconds kKeepAliveTimeout{120};
 
 class GuestProtocol {

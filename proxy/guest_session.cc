@@ -105,7 +105,7 @@ bool GuestSession::read_proxy_header() {
   }
   state_ = State::naming;
   socket_.read(false);
-  socket_.set_deadline(kHeadTimeout);  // the look-up has a shorter one of its own
+  socket_.set_deadline(kFirstByteOfGuestTimeout);  // the look-up has a shorter one of its own
   outside_.find_name(header.destination, [this](const auto& name) { on_name(name); });
   return false;
 }
@@ -242,7 +242,7 @@ void GuestSession::start_tls() {
   tls_ = std::move(*session);
   origin_.tls = true;
   state_ = State::handshaking;
-  socket_.set_deadline(kHandshakeTimeout);
+  socket_.set_deadline(outside_.generation()->policy.limits().handshake_time);
   const auto hello = std::exchange(input_, {});
   receive_tls(hello);
 }
@@ -328,8 +328,9 @@ void GuestSession::on_deadline() {
       return refuse_connection("proxy-header.timeout", "no whole PROXY header came in time");
     case State::naming:
     case State::sensing:
-      return refuse_connection("protocol.silent",
-                               "nothing was sent; protocols whose server speaks first are not supported");
+      return refuse_connection(
+          "protocol.silent", input_.empty() ? "nothing was sent; protocols whose server speaks first are not supported"
+                                            : "too little was sent in time to tell what it is");
     case State::handshaking:
       return refuse_connection("tls.client-error", "the TLS handshake was not completed in time");
     case State::talking:

@@ -26,7 +26,6 @@ namespace gatehouse::proxy {
 inline constexpr std::chrono::seconds kProxyHeaderTimeout{10};
 inline constexpr std::chrono::seconds kFirstByteOfGuestTimeout{
     10};  // longer silence: a protocol whose server speaks first
-inline constexpr std::chrono::seconds kHandshakeTimeout{30};
 inline constexpr std::chrono::seconds kLingerTimeout{5};
 inline constexpr size_t kMaxLingerBytes = 1 << 20;  // discarded, so that a guest still sending reads its answer
 

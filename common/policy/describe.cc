@@ -197,10 +197,11 @@ std::string describe_limits(const Limits& limits) {
       "an approval is waited for {} s\n",
       size_words(limits.request_body_bytes), size_words(limits.decoded_bytes), limits.decode_depth,
       limits.scan_time.count(), limits.approval_time.count() / 1000);
-  text +=
-      fmt::format("an upstream has {} ms to connect, {} ms to answer, {} ms between bytes; a request {} ms to come\n",
-                  limits.connect_time.count(), limits.first_byte_time.count(), limits.idle_time.count(),
-                  limits.request_time.count());
+  text += fmt::format(
+      "an upstream has {} ms to connect, {} ms to answer, {} ms between bytes; a guest {} ms for TLS, {} ms for "
+      "a request's head, {} ms for its body\n",
+      limits.connect_time.count(), limits.first_byte_time.count(), limits.idle_time.count(),
+      limits.handshake_time.count(), limits.head_time.count(), limits.request_time.count());
   if (limits.session.bounds()) text += fmt::format("the session: {}\n", describe_allowance(limits.session));
   if (limits.host.bounds()) text += fmt::format("each host: {}\n", describe_allowance(limits.host));
   return text;

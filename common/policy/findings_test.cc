@@ -266,20 +266,22 @@ TEST(PolicyFindings, DescribesWhatTheScannerIsTold) {
             "  all else is denied\n"
             "limits of the scanner: request body 512 KiB, decoded 1000001 bytes, 3 encodings deep, 2000 ms a request\n"
             "an approval is waited for 300 s\n"
-            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a request 600000 ms "
-            "to come\n");
+            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a guest 30000 ms for "
+            "TLS, 30000 ms for a request's head, 600000 ms for its body\n");
 }
 
 TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {
   const auto said = [](std::string_view limits) { return fmt::format(R"("limits": {{{}}})", limits); };
   const std::string body = R"("request_body": "64MiB")";
-  const std::string small = R"("request_body": 4096, "scan_time": "500ms")";
-  const std::string rest = R"("decoded_bytes": "1GiB", "decode_depth": 32, "scan_time": "1s")";
+  const std::string small = R"("request_body": 4096, "scan_time": "500ms", "head_time": "2s")";
+  const std::string rest =
+      R"("decoded_bytes": "1GiB", "decode_depth": 32, "scan_time": "1s", "head_time": "3s", "handshake_time": "4s")";
   const Limits none = policy_of({session(said(""))}).limits();
   EXPECT_EQ(none.request_body_bytes, 32U << 20);
   EXPECT_EQ(none.decoded_bytes, 256U << 20);
   EXPECT_EQ(none.decode_depth, 8);
   EXPECT_EQ(none.scan_time, std::chrono::seconds(10));
+  EXPECT_EQ(none.head_time, std::chrono::seconds(30));
   EXPECT_EQ(policy_of({session(said(body))}).limits().request_body_bytes, 64U << 20);
   for (const auto& layers : {std::vector{machine(said(body)), session(said(small)), session(said(rest))},
                              std::vector{machine(said(rest)), session(said(small)), session(said(body))}}) {
@@ -288,6 +290,8 @@ TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {
     EXPECT_EQ(limits.decoded_bytes, 1U << 30);
     EXPECT_EQ(limits.decode_depth, 32);
     EXPECT_EQ(limits.scan_time, std::chrono::milliseconds(500));
+    EXPECT_EQ(limits.head_time, std::chrono::seconds(2));
+    EXPECT_EQ(limits.handshake_time, std::chrono::seconds(4));
   }
 }
 

@@ -175,6 +175,8 @@ struct SaidLimits {
   std::optional<std::chrono::milliseconds> connect_time;
   std::optional<std::chrono::milliseconds> first_byte_time;
   std::optional<std::chrono::milliseconds> idle_time;
+  std::optional<std::chrono::milliseconds> handshake_time;
+  std::optional<std::chrono::milliseconds> head_time;
   std::optional<std::chrono::milliseconds> request_time;
   Allowance session;
   Allowance host;

@@ -111,6 +111,8 @@ void SaidLimits::narrow(const SaidLimits& other) {
   narrow_one(connect_time, other.connect_time);
   narrow_one(first_byte_time, other.first_byte_time);
   narrow_one(idle_time, other.idle_time);
+  narrow_one(handshake_time, other.handshake_time);
+  narrow_one(head_time, other.head_time);
   narrow_one(request_time, other.request_time);
   session.narrow(other.session);
   host.narrow(other.host);
@@ -128,6 +130,8 @@ Limits SaidLimits::over(Limits defaults) const {
   put(defaults.connect_time, connect_time);
   put(defaults.first_byte_time, first_byte_time);
   put(defaults.idle_time, idle_time);
+  put(defaults.handshake_time, handshake_time);
+  put(defaults.head_time, head_time);
   put(defaults.request_time, request_time);
   defaults.session.narrow(session);
   defaults.host.narrow(host);
@@ -176,6 +180,8 @@ Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& sectio
                                          TimeKey{"connect_time", kConnectTime, limits.connect_time},
                                          TimeKey{"first_byte_time", kWaitingTime, limits.first_byte_time},
                                          TimeKey{"idle_time", kWaitingTime, limits.idle_time},
+                                         TimeKey{"handshake_time", kConnectTime, limits.handshake_time},
+                                         TimeKey{"head_time", kConnectTime, limits.head_time},
                                          TimeKey{"request_time", kWaitingTime, limits.request_time}}) {
     const auto time = read_quantity(reader, section, key, false, kTimeUnits, range, kTime);
     if (!time) return failed(time);

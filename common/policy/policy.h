@@ -129,6 +129,8 @@ struct Limits {
   std::chrono::milliseconds connect_time{20'000};      // "connect_time": look-up, connecting and handshake together
   std::chrono::milliseconds first_byte_time{300'000};  // "first_byte_time": from the request's end to the response
   std::chrono::milliseconds idle_time{120'000};        // "idle_time": without a byte either way
+  std::chrono::milliseconds handshake_time{30'000};    // "handshake_time": for TLS with the guest
+  std::chrono::milliseconds head_time{30'000};         // "head_time": for a request's head, from its first byte on
   std::chrono::milliseconds request_time{600'000};     // "request_time": for a request's body to come from the guest
   Allowance session;                                   // "session": of all requests together
   Allowance host;                                      // "host": of each host by itself

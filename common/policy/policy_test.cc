@@ -450,8 +450,8 @@ TEST(Policy, DescribesItsRules) {
             "  all else is denied\n"
             "limits of the scanner: request body 32 MiB, decoded 256 MiB, 8 encodings deep, 10000 ms a request\n"
             "an approval is waited for 300 s\n"
-            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a request 600000 ms "
-            "to come\n");
+            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a guest 30000 ms for "
+            "TLS, 30000 ms for a request's head, 600000 ms for its body\n");
 }
 
 TEST(Policy, HasADigestOfAllItsSources) {
