@@ -27,14 +27,14 @@ const PackGraph::CommitFacts* find_in(const PackGraph& graph, const ObjectKey& k
 }
 
 // The commits of the remote that `tip` follows, or is.
-std::vector<std::string> followed_by(const PackGraph& pushed, const ObjectKey& tip) {
+std::vector<std::string> followed_by(const PackGraph& pushed, const ObjectKey& tip, Effort& effort) {
   std::vector<std::string> ends;
   Keys seen;
   walk(
       {tip}, seen, [&](const ObjectKey& key) { return find_in(pushed, key); },
       [&](const ObjectKey& key, bool known) {
         if (!known) ends.push_back(key.hex(pushed.format()));
-        return true;
+        return effort.spend(1);
       });
   return ends;
 }
@@ -49,7 +49,8 @@ bool BaseWanted::too_many() const {
 
 BaseWanted wanted_base(const git::PushHead& head, const policy::GitTerms& terms, const PackGraph& pushed) {
   BaseWanted wanted;
-  const History history(pushed, nullptr);
+  Effort effort;
+  const History history(pushed, nullptr, effort);
   Keys compared;
   const auto compare_with = [&](const ObjectKey& key) {
     if (!pushed.commits().contains(key) && compared.insert(key).second)
@@ -70,7 +71,7 @@ BaseWanted wanted_base(const git::PushHead& head, const policy::GitTerms& terms,
     const bool branch = command.ref.starts_with("refs/heads/");
     if (wanted.too_many()) break;
     if (command.creates() || !branch || history.proves_forward(command.old_id, command.new_id)) continue;
-    auto follows = followed_by(pushed, tip);
+    auto follows = followed_by(pushed, tip, effort);
     if (!follows.empty()) wanted.forward.push_back({command.ref, command.old_id, std::move(follows)});
   }
   return wanted;
@@ -109,7 +110,7 @@ bool History::proves_forward(std::string_view old_id, std::string_view new_id) c
       {commit_of(new_id)}, seen, [&](const ObjectKey& key) { return find(key); },
       [&](const ObjectKey& key, bool) {
         found = found || key == wanted;
-        return !found;
+        return !found && effort_.spend(1);
       });
   return found;
 }

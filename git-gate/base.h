@@ -10,6 +10,7 @@
 #include "common/git/gate_protocol.h"
 #include "common/git/upload_pack.h"
 #include "common/policy/git.h"
+#include "git-gate/effort.h"
 #include "git-gate/pack_graph.h"
 #include "git-gate/path_rules.h"
 
@@ -53,10 +54,10 @@ struct Base {
 // Both graphs as one.
 class History {
  public:
-  // Both outlive it; `base` may be null.
-  History(const PackGraph& pushed, const Base* base) : pushed_(pushed), base_(base) {}
+  // All outlive it; `base` may be null.
+  History(const PackGraph& pushed, const Base* base, Effort& effort) : pushed_(pushed), base_(base), effort_(effort) {}
   const PackGraph::CommitFacts* find(const ObjectKey& commit) const;
-  // Whether `old_id` is `new_id` or one of the commits before it.
+  // Whether `old_id` is `new_id` or one of the commits before it, as far as the effort goes.
   bool proves_forward(std::string_view old_id, std::string_view new_id) const;
   // The commit that `id` is, or that it leads to as a tag of the push.
   ObjectKey commit_of(std::string_view id) const;
@@ -64,6 +65,7 @@ class History {
  private:
   const PackGraph& pushed_;
   const Base* base_;
+  Effort& effort_;
 };
 
 }  // namespace gatehouse::git_gate

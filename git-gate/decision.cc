@@ -15,12 +15,12 @@ constexpr size_t kShortIdBytes = 12;
 constexpr std::string_view kAnotherRef = "git.another-ref";
 constexpr std::string_view kNothingSent = "Gatehouse refused this push. Nothing of it was sent.\n";
 
-policy::RefUpdate update_of(const git::RefCommand& command, const Evidence& evidence) {
+policy::RefUpdate update_of(const git::RefCommand& command, const Evidence& evidence, Effort& effort) {
   policy::RefUpdate update{command.ref, policy::RefUpdate::Kind::update};
   if (command.creates()) update.kind = policy::RefUpdate::Kind::create;
   if (command.removes()) update.kind = policy::RefUpdate::Kind::remove;
   if (update.kind == policy::RefUpdate::Kind::update) {
-    const History history(evidence.scan.graph(), evidence.base);
+    const History history(evidence.scan.graph(), evidence.base, effort);
     // A tag that moves is never an ordinary update.
     update.forced = !command.ref.starts_with("refs/heads/") || !history.proves_forward(command.old_id, command.new_id);
   }
@@ -66,8 +66,8 @@ void tell(std::string& text, const List& list, Line line) {
 }
 
 void complain_of_paths(const policy::GitTerms& terms, const git::PushHead& head, const Evidence& evidence,
-                       std::vector<Complaint>& complaints) {
-  const PushedHistory history{evidence.scan.graph(), evidence.scan.trees(), evidence.base};
+                       Effort& effort, std::vector<Complaint>& complaints) {
+  const PushedHistory history{evidence.scan.graph(), evidence.scan.trees(), evidence.base, effort};
   std::string why = "what it builds on is not known";
   if (evidence.base != nullptr) {
     why = evidence.base->why.empty() ? "what it builds on is in no branch or tag of the remote, or the ref has moved on"
@@ -98,11 +98,11 @@ void complain_of_paths(const policy::GitTerms& terms, const git::PushHead& head,
 
 // The decision on each ref by itself.
 std::vector<git::RefVerdict> judge_refs(const policy::Policy& policy, const git::PushQuestion& question,
-                                        const git::PushHead& head, const Evidence& evidence) {
+                                        const git::PushHead& head, const Evidence& evidence, Effort& effort) {
   const policy::GitRemote remote{question.host, question.port, question.repository};
   std::vector<git::RefVerdict> refs;
   for (const auto& command : head.commands) {
-    auto update = update_of(command, evidence);
+    auto update = update_of(command, evidence, effort);
     git::RefVerdict verdict{command, update.forced, {}};
     if (evidence.takes_unproved && command.ref.starts_with("refs/heads/")) update.forced = false;
     verdict.decision = policy.judge(remote, update);
@@ -142,9 +142,10 @@ git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& q
         finding.rule, finding.category, finding.severity, question.host,
         policy::GitPlace{{question.host, question.port, question.repository}, found.object, file_path(found)}});
   });
-  verdict.refs = judge_refs(policy, question, head, evidence);
+  Effort effort;
+  verdict.refs = judge_refs(policy, question, head, evidence, effort);
   auto complaints = scan.complaints();
-  complain_of_paths(terms, head, evidence, complaints);
+  complain_of_paths(terms, head, evidence, effort, complaints);
   if (!head.options.empty() && !terms.push_options) {
     complaints.push_back(
         {"git.push-option", fmt::format("rule '{}' lets no push options pass", terms.no_push_options_by), {}});

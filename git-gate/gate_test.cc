@@ -141,11 +141,14 @@ TEST(PackGraph, ProvesFastForwardsByParentsAlone) {
   Tag to_tip;
   to_tip.object = tip;
   graph.add_tag(tag, to_tip);
-  const History history(graph, nullptr);
+  Effort effort;
+  const History history(graph, nullptr, effort);
   EXPECT_TRUE(history.proves_forward(old_tip, tip));
   EXPECT_TRUE(history.proves_forward(old_tip, tag));
   EXPECT_FALSE(history.proves_forward(tip, middle));
   EXPECT_FALSE(history.proves_forward(id('8'), tip));
+  Effort little(1);
+  EXPECT_FALSE(History(graph, nullptr, little).proves_forward(old_tip, tip)) << "what costs too much is unproved";
 }
 
 TEST(ProtectedPaths, AreComparedByIds) {
@@ -164,7 +167,8 @@ TEST(ProtectedPaths, AreComparedByIds) {
   const auto add = [&](char name, char tree, const std::vector<std::string>& parents) {
     graph.add_commit(id(name), *parse_commit(commit(id(tree), parents), ObjectFormat::sha1));
   };
-  const auto changes = [&] { return changes_by_commits({graph, trees, nullptr}, std::span(&glob, 1)); };
+  Effort effort;
+  const auto changes = [&] { return changes_by_commits({graph, trees, nullptr, effort}, std::span(&glob, 1)); };
   add('7', '1', {id('f')});  // what it follows is not here
   add('8', '2', {id('7')});
   EXPECT_THAT(changes().changed, IsEmpty());
@@ -173,6 +177,8 @@ TEST(ProtectedPaths, AreComparedByIds) {
   EXPECT_THAT(changes().changed, ElementsAre("/.ci", "/.ci/build.yml"));
   add('e', '1', {});  // a first commit brings every file anew
   EXPECT_THAT(changes().changed, ElementsAre("/.ci", "/.ci/build.yml"));
+  effort = Effort(3);
+  EXPECT_THAT(changes().unproved.size(), 4U) << "what costs too much is unproved";
 }
 
 TEST(PathAliases, AreWhatFileSystemsTakeANameFor) {

@@ -77,11 +77,12 @@ class Comparison {
     const std::string* bytes = history_.trees.find(*tree);
     if (bytes == nullptr && history_.base != nullptr) bytes = history_.base->trees.find(*tree);
     if (bytes == nullptr) return false;
-    return read_tree(*bytes, history_.graph.format(),
-                     [&](const TreeEntry& entry) {
-                       names[std::string(entry.name)].*which = Side{ObjectKey::of_raw(entry.id), entry.mode};
-                     })
-        .has_value();
+    bool affordable = true;
+    const auto read = read_tree(*bytes, history_.graph.format(), [&](const TreeEntry& entry) {
+      affordable = affordable && history_.effort.spend(1);
+      if (affordable) names[std::string(entry.name)].*which = Side{ObjectKey::of_raw(entry.id), entry.mode};
+    });
+    return read && affordable;
   }
 
   // A tree that a glob names itself counts as well: it may have become a file, or a link. So does a link in place of a
@@ -130,7 +131,7 @@ bool may_match_below(const PathGlob& glob, std::string_view folder) {
 
 PathChanges changes_by_commits(const PushedHistory& history, std::span<const PathGlob> globs) {
   const PathAliases aliases(globs);
-  const History commits(history.graph, history.base);
+  const History commits(history.graph, history.base, history.effort);
   PathChanges changes;
   for (const auto& entry : history.graph.commits()) {
     const auto& commit = entry.second;
@@ -138,7 +139,7 @@ PathChanges changes_by_commits(const PushedHistory& history, std::span<const Pat
     bool proved = !history.trees.overflowed();
     const auto against = [&](const std::optional<ObjectKey>& base) {
       Comparison comparison(history, globs, aliases);
-      proved = proved && comparison.compare(base, commit.tree);
+      proved = proved && history.effort.spend(1) && comparison.compare(base, commit.tree);
       if (!changed) {
         changed = std::move(comparison.changed);
       } else {
@@ -162,7 +163,7 @@ PathChanges changes_by_ref(const PushedHistory& history, const git::RefCommand& 
                            std::span<const PathGlob> globs) {
   PathChanges changes;
   if (command.removes()) return changes;
-  const History commits(history.graph, history.base);
+  const History commits(history.graph, history.base, history.effort);
   const auto tip = commits.commit_of(command.new_id);
   const auto* after = commits.find(tip);
   const bool pushed = history.graph.commits().contains(tip);

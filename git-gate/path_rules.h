@@ -11,6 +11,7 @@
 
 #include "common/git/push_request.h"
 #include "common/policy/git.h"
+#include "git-gate/effort.h"
 #include "git-gate/pack_graph.h"
 
 namespace gatehouse::git_gate {
@@ -46,6 +47,7 @@ struct PushedHistory {
   const PackGraph& graph;
   const TreeStore& trees;
   const Base* base;
+  Effort& effort;
 };
 
 // Each pushed commit must leave the paths as one of its parents has them, and parents that are not in the push must be
