@@ -54,7 +54,7 @@ class PolicySchema(unittest.TestCase):
             {},
             {"version": 2},
             {"version": 1, "htpp": []},
-            {"version": 1, "mcp": {}},
+            {"version": 1, "mcp": {"servers": {"files": {}}}},
             {"version": 1, "git": [{"id": "g", "action": "allow", "remotes": ["http://git.example.com/a"]}]},
             {"version": 1, "dlp": {"denied": []}},
             {"version": 1, "http": [{**rule, "action": "block"}]},

@@ -78,7 +78,7 @@ TEST_F(AuditLogTest, GroupsWhatQueuesUpIntoOneTransactionWithOnePost) {
 }
 
 TEST_F(AuditLogTest, RefusesRowsAtOnceWhenTooManyWait) {
-  constexpr size_t kRows = 10'000;  // the queue holds 8192
+  constexpr size_t kRows = 40'000;  // the queue holds 32,768
   HandExecutor executor;
   auto log = open_log(path_);
   size_t written = 0;
@@ -93,11 +93,11 @@ TEST_F(AuditLogTest, RefusesRowsAtOnceWhenTooManyWait) {
         result ? void(++written) : errors.push_back(result.error().message());
       });
     }
-    executor.run_until([&] { return errors.size() >= kRows - 8192 - 512; });  // 512 may be in the thread's hands
+    executor.run_until([&] { return errors.size() >= kRows - 32'768 - 512; });  // 512 may be in the thread's hands
     EXPECT_EQ(written, 0U);
   }
   executor.run_until([&] { return written + errors.size() == kRows; });
-  EXPECT_EQ(errors.front(), "8192 rows wait for the audit log already");
+  EXPECT_EQ(errors.front(), "32768 rows wait for the audit log already");
   EXPECT_EQ(query_text(path_, "SELECT count(*) FROM net_events"), std::to_string(written));
 }
 
