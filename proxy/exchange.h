@@ -131,6 +131,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void see_body(std::string_view& bytes);
   void see_end(Fields& trailers);
   void pass_body(std::string_view bytes);
+  void let_go();
   void see_later();
   bool guest_keeps_up() const;
   void conclude();
@@ -183,7 +184,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<UpstreamLeg> upstream_;
   std::unique_ptr<ResponseInspection> response_;
-  ResponsePiece piece_;  // for the inspection
+  ResponsePiece piece_;  // not let go yet
   std::unique_ptr<WebSocketRelay> relay_;
   std::unique_ptr<ModelCallReader> call_;
   std::string unseen_;  // of the response, for call_

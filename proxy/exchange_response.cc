@@ -61,14 +61,26 @@ void Exchange::on_head(ResponseHead head) {
         {head.status, joined_values(head.fields, "Content-Type"), joined_values(head.fields, "Content-Encoding")},
         ModelCallReader::Moment::clock::now());
   }
-  const auto* with = outside_.inspection();
-  if (with == nullptr || !is_scanned(head)) {
-    head_sent_ = true;
-    return guest_.send_head(head);
+  if (const auto* with = outside_.inspection(); with != nullptr && is_scanned(head)) {
+    response_ = std::make_unique<ResponseInspection>(with->scanner, scan_stream(dlp::Direction::in), head,
+                                                     static_cast<ResponseInspection::Owner&>(*this));
   }
-  response_ = std::make_unique<ResponseInspection>(with->scanner, scan_stream(dlp::Direction::in), head,
-                                                   static_cast<ResponseInspection::Owner&>(*this));
   piece_.head = std::move(head);
+  if (!response_ && !(git_ && git_->filters())) let_go();
+}
+
+// What has come of the response goes to the guest, or to the scanner first.
+void Exchange::let_go() {
+  if (response_) {
+    if (!piece_.empty()) response_->hold(std::exchange(piece_, {}));
+    return;
+  }
+  const auto piece = std::exchange(piece_, {});
+  if (piece.head) {
+    head_sent_ = true;
+    guest_.send_head(*piece.head);
+  }
+  if (!piece.body.empty()) guest_.send_body(piece.body);
 }
 
 void Exchange::on_body(std::string_view bytes) {
@@ -93,8 +105,8 @@ void Exchange::pass_body(std::string_view bytes) {
   }
   if (bytes.empty()) return;
   if (call_) unseen_ += bytes;
-  if (!response_) return guest_.send_body(bytes);
-  response_->show(bytes);
+  if (response_) response_->show(bytes);
+  if (!response_ && !piece_.head) return guest_.send_body(bytes);
   piece_.body += bytes;
 }
 
@@ -112,8 +124,9 @@ void Exchange::on_response_end(const Fields& trailers) {
   response_whole_ = true;
   if (response_) {
     piece_.end = std::move(end);
-    return response_->hold(std::exchange(piece_, {}));
+    return let_go();
   }
+  let_go();
   guest_.send_end(end);
   conclude();
 }
@@ -121,8 +134,9 @@ void Exchange::on_response_end(const Fields& trailers) {
 void Exchange::on_pause() {
   if (relay_) return guest_.flush();
   progress();
+  // An advertisement waits until it is whole: one that turns out to be none can be denied in words only before that.
+  if (!git_ || git_->complete() || piece_.body.size() > git::kMaxHeldAdvertisementBytes) let_go();
   guest_.flush();
-  if (response_ && !piece_.empty()) response_->hold(std::exchange(piece_, {}));
   if (!guest_keeps_up()) upstream_->read(false);
   see_later();
 }

@@ -34,10 +34,10 @@ class GitExchange {
   ~GitExchange();
 
   bool is_push() const { return service_ == policy::GitService::push; }
-  // A push, or what comes before one: without a gate there is no use in it.
   // What the body of a request to Git LFS's batch interface makes of the verdict on its head; nothing for any other
   // request. `body` may be null: it has not been held.
   std::optional<Decision> judge_batch(const policy::Policy& policy, HeldBody* body) const;
+  // A push, or what comes before one: without a gate there is no use in it.
   bool needs_gate() const { return is_push() || service_ == policy::GitService::push_refs; }
 
   // The body of a push as it comes: what it asks for is wanted also when the gate is never reached.

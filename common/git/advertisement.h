@@ -10,6 +10,9 @@
 
 namespace gatehouse::git {
 
+// One with more of it than that is passed on before it is whole.
+inline constexpr size_t kMaxHeldAdvertisementBytes = 4 << 20;
+
 class AdvertisementFilter {
  public:
   // What of it may go to the client. Refused: what is no such advertisement.

@@ -313,7 +313,7 @@ class Upstreams(HostileTest):
         return here
 
     def test_an_advertisement_that_does_not_come_or_is_none_ends_the_push(self):
-        for word, words in (("mute", "upstream.timeout"), ("html", ""), ("slow", "")):
+        for word, words in (("mute", "upstream.timeout"), ("html", "git.advertisement"), ("slow", "upstream.timeout")):
             with self.subTest(word):
                 done = self.push(self.named(word), "main")
                 self.assertNotEqual(done.returncode, 0)
