@@ -125,7 +125,7 @@ void Appender::tidy() {
   if (pages < checkpoint_at_ - kCheckpointPages) checkpoint_at_ = kCheckpointPages;  // the log was begun anew
   if (pages >= kMaxLogPages) {
     checkpointer_->checkpoint();
-  } else if (pages >= checkpoint_at_) {
+  } else if (pages >= checkpoint_at_ || pages >= kMaxLogPages - kLastPages) {
     checkpoint_at_ = pages + kCheckpointPages;
     checkpointer_->wake();
   }

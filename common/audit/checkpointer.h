@@ -19,6 +19,9 @@ inline constexpr int kCheckpointPages = 1000;
 // the committing thread stops for one of its own.
 inline constexpr int kMaxLogPages = 8 * 1024;
 
+// So shortly before that they are made as fast as they can be, so that little is left for it to wait for.
+inline constexpr int kLastPages = 500;
+
 class Checkpointer {
  public:
   // Opens a connection of its own and every file it will need, so that the process may confine itself afterwards.
