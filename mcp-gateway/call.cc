@@ -10,6 +10,7 @@ namespace gatehouse::mcp {
 namespace {
 
 constexpr size_t kMaxDescribedMembers = 64;
+constexpr std::string_view kNotListed = "[not listed]";
 constexpr size_t kMaxErrorBytes = 4 << 10;  // of an upstream's words
 constexpr std::chrono::milliseconds kDefaultTime = policy::kDefaultCallTime;
 
@@ -83,7 +84,10 @@ Call::Call(CallTools& tools, Asked asked, Callbacks callbacks)
             RpcError{kTimeout, fmt::format("'{}' did not answer within its call_time", asked_.shown), nullptr});
       }) {
   decision_ = policy_->judge(policy::McpCall{asked_.server, asked_.tool, asked_.arguments});
-  if (decision_.verdict != Verdict::deny && asked_.withheld) static_cast<Decision&>(decision_) = *asked_.withheld;
+  if (asked_.withheld) {
+    if (decision_.verdict != Verdict::deny) static_cast<Decision&>(decision_) = *asked_.withheld;
+    if (!asked_.listed) decision_.reason = asked_.withheld->reason;  // the policy's names the tool
+  }
   if (decision_.verdict == Verdict::deny) {
     record_decision();
   } else {
@@ -157,7 +161,7 @@ void Call::record_decision() {
   row.decision = decision_;
   row.method = "tools/call";
   row.server = asked_.server;
-  row.tool = asked_.pin.empty() ? log::printable(asked_.tool, kMaxToolNameBytes) : asked_.tool;
+  row.tool = asked_.listed ? asked_.tool : std::string(kNotListed);
   row.arguments = describe_arguments(asked_.arguments, asked_.schema);
   row.arguments_bytes = json::write(asked_.arguments).size();
   row.pin = asked_.pin;

@@ -38,6 +38,7 @@ class Call {
     std::string shown;  // the name it was called by
     std::string server;
     std::string tool;                  // the server's name for it
+    bool listed = true;                // by the server; else its name is the guest's, and nobody has looked through it
     std::string pin;                   // of its definition; empty: no such tool is shown
     std::optional<Decision> withheld;  // why it is not shown, if that is decided
     Value schema;                      // of its arguments; null if there is none

@@ -161,6 +161,9 @@ std::unique_ptr<Call> Gateway::call(const std::string& shown, Value arguments, C
   } else {
     std::tie(asked.server, asked.tool) = split(shown);
     if (!upstreams_.contains(asked.server)) asked.server.clear();
+    const auto known = sound_.find(asked.server);
+    asked.listed = known != sound_.end() && std::any_of(known->second.begin(), known->second.end(),
+                                                        [&](const Tool& one) { return one.name == asked.tool; });
     asked.withheld = Decision{Verdict::deny, std::string(kUnlistedRule),
                               "there is no such tool here; tools/list shows those there are"};
   }

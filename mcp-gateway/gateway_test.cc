@@ -188,6 +188,37 @@ TEST_F(GatewayTest, SendsNothingWhenTheLogTheScannerOrThePolicySaysNo) {
   EXPECT_EQ(calls_at("a"), 0u);
 }
 
+TEST_F(GatewayTest, PutsNoNameOnRecordThatNoServerListed) {
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read") + "," + tool("write"));
+  for (const auto& name : {"a__write", "a__hunter2", "hunter2__x", "hunter2", "a__sum"}) call("1", name), allow();
+  std::vector<std::string> told;
+  for (const auto& row : rows<audit::McpCall>()) {
+    EXPECT_EQ(row.decision.verdict, Verdict::deny);
+    EXPECT_EQ(row.decision.reason.find("hunter2"), std::string::npos);
+    told.push_back(row.server + " " + row.tool + " " + row.decision.rule_id);
+  }
+  EXPECT_THAT(told, ElementsAre("a write default-deny", "a [not listed] default-deny", " [not listed] default-deny",
+                                " [not listed] default-deny", "a [not listed] mcp.unlisted"));
+}
+
+TEST_F(GatewayTest, KeepsWhatAServerListedWhileItListsAnew) {
+  start();
+  gateway_->passed_over("b");
+  Upstream& upstream = *gateway_->upstream("a");
+  upstream.begin();
+  answer("a", R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}}})");
+  upstream.take(R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})"
+                "\n");
+  answer("a", R"({"tools":[)" + tool("read") + "]}");
+  allow();
+  EXPECT_THAT(listed(), ElementsAre("a__read"));
+  answer("a", R"({"tools":[)" + tool("sum") + "]}");
+  allow();
+  EXPECT_THAT(listed(), ElementsAre("a__sum"));
+}
+
 TEST_F(GatewayTest, KeepsToItsOwnIdsAndAnswersEachClientByItsOwn) {
   start();
   gateway_->passed_over("b");

@@ -167,8 +167,9 @@ void Upstream::listed(const Message& message) {
     }
     return list(*cursor);
   }
+  auto sound = sound_definitions(std::exchange(definitions_, {}));
   if (std::exchange(list_again_, false)) list({});
-  callbacks_.listed(sound_definitions(std::move(definitions_)));
+  callbacks_.listed(std::move(sound));
 }
 
 uint64_t Upstream::call(const std::string& tool, const Value& arguments, OnAnswer on_answer, OnProgress on_progress) {
