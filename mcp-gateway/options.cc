@@ -39,11 +39,7 @@ Result<void> require(const McpOptions& options) {
 }
 
 Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options) {
-  if (options.approvals.empty()) return std::optional<Endpoint>();
-  auto endpoint = parse_endpoint(options.approvals);
-  if (!endpoint) return failed(endpoint, "--approvals");
-  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("--approvals: expected unix:PATH");
-  return std::optional(std::move(*endpoint));
+  return unix_endpoint("--approvals", options.approvals);
 }
 
 Confinement confinement(const McpOptions& options) {

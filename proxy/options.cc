@@ -63,14 +63,6 @@ Result<void> require(const GateOptions& options) {
   return {};
 }
 
-static Result<std::optional<Endpoint>> unix_endpoint(std::string_view option, const std::string& where) {
-  if (where.empty()) return std::nullopt;
-  const auto endpoint = parse_endpoint(where);
-  if (!endpoint) return failed(endpoint, option);
-  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("{} {}: expected unix:PATH", option, where);
-  return *endpoint;
-}
-
 Result<std::optional<Endpoint>> dns_endpoint(const ProxyOptions& options) {
   return unix_endpoint("--dns", options.dns);
 }

@@ -121,13 +121,13 @@ Result<void> Appender::prepare() {
 }
 
 void Appender::tidy() {
-  const int pages = database_.log_pages();
-  if (pages < checkpoint_at_ - kCheckpointPages) checkpoint_at_ = kCheckpointPages;  // the log was begun anew
-  if (pages >= kMaxLogPages) {
-    checkpointer_->checkpoint();
-  } else if (pages >= checkpoint_at_ || pages >= kMaxLogPages - kLastPages) {
-    checkpoint_at_ = pages + kCheckpointPages;
-    checkpointer_->wake();
+  switch (pace_.after_commit(database_.log_pages())) {
+    case CheckpointPace::Due::now:
+      return checkpointer_->checkpoint();
+    case CheckpointPace::Due::soon:
+      return checkpointer_->wake();
+    case CheckpointPace::Due::no:
+      return;
   }
 }
 

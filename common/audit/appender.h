@@ -60,7 +60,7 @@ class Appender {
   std::vector<Statement> inserts_;  // in the order of tables()
   std::vector<Statement> head_statements_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  int checkpoint_at_ = kCheckpointPages;  // pages of the write-ahead log
+  CheckpointPace pace_;
 };
 
 }  // namespace gatehouse::audit

@@ -6,6 +6,14 @@
 
 namespace gatehouse::audit {
 
+CheckpointPace::Due CheckpointPace::after_commit(int log_pages) {
+  if (log_pages < next_ - kCheckpointPages) next_ = kCheckpointPages;  // the log was begun anew
+  if (log_pages >= kMaxLogPages) return Due::now;
+  if (log_pages < next_ && log_pages < kMaxLogPages - kLastPages) return Due::no;
+  next_ = log_pages + kCheckpointPages;
+  return Due::soon;
+}
+
 Result<std::unique_ptr<Checkpointer>> Checkpointer::open(const std::string& path) {
   auto database = Database::open(path, Database::Mode::read_write);
   if (!database) return failed(database);

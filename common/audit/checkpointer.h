@@ -22,6 +22,16 @@ inline constexpr int kMaxLogPages = 8 * 1024;
 // So shortly before that they are made as fast as they can be, so that little is left for it to wait for.
 inline constexpr int kLastPages = 500;
 
+// When one is due, by how long the log has become. Passive.
+class CheckpointPace {
+ public:
+  enum class Due { no, soon, now };  // soon: beside the committing thread; now: on it
+  Due after_commit(int log_pages);
+
+ private:
+  int next_ = kCheckpointPages;
+};
+
 class Checkpointer {
  public:
   // Opens a connection of its own and every file it will need, so that the process may confine itself afterwards.

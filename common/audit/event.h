@@ -17,9 +17,8 @@ struct NetEvent {
   std::string event_id;  // make_uuid(); quoted in the denial the agent reads
   std::string trace_id;  // shared by all rows of one exchange, across tables
   Decision decision;
-  std::string
-      channel;  // "http" (port 80 style), "https", "tls" (not intercepted), "connect" (explicit CONNECT), "tcp" (neither
-                // TLS nor HTTP), "vsock"
+  std::string channel;  // "http" (port 80 style), "https", "tls" (not intercepted), "connect" (explicit CONNECT), "tcp"
+                        // (neither TLS nor HTTP), "vsock"
   std::string host;     // the name judged; empty when there was none (raw address)
   std::string address;  // what the guest dialled, "198.18.0.7" or "8.8.8.8"; empty for explicit proxying
   uint16_t port = 0;

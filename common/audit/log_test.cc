@@ -101,6 +101,27 @@ TEST_F(AuditLogTest, RefusesRowsAtOnceWhenTooManyWait) {
   EXPECT_EQ(query_text(path_, "SELECT count(*) FROM net_events"), std::to_string(written));
 }
 
+TEST(CheckpointPace, MakesOneForEachStepOfTheLogAndManyNearItsEnd) {
+  CheckpointPace pace;
+  std::vector<int> made;
+  const auto grow = [&](int from, int to) {
+    made.clear();
+    for (int pages = from; pages < to; pages += 10) {
+      const auto due = pace.after_commit(pages);
+      EXPECT_EQ(due == CheckpointPace::Due::now, pages >= kMaxLogPages);
+      if (due == CheckpointPace::Due::soon) made.push_back(pages);
+    }
+  };
+  grow(0, 3500);
+  EXPECT_THAT(made, testing::ElementsAre(1000, 2000, 3000));
+  grow(3500, kMaxLogPages - kLastPages);
+  EXPECT_THAT(made, testing::ElementsAre(4000, 5000, 6000, 7000));
+  grow(kMaxLogPages - kLastPages, kMaxLogPages + 100);
+  EXPECT_EQ(made.size(), size_t{kLastPages / 10}) << "one with every commit";
+  grow(0, 1500);  // begun anew
+  EXPECT_THAT(made, testing::ElementsAre(1000));
+}
+
 TEST_F(AuditLogTest, CommitsWhatIsQueuedBeforeItCloses) {
   {
     auto log = open_log(path_);

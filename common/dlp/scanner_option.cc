@@ -13,13 +13,7 @@ void add_scanner_option(CLI::App& app, std::string& where) {
       ->type_name("unix:PATH");
 }
 
-Result<std::optional<Endpoint>> scanner_endpoint(const std::string& where) {
-  if (where.empty()) return std::nullopt;
-  const auto endpoint = parse_endpoint(where);
-  if (!endpoint) return failed(endpoint, "--dlp");
-  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("--dlp {}: expected unix:PATH", where);
-  return *endpoint;
-}
+Result<std::optional<Endpoint>> scanner_endpoint(const std::string& where) { return unix_endpoint("--dlp", where); }
 
 std::chrono::milliseconds scan_deadline(const policy::Limits& limits) { return limits.scan_time + kQueueGrace; }
 

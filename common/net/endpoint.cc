@@ -92,6 +92,14 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   return endpoint;
 }
 
+Result<std::optional<Endpoint>> unix_endpoint(std::string_view option, const std::string& where) {
+  if (where.empty()) return std::nullopt;
+  const auto endpoint = parse_endpoint(where);
+  if (!endpoint) return failed(endpoint, option);
+  if (endpoint->kind != Endpoint::Kind::unix_stream) return fail("{} {}: expected unix:PATH", option, where);
+  return *endpoint;
+}
+
 SocketAddress socket_address(const IpAddress& address, uint16_t port) {
   SocketAddress result;
   if (address.is_v4()) {

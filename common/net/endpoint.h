@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ struct Endpoint {
 
 // Reads "tcp:127.0.0.1:3128", "tcp:[::1]:3128", "udp:127.0.0.1:53" or "unix:/run/x.sock". Addresses are numeric.
 Result<Endpoint> parse_endpoint(std::string_view text);
+
+// The value of an option that takes "unix:PATH" and nothing else; nothing when it is empty. Errors name the option.
+Result<std::optional<Endpoint>> unix_endpoint(std::string_view option, const std::string& where);
 
 // "tcp:127.0.0.1:3128"-style text of a socket's own address (getsockname), or "unix".
 std::string local_address(int fd);

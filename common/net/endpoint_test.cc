@@ -26,6 +26,13 @@ TEST(ParseEndpoint, RefusesRatherThanGuesses) {
   EXPECT_FALSE(parse_endpoint("unix:/" + std::string(200, 'x')));
 }
 
+TEST(UnixEndpoint, TakesNothingElse) {
+  EXPECT_EQ(unix_endpoint("--x", "unix:/run/x.sock").value()->path, "/run/x.sock");
+  EXPECT_FALSE(unix_endpoint("--x", "").value().has_value());
+  EXPECT_EQ(unix_endpoint("--x", "tcp:127.0.0.1:1").error().message(), "--x tcp:127.0.0.1:1: expected unix:PATH");
+  EXPECT_TRUE(unix_endpoint("--x", "unix:").error().message().starts_with("--x: "));
+}
+
 TEST(OpenSocket, ReplacesAStaleSocketButNoOtherFile) {
   const std::string path = ::testing::TempDir() + "/endpoint." + std::to_string(::getpid());
   const Endpoint endpoint{Endpoint::Kind::unix_stream, {}, 0, path};
