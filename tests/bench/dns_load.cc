@@ -1,6 +1,7 @@
 // Asks a DNS server over UDP as fast as it answers, with so many questions in flight, and says how fast that was.
-// Static and without a library, so that it can be put into a guest:  dns_load SECONDS IN_FLIGHT NAMES   (to
-// 127.0.0.1:53) NAMES different names are asked again and again: nN.bench.example.
+// Static and without a library, so that it can be put into a guest:  dns_load SECONDS IN_FLIGHT NAMES [PORT]   (of
+// 127.0.0.1, 53 unless told) NAMES different names are asked again and again: nN.bench.example.
+// dns_load echo PORT gives each datagram back: what asking costs on that machine when nobody answers.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/bench/dns_question.h"
@@ -46,18 +48,39 @@ struct Load {
   }
 };
 
+sockaddr_in loopback(const char* port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(std::atoi(port)));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int echo(const char* port) {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
+  const auto at = loopback(port);
+  if (::bind(socket, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) return std::perror("bind"), 1;
+  for (;;) {
+    char datagram[1500];
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    const auto got = ::recvfrom(socket, datagram, sizeof datagram, 0, reinterpret_cast<sockaddr*>(&from), &size);
+    if (got > 0)
+      (void)::sendto(socket, datagram, static_cast<size_t>(got), 0, reinterpret_cast<sockaddr*>(&from), size);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return std::fprintf(stderr, "usage: dns_load SECONDS IN_FLIGHT NAMES\n"), 2;
+  if (argc == 3 && std::string_view(argv[1]) == "echo") return echo(argv[2]);
+  if (argc != 4 && argc != 5)
+    return std::fprintf(stderr, "usage: dns_load SECONDS IN_FLIGHT NAMES [PORT] | echo PORT\n"), 2;
   const auto seconds = std::chrono::seconds(std::atol(argv[1]));
   Load load{::socket(AF_INET, SOCK_DGRAM, 0), std::max(1L, std::atol(argv[3])), 0, {}, {}, 0};
   load.sent.resize(static_cast<size_t>(std::clamp(std::atol(argv[2]), 1L, 65535L)));
-  sockaddr_in server{};
-  server.sin_family = AF_INET;
-  server.sin_port = htons(53);
-  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(load.socket, reinterpret_cast<sockaddr*>(&server), sizeof server) != 0)
+  const auto server = loopback(argc == 5 ? argv[4] : "53");
+  if (::connect(load.socket, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0)
     return std::perror("connect"), 1;
 
   const auto began = Clock::now();
