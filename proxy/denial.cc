@@ -68,6 +68,26 @@ std::string html_safe(std::string_view json) {
   return out;
 }
 
+// As gRPC's clients understand a status of HTTP, but that only what may pass later is UNAVAILABLE, which they try
+// again.
+int grpc_status(int http_status) {
+  constexpr int kPermissionDenied = 7, kResourceExhausted = 8, kInternal = 13, kUnavailable = 14;
+  switch (http_status) {
+    case 403:
+    case 421:
+      return kPermissionDenied;
+    case 413:
+    case 429:
+      return kResourceExhausted;
+    case 502:
+    case 503:
+    case 504:
+      return kUnavailable;
+    default:
+      return kInternal;
+  }
+}
+
 // Rule ids come from the operator's policy: whatever a field value cannot hold is left out.
 std::string field_safe(std::string_view value) {
   std::string out;
@@ -140,20 +160,25 @@ Fields denial_fields(const Denial& denial) {
 }
 
 Fields grpc_denial_trailers(const Denial& denial) {
-  constexpr int kPermissionDenied = 7, kResourceExhausted = 8, kInternal = 13, kUnavailable = 14;
-  const int code = denial.status == 403                           ? kPermissionDenied
-                   : denial.status == 413 || denial.status == 429 ? kResourceExhausted
-                   : denial.status == 503                         ? kUnavailable
-                                                                  : kInternal;
+  const std::string words = fmt::format("{}{}{}: {}. {}", denial.rule, denial.event_id.empty() ? "" : " event ",
+                                        denial.event_id, denial.reason, remedy(denial))
+                                .substr(0, kMaxGrpcWordsBytes);
   std::string message;  // "gRPC over HTTP2", Percent-Encoded
-  for (const char c : fmt::format("{} event {}: {}", denial.rule, denial.event_id, denial.reason)) {
+  for (const char c : words) {
     if (c >= 0x20 && c < 0x7f && c != '%') {
       message += c;
     } else {
       message += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
   }
-  return {{"grpc-status", std::to_string(code)}, {"grpc-message", message}};
+  return {{"grpc-status", std::to_string(grpc_status(denial.status))}, {"grpc-message", message}};
+}
+
+Fields grpc_denial_head(const Denial& denial) {
+  Fields fields = denial_fields(denial);
+  fields[0].value = "application/grpc";
+  for (auto& field : grpc_denial_trailers(denial)) fields.push_back(std::move(field));
+  return fields;
 }
 
 std::string denial_response(const Denial& denial, const DenialForm& form) {

@@ -38,8 +38,13 @@ std::string_view remedy(const Denial& denial);
 std::string problem_document(const Denial& denial);
 Fields denial_fields(const Denial& denial);
 
-// What ends a gRPC call that has been answered in part: its status, and the reason with the rule and the event.
+// What a gRPC call ends with instead: its status, and in at most kMaxGrpcWordsBytes the rule, the event, the reason and
+// the remedy. After what has been answered already these are the trailers; where nothing has, gRPC's clients read them
+// in a head that says 200 and that nothing follows ("gRPC over HTTP2", Trailers-Only), and of another status nothing
+// else.
+inline constexpr size_t kMaxGrpcWordsBytes = 2048;
 Fields grpc_denial_trailers(const Denial& denial);
+Fields grpc_denial_head(const Denial& denial);
 
 struct DenialForm {
   bool head_request = false;  // headers only, Content-Length as for GET

@@ -106,5 +106,24 @@ TEST(Denial, SaysWhatToDoForEveryKindOfStatus) {
   }
 }
 
+// "HTTP to gRPC Status Code Mapping" is for answers that have none of gRPC's own; these have.
+TEST(Denial, IsReadByGrpc) {
+  const std::pair<int, std::string_view> cases[] = {{403, "7"},  {421, "7"},  {429, "8"},  {413, "8"},
+                                                    {400, "13"}, {502, "14"}, {503, "14"}, {504, "14"}};
+  for (const auto& [status, code] : cases) {
+    Denial denial{status, "some-rule", "100% \xc3\xa4\n" + std::string(10'000, 'x'), kEvent};
+    const Fields head = grpc_denial_head(denial);
+    EXPECT_EQ(find_field(head, "grpc-status")->value, code) << status;
+    EXPECT_EQ(find_field(head, "content-type")->value, "application/grpc");
+    EXPECT_EQ(find_field(head, "gatehouse-rule")->value, "some-rule");
+    const std::string& words = find_field(head, "grpc-message")->value;
+    EXPECT_THAT(words, testing::StartsWith(std::string("some-rule event ") + kEvent + ": 100%25 %C3%A4%0Axxx"));
+    EXPECT_LE(words.size(), kMaxGrpcWordsBytes + 8);
+  }
+  Denial unlogged{503, "audit.unavailable", "no log", ""};
+  EXPECT_THAT(find_field(grpc_denial_head(unlogged), "grpc-message")->value,
+              testing::StartsWith("audit.unavailable: no log. "));
+}
+
 }  // namespace
 }  // namespace gatehouse::proxy

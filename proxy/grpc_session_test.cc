@@ -142,8 +142,13 @@ TEST_F(GrpcSessionTest, DeniesTheFirstMessageBeforeAnythingIsOpened) {
   EXPECT_EQ(world_->rows.at(0).decision.rule_id, "dlp.test-token");
   world_->answer_commit();
   hear();
-  EXPECT_EQ(header(1, ":status"), "403");
-  EXPECT_THAT(body(1), HasSubstr(world_->rows[0].event_id));
+  EXPECT_EQ(header(1, ":status"), "200");
+  EXPECT_EQ(header(1, "content-type"), "application/grpc");
+  EXPECT_EQ(header(1, "grpc-status"), "7");
+  EXPECT_THAT(header(1, "grpc-message"), StartsWith("dlp.test-token event " + world_->rows[0].event_id));
+  EXPECT_THAT(header(1, "grpc-message"), HasSubstr("exemption"));
+  EXPECT_EQ(header(1, "gatehouse-event"), world_->rows[0].event_id);
+  EXPECT_TRUE(ended(1));
   EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7"));
 }
 
@@ -169,7 +174,7 @@ TEST_F(GrpcSessionTest, DeniesALaterMessageOfACallThatIsNotAnswered) {
   world_->answer_commit();
   hear();
   EXPECT_FALSE(wire_.open);
-  EXPECT_EQ(header(1, ":status"), "403");
+  EXPECT_EQ(header(1, "grpc-status"), "7");
   EXPECT_EQ(header(1, "gatehouse-rule"), "dlp.test-token");
 }
 
@@ -196,18 +201,18 @@ TEST_F(GrpcSessionTest, RefusesWhatCannotBeToldApart) {
     const char* rule;
     const char* status;
   } cases[] = {
-      {kCall, data("\2"), "grpc.malformed", "400"},
-      {{{"content-type", "application/grpc"}}, data(message("x", true)), "grpc.malformed", "400"},
-      {kCall, data(message("hello").substr(0, 7), kEndStream), "grpc.malformed", "400"},
-      {kCall, headers(1, {{"x-token", "1"}}), "grpc.malformed", "400"},
-      {kCall, data(GrpcMessageReader::prefix(false, 0x7fffffff)), "dlp.body-limit", "413"},
+      {kCall, data("\2"), "grpc.malformed", "13"},
+      {{{"content-type", "application/grpc"}}, data(message("x", true)), "grpc.malformed", "13"},
+      {kCall, data(message("hello").substr(0, 7), kEndStream), "grpc.malformed", "13"},
+      {kCall, headers(1, {{"x-token", "1"}}), "grpc.malformed", "13"},
+      {kCall, data(GrpcMessageReader::prefix(false, 0x7fffffff)), "dlp.body-limit", "8"},
   };
   for (const auto& one : cases) {
     call(one.fields, one.body);
     world_->answer_commit();
     hear();
     EXPECT_EQ(world_->rows.at(0).decision.rule_id, one.rule);
-    EXPECT_EQ(header(1, ":status"), one.status);
+    EXPECT_EQ(header(1, "grpc-status"), one.status);
     EXPECT_THAT(world_->log, ElementsAre("name 198.18.0.7"));
   }
 }
@@ -255,7 +260,7 @@ TEST_F(GrpcSessionTest, SendsNothingAgainOnceMoreHasBeenSaid) {
   first.listener->on_lost({"upstream.closed", "refused", UpstreamLoss::Retry::always});
   hear();
   EXPECT_FALSE(world_->opened);
-  EXPECT_EQ(header(1, ":status"), "502");
+  EXPECT_EQ(header(1, "grpc-status"), "14");
 }
 
 TEST_F(GrpcSessionTest, WaitsForAnUpstreamThatDoesNotKeepUp) {

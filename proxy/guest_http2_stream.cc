@@ -30,6 +30,7 @@ void Http2GuestStream::on_block(bool ended) {
     const auto head = read_request(block, owner_.scheme(), ended);
     begin();
     if (head) {
+      grpc_ = is_grpc(*head);
       tunnel_ = head->extended_connect ? Tunnel::asked : Tunnel::none;
       exchange_->start(*head);
     } else {
@@ -190,6 +191,10 @@ void Http2GuestStream::send_end(const Fields& trailers) {
 }
 
 void Http2GuestStream::send_denial(const Denial& denial) {
+  if (grpc_) {
+    submit_response(Http2Fields::grpc_denial(denial), false);
+    return send_end({});
+  }
   const auto body = problem_document(denial);
   submit_response(Http2Fields::denial(denial, body.size()), !head_request_);
   if (!head_request_) send_body(body);

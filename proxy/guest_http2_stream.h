@@ -87,6 +87,7 @@ class Http2GuestStream final : public GuestLeg {
 
   Http2Block block_;
   bool head_request_ = false;
+  bool grpc_ = false;
   bool begun_ = false;                                             // the head has come
   bool ended_ = false;                                             // the guest has sent all of the request
   bool told_ended_ = false;                                        // and the exchange knows

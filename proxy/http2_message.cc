@@ -228,6 +228,13 @@ Http2Fields Http2Fields::denial(const Denial& denial, size_t body_bytes) {
   return block;
 }
 
+Http2Fields Http2Fields::grpc_denial(const Denial& denial) {
+  Http2Fields block;
+  block.add(":status", "200");
+  for (auto& field : grpc_denial_head(denial)) block.add(field.name, std::move(field.value));
+  return block;
+}
+
 std::vector<nghttp2_nv> Http2Fields::view() const {
   std::vector<nghttp2_nv> view;
   view.reserve(fields_.size());

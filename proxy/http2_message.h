@@ -42,6 +42,7 @@ class Http2Fields {
   static Http2Fields response(const ResponseHead& head);
   static Http2Fields trailers(const Fields& trailers);
   static Http2Fields denial(const Denial& denial, size_t body_bytes);
+  static Http2Fields grpc_denial(const Denial& denial);
 
   // Valid as long as this object.
   std::vector<nghttp2_nv> view() const;
