@@ -287,7 +287,6 @@ void GuestSession::on_end() {
   guest_ended_ = true;
   switch (state_) {
     case State::proxy_header:
-      if (proxy_header_.empty()) return close(false);
       return refuse_connection("proxy-header.cut-short", "the connection ended within its PROXY header");
     case State::lingering:
       if (socket_.queued() == 0) close(false);
@@ -302,7 +301,11 @@ void GuestSession::on_end() {
 void GuestSession::on_error(const Error& error) {
   if (state_ == State::closed || state_ == State::refused) return;
   if (protocol_) protocol_->abort("the connection to the guest failed: " + error.message());
-  if (state_ != State::proxy_header && !(protocol_ && protocol_->judged_one())) {
+  if (state_ == State::proxy_header) {
+    return refuse_connection("proxy-header.cut-short",
+                             "the connection failed before its PROXY header was whole: " + error.message());
+  }
+  if (!(protocol_ && protocol_->judged_one())) {
     return refuse_connection("protocol.silent", "the connection failed before it sent a request: " + error.message());
   }
   close(false);

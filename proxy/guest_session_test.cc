@@ -122,11 +122,17 @@ TEST_F(GuestSessionTest, NamesWhatEndedAConnectionWithoutARequest) {
   }
 }
 
-TEST_F(GuestSessionTest, RefusesHalfAProxyHeader) {
-  start();
-  session_->on_bytes("\r\n\r\n");
-  session_->on_end();
-  EXPECT_EQ(world_->rows.at(0).decision.rule_id, "proxy-header.cut-short");
+TEST_F(GuestSessionTest, RefusesLessThanAProxyHeader) {
+  for (const std::string_view part : {"", "\r\n\r\n"}) {
+    for (const bool fails : {false, true}) {
+      restart();
+      start();
+      if (!part.empty()) session_->on_bytes(part);
+      fails ? session_->on_error(Error("reset")) : session_->on_end();
+      ASSERT_EQ(world_->rows.size(), 1U);
+      EXPECT_EQ(world_->rows[0].decision.rule_id, "proxy-header.cut-short");
+    }
+  }
   restart();
   start();
   session_->on_bytes("GET / HTTP/1.1\r\n");

@@ -31,7 +31,6 @@ class ProxyHeaderReader {
   tl::expected<size_t, Refusal> feed(std::string_view input);
 
   bool complete() const { return complete_; }
-  bool empty() const { return bytes_.empty(); }  // not a byte has come
   const ProxyHeader& header() const { return header_; }
 
  private:

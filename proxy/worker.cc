@@ -7,9 +7,13 @@
 namespace gatehouse::proxy {
 
 Worker::Worker(Loop& loop, const Shared& shared)
-    : loop_(loop), shared_(shared), leaves_(shared.authority, shared.leaf_key), room_(shared.holding_folder) {}
+    : loop_(loop),
+      shared_(shared),
+      leaves_(shared.authority, shared.leaf_key),
+      room_(shared.holding_folder),
+      crowd_period_(loop, [this] { note_crowd(crowd_.tell()); }) {}
 
-Worker::~Worker() = default;
+Worker::~Worker() { note_crowd(crowd_.tell()); }
 
 Result<std::unique_ptr<Worker>> Worker::create(Loop& loop, const Shared& shared) {
   std::unique_ptr<Worker> worker(new Worker(loop, shared));
@@ -51,20 +55,18 @@ Result<void> Worker::listen(Fd socket, GuestSession::Entry entry) {
 }
 
 void Worker::accept(std::unique_ptr<Stream> stream, GuestSession::Entry entry) {
-  if (connections_.size() >= kMaxConnections) return refuse_crowd();
+  if (connections_.size() >= kMaxConnections) return note_crowd(crowd_.refuse());
   const auto place = connections_.emplace(connections_.end());
   *place = std::make_unique<Connection>(*gate_, entry, std::move(stream), [this, place] { connections_.erase(place); });
 }
 
-void Worker::refuse_crowd() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_crowded_row_) return;
-  next_crowded_row_ = now + kCrowdedRowPeriod;
+void Worker::note_crowd(std::optional<Decision> decision) {
+  if (!decision) return;
+  crowd_period_.start(kCrowdedRowPeriod);
   audit::NetEvent event;
   event.event_id = make_uuid();
   event.trace_id = make_uuid();
-  event.decision = {Verdict::deny, "limit.connections",
-                    fmt::format("more than {} connections at once", kMaxConnections)};
+  event.decision = std::move(*decision);
   event.channel = "tcp";
   shared_.audit.append(std::move(event));
 }

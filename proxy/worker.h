@@ -12,12 +12,10 @@
 #include "common/net/loop.h"
 #include "common/policy/policy.h"
 #include "proxy/connection.h"
+#include "proxy/crowd.h"
 #include "proxy/held_body.h"
 
 namespace gatehouse::proxy {
-
-inline constexpr size_t kMaxConnections = 4096;  // of one worker; what comes above is closed at once, with a row
-inline constexpr std::chrono::seconds kCrowdedRowPeriod{1};  // one such row in this time
 
 // What the workers of a process share; outlives them. Nothing in it changes while they run.
 struct Shared {
@@ -47,7 +45,7 @@ class Worker {
  private:
   Worker(Loop& loop, const Shared& shared);
   void accept(std::unique_ptr<Stream> stream, GuestSession::Entry entry);
-  void refuse_crowd();
+  void note_crowd(std::optional<Decision> decision);
 
   Loop& loop_;
   const Shared& shared_;
@@ -64,7 +62,8 @@ class Worker {
   std::unique_ptr<Gate> gate_;
   std::list<std::unique_ptr<Connection>> connections_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::chrono::steady_clock::time_point next_crowded_row_;
+  Crowd crowd_;
+  Timer crowd_period_;
 };
 
 }  // namespace gatehouse::proxy

@@ -4,6 +4,8 @@ import hashlib
 import http.server
 import os
 import pathlib
+import re
+import resource
 import shutil
 import signal
 import socket
@@ -303,6 +305,31 @@ class Transparent(ProxyTest):
             stream.shutdown(socket.SHUT_WR)
             self.assertEqual(stream.recv(100), b"")
         wait_until(lambda: self.gates.rows(rule_id="proxy-header.cut-short"), 5, "the row")
+
+    def test_a_crowd_is_refused_and_counted(self):
+        gates = Gates(self.directory / "crowded", policy(self.upstream), "--upstream-ca", str(self.upstream.ca))
+        self.addCleanup(gates.close)
+        limit, more, held = 4096, 300, []
+        self.addCleanup(lambda: [stream.close() for stream in held])
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 3 * limit), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(limit + more):
+            held.append(socket.socket(socket.AF_UNIX))
+            held[-1].connect(gates.transparent)
+        for stream in held[limit:]:
+            stream.settimeout(20)
+            self.assertEqual(stream.recv(1), b"")
+
+        def counted() -> int:
+            return sum(int(re.search(r"at once: (\d+) refused$", row["reason"])[1])
+                       for row in gates.rows(rule_id="limit.connections"))
+        wait_until(lambda: counted() == more, 20, "all of them to be counted")
+        self.assertLess(len(gates.rows(rule_id="limit.connections")), 20)
+        # Those that were let in and said nothing have each a row of their own.
+        for stream in held:
+            stream.close()
+        wait_until(lambda: len(gates.rows(rule_id="proxy-header.cut-short")) == limit, 20, "a row for each")
 
     def test_a_client_that_does_not_trust_the_ca_leaves_a_row(self):
         address = self.gates.name("api.demo.test")
