@@ -24,6 +24,7 @@ void Exchange::open_websocket(const ResponseHead& head) {
       WebSocketRelay::Setting{
           .from_guest = gate_setting(dlp::Direction::out, {.deflate = head_.websocket->deflate, .takeover = false}),
           .from_upstream = gate_setting(dlp::Direction::in, opened.upstream),
+          .idle_time = policy_.limits().websocket_idle_time,
           .on_over = [this](std::string_view error) { close_websocket(error); }});
   guest_.want_request(true);
 }

@@ -10,6 +10,7 @@ WebSocketRelay::WebSocketRelay(GuestLeg& guest, UpstreamLeg& upstream, ExchangeR
     : guest_(guest),
       upstream_(&upstream),
       record_(record),
+      idle_time_(setting.idle_time),
       on_over_(std::move(setting.on_over)),
       from_guest_(static_cast<MessageGate::Owner&>(*this), record, std::move(setting.from_guest)),
       from_upstream_(static_cast<MessageGate::Owner&>(*this), record, std::move(setting.from_upstream)) {
@@ -18,7 +19,7 @@ WebSocketRelay::WebSocketRelay(GuestLeg& guest, UpstreamLeg& upstream, ExchangeR
 
 void WebSocketRelay::progress() {
   const bool closing = guest_closed_ || upstream_closed_;
-  guest_.set_deadline(closing ? kWebSocketCloseTimeout : kWebSocketIdleTimeout);
+  guest_.set_deadline(closing ? kWebSocketCloseTimeout : idle_time_);
 }
 
 void WebSocketRelay::on_guest_bytes(std::string_view bytes) {

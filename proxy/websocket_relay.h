@@ -15,7 +15,6 @@
 
 namespace gatehouse::proxy {
 
-inline constexpr std::chrono::seconds kWebSocketIdleTimeout{600};
 inline constexpr std::chrono::seconds kWebSocketCloseTimeout{10};  // for the other side's close frame
 
 class WebSocketRelay final : private MessageGate::Owner {
@@ -23,6 +22,7 @@ class WebSocketRelay final : private MessageGate::Owner {
   struct Setting {
     MessageGate::Setting from_guest;
     MessageGate::Setting from_upstream;
+    std::chrono::milliseconds idle_time{0};  // without a byte either way
     // Once: it is over, all that was to be said is said; may destroy the relay. The error is for the log, empty when
     // both sides have closed as they should.
     std::function<void(std::string_view error)> on_over;
@@ -60,6 +60,7 @@ class WebSocketRelay final : private MessageGate::Owner {
   GuestLeg& guest_;
   UpstreamLeg* upstream_;
   ExchangeRecord& record_;
+  const std::chrono::milliseconds idle_time_;
   std::function<void(std::string_view)> on_over_;
   MessageGate from_guest_;
   MessageGate from_upstream_;

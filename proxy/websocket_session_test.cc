@@ -175,6 +175,17 @@ TEST_F(WebSocketSessionTest, WritesEveryMessageAnewForTheOtherSide) {
   EXPECT_THAT(to_guest(), ElementsAre("text hi"));
 }
 
+TEST_F(WebSocketSessionTest, MayBeSilentForAsLongAsThePolicySays) {
+  policy_ =
+      *policy::Policy::parse({{"test.json", std::string(kSocketPolicy.substr(0, kSocketPolicy.size() - 1)) +
+                                                R"(, "limits": {"idle_time": "3s", "websocket_idle_time": "7s"}})"}});
+  open(false);
+  EXPECT_EQ(world_->deadline, std::chrono::seconds(7));
+  session_->on_deadline();
+  EXPECT_THAT(to_guest(), ElementsAre(StartsWith("close 1001 nothing was said for too long")));
+  EXPECT_EQ(world_->results.at(0).error, "nothing was said for too long");
+}
+
 TEST_F(WebSocketSessionTest, HoldsAMessageUntilItsVerdict) {
   open(true);
   const std::string whole = frame(Opcode::text, "hello");

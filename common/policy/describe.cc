@@ -151,7 +151,7 @@ std::string describe_tls(const CompiledLayer& layer) {
                         proxy->credential.empty() ? "" : fmt::format(" with the secret {}", proxy->credential));
     for (const auto& host : proxy->except)
       text += fmt::format("{} {}", &host == &proxy->except[0] ? ", but not for" : "", host.to_string());
-    text += "\n";
+    text += "; it looks names up, and where they lead is not judged here\n";
   }
   for (const auto& entry : layer.layer.tls.client_certificates) {
     text +=
@@ -198,10 +198,11 @@ std::string describe_limits(const Limits& limits) {
       size_words(limits.request_body_bytes), size_words(limits.decoded_bytes), limits.decode_depth,
       limits.scan_time.count(), limits.approval_time.count() / 1000);
   text += fmt::format(
-      "an upstream has {} ms to connect, {} ms to answer, {} ms between bytes; a guest {} ms for TLS, {} ms for "
-      "a request's head, {} ms for its body\n",
+      "an upstream has {} ms to connect, {} ms to answer, {} ms between bytes, {} ms between messages of a WebSocket; "
+      "a guest {} ms for TLS, {} ms for a request's head, {} ms for its body\n",
       limits.connect_time.count(), limits.first_byte_time.count(), limits.idle_time.count(),
-      limits.handshake_time.count(), limits.head_time.count(), limits.request_time.count());
+      limits.websocket_idle_time.count(), limits.handshake_time.count(), limits.head_time.count(),
+      limits.request_time.count());
   if (limits.session.bounds()) text += fmt::format("the session: {}\n", describe_allowance(limits.session));
   if (limits.host.bounds()) text += fmt::format("each host: {}\n", describe_allowance(limits.host));
   return text;

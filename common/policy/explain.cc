@@ -174,7 +174,10 @@ std::string explain_identity(const Policy& policy, const HttpRequest& request) {
 
 std::string explain_way(const Policy& policy, std::string_view host) {
   const auto* proxy = policy.upstream_proxy_for(host);
-  return proxy == nullptr ? "" : fmt::format("  by way of the proxy {}\n", proxy->authority());
+  return proxy == nullptr
+             ? ""
+             : fmt::format("  by way of the proxy {}, which looks the name up: no address is judged here\n",
+                           proxy->authority());
 }
 
 std::string explain_in_layer(const CompiledLayer& layer, const Question& question, const FindingRule& facts,

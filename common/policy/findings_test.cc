@@ -255,25 +255,27 @@ TEST(PolicyFindings, DescribesWhatTheScannerIsTold) {
       "exempt": [{"id": "docs", "rule": "iban", "hosts": ["docs.example.com", "*.a.example.com"], "reason": "samples"}]},
       "limits": {"request_body": "512KiB", "decoded_bytes": 1000001, "decode_depth": 3, "scan_time": "2s"},
       "secrets": {"A": {"from": "env:B"}, "C": {"from": "file:/run/c"}, "D": {"from": ["pass", "hunter2"]}}})"}});
-  EXPECT_EQ(policy.describe(),
-            "policy 't' (t.json)\n"
-            "  dlp   deny   credentials known-secrets\n"
-            "  dlp   warn   entropy\n"
-            "  dlp   exempt docs                  iban at docs.example.com *.a.example.com; \"samples\"\n"
-            "  the value of A from the environment variable B is stopped\n"
-            "  the value of C from the file /run/c is stopped\n"
-            "  the value of D from the command pass is stopped\n"
-            "  all else is denied\n"
-            "limits of the scanner: request body 512 KiB, decoded 1000001 bytes, 3 encodings deep, 2000 ms a request\n"
-            "an approval is waited for 300 s\n"
-            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a guest 30000 ms for "
-            "TLS, 30000 ms for a request's head, 600000 ms for its body\n");
+  EXPECT_EQ(
+      policy.describe(),
+      "policy 't' (t.json)\n"
+      "  dlp   deny   credentials known-secrets\n"
+      "  dlp   warn   entropy\n"
+      "  dlp   exempt docs                  iban at docs.example.com *.a.example.com; \"samples\"\n"
+      "  the value of A from the environment variable B is stopped\n"
+      "  the value of C from the file /run/c is stopped\n"
+      "  the value of D from the command pass is stopped\n"
+      "  all else is denied\n"
+      "limits of the scanner: request body 512 KiB, decoded 1000001 bytes, 3 encodings deep, 2000 ms a request\n"
+      "an approval is waited for 300 s\n"
+      "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes, 600000 ms between "
+      "messages of a WebSocket; a guest 30000 ms for TLS, 30000 ms for a request's head, 600000 ms for its body\n");
 }
 
 TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {
   const auto said = [](std::string_view limits) { return fmt::format(R"("limits": {{{}}})", limits); };
   const std::string body = R"("request_body": "64MiB")";
-  const std::string small = R"("request_body": 4096, "scan_time": "500ms", "head_time": "2s")";
+  const std::string small =
+      R"("request_body": 4096, "scan_time": "500ms", "head_time": "2s", "websocket_idle_time": "1h")";
   const std::string rest =
       R"("decoded_bytes": "1GiB", "decode_depth": 32, "scan_time": "1s", "head_time": "3s", "handshake_time": "4s")";
   const Limits none = policy_of({session(said(""))}).limits();
@@ -282,6 +284,7 @@ TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {
   EXPECT_EQ(none.decode_depth, 8);
   EXPECT_EQ(none.scan_time, std::chrono::seconds(10));
   EXPECT_EQ(none.head_time, std::chrono::seconds(30));
+  EXPECT_EQ(none.websocket_idle_time, std::chrono::minutes(10));
   EXPECT_EQ(policy_of({session(said(body))}).limits().request_body_bytes, 64U << 20);
   for (const auto& layers : {std::vector{machine(said(body)), session(said(small)), session(said(rest))},
                              std::vector{machine(said(rest)), session(said(small)), session(said(body))}}) {
@@ -292,6 +295,7 @@ TEST(PolicyLimits, AreThoseOfTheNarrowestLayer) {
     EXPECT_EQ(limits.scan_time, std::chrono::milliseconds(500));
     EXPECT_EQ(limits.head_time, std::chrono::seconds(2));
     EXPECT_EQ(limits.handshake_time, std::chrono::seconds(4));
+    EXPECT_EQ(limits.websocket_idle_time, std::chrono::hours(1));
   }
 }
 

@@ -178,6 +178,7 @@ struct SaidLimits {
   std::optional<std::chrono::milliseconds> handshake_time;
   std::optional<std::chrono::milliseconds> head_time;
   std::optional<std::chrono::milliseconds> request_time;
+  std::optional<std::chrono::milliseconds> websocket_idle_time;
   Allowance session;
   Allowance host;
 

@@ -114,6 +114,7 @@ void SaidLimits::narrow(const SaidLimits& other) {
   narrow_one(handshake_time, other.handshake_time);
   narrow_one(head_time, other.head_time);
   narrow_one(request_time, other.request_time);
+  narrow_one(websocket_idle_time, other.websocket_idle_time);
   session.narrow(other.session);
   host.narrow(other.host);
 }
@@ -133,6 +134,7 @@ Limits SaidLimits::over(Limits defaults) const {
   put(defaults.handshake_time, handshake_time);
   put(defaults.head_time, head_time);
   put(defaults.request_time, request_time);
+  put(defaults.websocket_idle_time, websocket_idle_time);
   defaults.session.narrow(session);
   defaults.host.narrow(host);
   return defaults;
@@ -182,7 +184,8 @@ Result<SaidLimits> read_limits(const FieldReader& reader, const JsonNode& sectio
                                          TimeKey{"idle_time", kWaitingTime, limits.idle_time},
                                          TimeKey{"handshake_time", kConnectTime, limits.handshake_time},
                                          TimeKey{"head_time", kConnectTime, limits.head_time},
-                                         TimeKey{"request_time", kWaitingTime, limits.request_time}}) {
+                                         TimeKey{"request_time", kWaitingTime, limits.request_time},
+                                         TimeKey{"websocket_idle_time", kWaitingTime, limits.websocket_idle_time}}) {
     const auto time = read_quantity(reader, section, key, false, kTimeUnits, range, kTime);
     if (!time) return failed(time);
     if (*time) into = milliseconds(**time);

@@ -63,6 +63,20 @@ Result<void> join_upstream_proxy(std::optional<UpstreamProxy>& into, const std::
   return {};
 }
 
+// Behind a proxy no address is judged: where a machine-wide layer has rules on addresses that may be nobody else's
+// doing.
+Result<void> check_networks_kept(const Policy::Compiled& policy) {
+  if (!policy.upstream_proxy) return {};
+  for (const auto& layer : policy.layers) {
+    const auto& from = *layer->layer.place.source;
+    if (!from.machine_wide || !layer->layer.networks || layer->layer.upstream_proxy) continue;
+    return tl::unexpected(policy.upstream_proxy->error(
+        fmt::format("it looks names up itself, so that the 'networks' of {0} could not be kept to; only {0} can say it",
+                    from.name)));
+  }
+  return {};
+}
+
 // Of two layers, each read for itself: neither may send a secret where the other does not.
 Result<void> join_secret(Policy::Compiled& into, std::vector<Place>& places, const SecretEntry& entry,
                          const std::optional<Credential>& credential) {
@@ -320,6 +334,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     out_->layers.push_back(std::move(*compiled));
   }
   if (auto ok = check_passthrough(*out_); !ok) return failed(ok);
+  if (auto ok = check_networks_kept(*out_); !ok) return failed(ok);
   out_->limits = limits_.over(Limits{});
   for (const auto& entry : servers_) out_->mcp_servers.push_back(entry.server);
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);

@@ -132,8 +132,9 @@ struct Limits {
   std::chrono::milliseconds handshake_time{30'000};    // "handshake_time": for TLS with the guest
   std::chrono::milliseconds head_time{30'000};         // "head_time": for a request's head, from its first byte on
   std::chrono::milliseconds request_time{600'000};     // "request_time": for a request's body to come from the guest
-  Allowance session;                                   // "session": of all requests together
-  Allowance host;                                      // "host": of each host by itself
+  std::chrono::milliseconds websocket_idle_time{600'000};  // "websocket_idle_time": idle_time's like, of a WebSocket
+  Allowance session;                                       // "session": of all requests together
+  Allowance host;                                          // "host": of each host by itself
 };
 
 // A value that must not leave. The launcher reads it; it is never in the policy itself.

@@ -441,17 +441,18 @@ TEST(Policy, DescribesItsRules) {
   "http": [{"id": "npm", "action": "allow", "hosts": ["@npm"], "methods": ["GET"], "paths": ["/a/**"]}],
   "dns": [{"id": "txt", "action": "deny", "names": ["**.example.com"], "types": ["TXT"], "reason": "tunnels"}],
   "resolve": {"x.test": "127.0.0.1:1"}, "networks": ["10.0.0.0/8"]})"}});
-  EXPECT_EQ(policy.describe(),
-            "policy 't' (t.json)\n"
-            "  http  allow  npm                   @npm (npm.example.com); method GET; path /a/**\n"
-            "  dns   deny   txt                   **.example.com; type TXT; \"tunnels\"\n"
-            "  x.test is at 127.0.0.1, port 1\n"
-            "  private networks: 10.0.0.0/8\n"
-            "  all else is denied\n"
-            "limits of the scanner: request body 32 MiB, decoded 256 MiB, 8 encodings deep, 10000 ms a request\n"
-            "an approval is waited for 300 s\n"
-            "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes; a guest 30000 ms for "
-            "TLS, 30000 ms for a request's head, 600000 ms for its body\n");
+  EXPECT_EQ(
+      policy.describe(),
+      "policy 't' (t.json)\n"
+      "  http  allow  npm                   @npm (npm.example.com); method GET; path /a/**\n"
+      "  dns   deny   txt                   **.example.com; type TXT; \"tunnels\"\n"
+      "  x.test is at 127.0.0.1, port 1\n"
+      "  private networks: 10.0.0.0/8\n"
+      "  all else is denied\n"
+      "limits of the scanner: request body 32 MiB, decoded 256 MiB, 8 encodings deep, 10000 ms a request\n"
+      "an approval is waited for 300 s\n"
+      "an upstream has 20000 ms to connect, 300000 ms to answer, 120000 ms between bytes, 600000 ms between "
+      "messages of a WebSocket; a guest 30000 ms for TLS, 30000 ms for a request's head, 600000 ms for its body\n");
 }
 
 TEST(Policy, HasADigestOfAllItsSources) {

@@ -52,9 +52,9 @@ inline constexpr std::string_view kExemptionKeys[] = {"id", "rule", "hosts", "re
 Result<DlpRules> read_dlp(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kLimitKeys[] = {
-    "request_body", "decoded_bytes",   "decode_depth", "scan_time",      "approval_time",
-    "connect_time", "first_byte_time", "idle_time",    "handshake_time", "head_time",
-    "request_time", "session",         "host"};
+    "request_body",    "decoded_bytes", "decode_depth",   "scan_time", "approval_time", "connect_time",
+    "first_byte_time", "idle_time",     "handshake_time", "head_time", "request_time",  "websocket_idle_time",
+    "session",         "host"};
 inline constexpr std::string_view kAllowanceKeys[] = {"requests", "bytes_out", "bytes_in", "requests_per_minute"};
 Result<Allowance> read_allowance(const FieldReader& reader, const JsonNode& node, std::string_view key);
 

@@ -29,12 +29,13 @@ TEST(UpstreamProxy, IsForEveryHostButThoseExcepted) {
   for (const char* direct : {"build.example.com", "a.b.corp.example", "here.example.com"}) {
     EXPECT_EQ(policy->upstream_proxy_for(direct), nullptr) << direct;
   }
-  EXPECT_THAT(policy->explain("GET https://www.example.com/").value(),
-              HasSubstr("by way of the proxy proxy.corp.example:3128"));
+  EXPECT_THAT(
+      policy->explain("GET https://www.example.com/").value(),
+      HasSubstr("by way of the proxy proxy.corp.example:3128, which looks the name up: no address is judged here"));
   EXPECT_THAT(policy->explain("GET https://build.example.com/").value(), testing::Not(HasSubstr("by way of")));
   EXPECT_THAT(policy->describe(),
               HasSubstr("upstream proxy proxy.corp.example:3128 with the secret P, but not for **.corp.example "
-                        "build.example.com"));
+                        "build.example.com; it looks names up, and where they lead is not judged here\n"));
   EXPECT_EQ(Policy::parse({source(R"("http": [])")})->upstream_proxy_for("www.example.com"), nullptr);
 }
 
@@ -48,6 +49,19 @@ TEST(UpstreamProxy, IsOneForAllLayers) {
   EXPECT_THAT(differs.error().message(), testing::StartsWith("t.json:1:"));
   EXPECT_THAT(differs.error().message(),
               HasSubstr("another upstream proxy, or another way with it, is said at m.json:1"));
+}
+
+TEST(UpstreamProxy, UndoesNoMachineWideRuleOnAddresses) {
+  const std::string proxy = R"("upstream_proxy": {"url": "http://proxy.corp.example:3128"})";
+  const std::string networks = R"("unmatched": "pass", "networks": [])";
+  const auto undone = Policy::parse({source(networks, true), source(proxy)});
+  ASSERT_FALSE(undone);
+  EXPECT_THAT(undone.error().message(), testing::StartsWith("t.json:1:"));
+  EXPECT_THAT(undone.error().message(), HasSubstr("so that the 'networks' of m.json could not be kept to; only m.json "
+                                                  "can say it"));
+  EXPECT_TRUE(Policy::parse({source(networks + ", " + proxy, true), source(proxy)}));
+  EXPECT_TRUE(Policy::parse({source(R"("unmatched": "pass")", true), source(proxy)}));
+  EXPECT_TRUE(Policy::parse({source(proxy, true), source(R"("networks": ["10.0.0.0/8"])")}));
 }
 
 TEST(UpstreamProxy, MayBeAnAddress) {
