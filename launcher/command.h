@@ -16,8 +16,9 @@ void add_run_command(CLI::App& app, Run& run);
 void add_check_command(CLI::App& app, Run& run);
 void add_policy_command(CLI::App& app, Run& run);  // check, test, explain
 void add_approvals_command(CLI::App& app, Run& run);
-void add_audit_command(CLI::App& app, Run& run);   // list, verify
+void add_audit_command(CLI::App& app, Run& run);  // list, verify
 void add_scan_command(CLI::App& app, Run& run);
+void add_mcp_command(CLI::App& app, Run& run);  // pins, approve
 void add_dlp_command(CLI::App& app, Run& run);  // rules check, rules import
 
 }  // namespace gatehouse::launcher

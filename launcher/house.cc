@@ -132,7 +132,7 @@ Result<ProcessSpec> House::mcp_gateway() const {
   if (auto ok = let_judge(*spec, "mcp-gateway"); !ok) return failed(ok);
   let_record(*spec);
   add(*spec, {"--dlp", "unix:" + socket_path("dlp"), "--approvals", "unix:" + ask_socket()});
-  add(*spec, {"--work", settings_.mcp_work});
+  add(*spec, {"--work", settings_.mcp_work, "--pins", settings_.mcp_pins});
   auto secrets = pipe_of({handed_.server_secrets.view()});
   if (!secrets) return failed(secrets, "secrets of servers");
   spec->inherited.push_back(std::move(*secrets));

@@ -23,6 +23,7 @@ struct HouseSettings {
   std::string upstream_ca;  // PEM file for upstream certificates besides the system's; empty for none
   std::string quarantine;   // folder for the git gate; empty: nothing may be pushed, and there is none
   std::string mcp_work;     // folder for servers of tools; empty: the policy declares none, and there is no MCP gateway
+  std::string mcp_pins;     // what was approved of their tools
   VmSettings vm;            // vhost_socket and console are filled in here
 };
 

@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   launcher::add_audit_command(app, run);
   launcher::add_scan_command(app, run);
   launcher::add_dlp_command(app, run);
+  launcher::add_mcp_command(app, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -116,6 +116,14 @@ Result<std::string> audit_log_path(std::string_view session) {
   return fmt::format("{}/gatehouse/sessions/{}/audit.db", *base, session);
 }
 
+Result<std::string> mcp_pins_path() {
+  auto base = state_base();
+  if (!base) return failed(base);
+  auto directory = private_directory(*base, {"gatehouse"});
+  if (!directory) return directory;
+  return *directory + "/mcp-pins";
+}
+
 Result<std::string> session_runtime_directory(std::string_view session) {
   if (auto ok = check_session_name(session); !ok) return failed(ok);
   if (const std::string base = xdg_variable("XDG_RUNTIME_DIR"); !base.empty()) {

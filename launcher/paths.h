@@ -17,6 +17,9 @@ Result<std::string> session_state_directory(std::string_view session);
 // <state>/sessions/NAME/audit.db; only the path, nothing is made.
 Result<std::string> audit_log_path(std::string_view session);
 
+// <state>/mcp-pins: what was approved of servers' tools, in all sessions; only the path.
+Result<std::string> mcp_pins_path();
+
 // $XDG_RUNTIME_DIR/gatehouse/NAME (default /run/user/UID, or /tmp/gatehouse-UID): sockets of a running session.
 Result<std::string> session_runtime_directory(std::string_view session);
 

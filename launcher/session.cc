@@ -218,7 +218,12 @@ Result<void> Session::start_house() {
   // Also for a policy that lets nothing be pushed, since the next one may. A host without git can do without the gate
   // until then.
   if (policy_.lets_push() || ::access(git::kGitProgram, X_OK) == 0) house.quarantine = state_directory_ + "/quarantine";
-  if (!policy_.mcp_servers().empty()) house.mcp_work = state_directory_ + "/mcp";
+  if (!policy_.mcp_servers().empty()) {
+    auto pins = mcp_pins_path();
+    if (!pins) return failed(pins);
+    house.mcp_pins = std::move(*pins);
+    house.mcp_work = state_directory_ + "/mcp";
+  }
   if (!settings_.upstream_ca.empty()) {
     auto certificates = snapshot_certificates(settings_.upstream_ca, directory_->path());
     if (!certificates) return failed(certificates);

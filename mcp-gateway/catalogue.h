@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/base/verdict.h"
 #include "mcp-gateway/message.h"
 
 namespace gatehouse::mcp {
@@ -13,11 +15,20 @@ namespace gatehouse::mcp {
 // What clients, and the models behind them, take for a name.
 inline constexpr size_t kMaxShownNameBytes = 64;
 
+// What the scanner has against a definition.
+struct Suspicion {
+  Decision why;
+  bool approvable = false;  // a person may let it be shown: the policy warns of what was found, and does not deny it
+};
+
 struct Tool {
   std::string server;
   std::string name;  // the server's own
   std::string pin;   // hash of its whole definition
+  Value whole;       // its definition as the server gives it
   Value definition;  // as it is shown: under its shown name, and without what the gateway does not carry
+  std::optional<Suspicion> suspicion = {};
+  bool name_is_clean = true;  // the scanner finds nothing in the name alone
 };
 
 class Catalogue {

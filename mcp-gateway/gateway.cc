@@ -4,14 +4,16 @@
 
 #include "common/base/log.h"
 #include "common/base/uuid.h"
+#include "mcp-gateway/listing.h"
 
 namespace gatehouse::mcp {
 
 namespace {
 
 constexpr std::string_view kBetween = "__";
-constexpr std::string_view kWithheldRule = "mcp.poisoned";
 constexpr std::string_view kUnlistedRule = "mcp.unlisted";
+constexpr std::string_view kApprovedRule = "mcp.approved";
+constexpr std::string_view kNamePutAway = "[a name that the scanner finds something in]";
 
 // "server__tool" taken apart; a server's name has no "__".
 std::pair<std::string, std::string> split(const std::string& shown) {
@@ -22,66 +24,15 @@ std::pair<std::string, std::string> split(const std::string& shown) {
 
 }  // namespace
 
-// Looks through a server's tools, one at a time. What the scanner finds anything in that no exemption names is
-// withheld: models read all of it as instructions.
-class Gateway::Listing {
- public:
-  Listing(Gateway& gateway, std::string server, std::vector<Value> definitions)
-      : gateway_(gateway), server_(std::move(server)), definitions_(std::move(definitions)) {}
-
-  void next() {
-    if (at_ == definitions_.size()) {
-      gateway_.tools_.loop.post([this, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) gateway_.looked_through(server_, std::move(tools_));
-      });
-      return;
-    }
-    info_ = {"mcp", dlp::Direction::in, scan_host(server_), make_uuid()};
-    scan_ = std::make_unique<TextScan>(gateway_.tools_.scanner, info_, "tool definition", definitions_[at_],
-                                       [this](const Looked& looked) { looked_at(looked); });
-  }
-
- private:
-  void looked_at(const Looked& looked) {
-    const auto scan = std::move(scan_);  // it is what calls
-    const Value& definition = definitions_[at_++];
-    Tool tool{server_, *find_text(definition, "name"), pin_of(definition), shown_definition(server_, definition)};
-    const auto found = std::find_if(looked.findings.begin(), looked.findings.end(), [](const dlp::Finding& finding) {
-      return finding.action != FindingAction::exempt;
-    });
-    if (looked.decision.verdict != Verdict::deny && found == looked.findings.end()) {
-      tools_.push_back(std::move(tool));
-      return next();
-    }
-    for (auto& row : finding_rows(looked, info_)) gateway_.tools_.record(std::move(row), [](const Result<void>&) {});
-    audit::McpCall row;
-    row.trace_id = info_.trace_id;
-    const std::string why = looked.decision.verdict == Verdict::deny ? looked.decision.reason : dlp::describe(*found);
-    row.decision = {Verdict::deny, std::string(kWithheldRule), "the tool is not shown: " + why};
-    row.method = "tools/list";
-    row.server = server_;
-    row.tool = tool.name;
-    row.arguments = "{}";
-    row.pin = tool.pin;
-    log::warn("tool '{}' of server '{}' is not shown: {}", tool.name, server_, log::printable(why));
-    gateway_.tools_.record(std::move(row), [](const Result<void>&) {});
-    next();
-  }
-
-  Gateway& gateway_;
-  const std::string server_;
-  const std::vector<Value> definitions_;
-  size_t at_ = 0;
-  dlp::StreamInfo info_;
-  std::unique_ptr<TextScan> scan_;
-  std::vector<Tool> tools_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-};
-
-Gateway::Gateway(CallTools tools, Callbacks callbacks)
-    : tools_(std::move(tools)), callbacks_(std::move(callbacks)), patience_(tools_.loop, [this] {
-        for (const auto& server : std::set<std::string>(unlisted_)) settle(server);
-      }) {
+Gateway::Gateway(CallTools tools, PinFile pins, Callbacks callbacks)
+    : tools_(std::move(tools)),
+      callbacks_(std::move(callbacks)),
+      pins_(std::move(pins)),
+      patience_(tools_.loop,
+                [this] {
+                  for (const auto& server : std::set<std::string>(unlisted_)) settle(server);
+                }),
+      pin_watch_(tools_.loop, [this] { look_at_pins(); }) {
   tools_.upstream = [this](const std::string& server) { return upstream(server); };
   for (const auto& server : tools_.policy.get()->mcp_servers()) {
     const std::string& name = server.name;
@@ -92,6 +43,7 @@ Gateway::Gateway(CallTools tools, Callbacks callbacks)
                                  [this, name](const Error& why) { callbacks_.broken(name, why); }}));
   }
   patience_.start(kListingTime);
+  pin_watch_.repeat(kPinsTime);
 }
 
 Gateway::~Gateway() {
@@ -106,30 +58,91 @@ Upstream* Gateway::upstream(const std::string& server) {
 void Gateway::listed(const std::string& server, std::vector<Value> definitions) {
   callbacks_.greeted(server);
   auto& listing = listings_[server];
-  listing = std::make_unique<Listing>(*this, server, std::move(definitions));  // one under way is given up
-  listing->next();
-}
-
-void Gateway::looked_through(std::string server, std::vector<Tool> tools) {
-  listings_.erase(server);
-  sound_[server] = std::move(tools);
-  show(server);
-  settle(server);
+  // One under way is given up.
+  listing = std::make_unique<Listing>(tools_, server, std::move(definitions), [this, server](std::vector<Tool> tools) {
+    listings_.erase(server);  // it is what calls
+    listed_[server] = std::move(tools);
+    show(server);
+    settle(server);
+  });
 }
 
 void Gateway::show(const std::string& server) {
   const auto policy = tools_.policy.get();
+  const auto& servers = policy->mcp_servers();
+  const auto declared =
+      std::find_if(servers.begin(), servers.end(), [&](const auto& one) { return one.name == server; });
+  std::vector<Tool> wanted;
+  for (const auto& tool : listed_[server]) {
+    if (declared == servers.end() || !policy->may_call(server, tool.name)) continue;
+    // Which of two look-alikes is the first is not for the faster server to say: tools that nobody has seen yet wait
+    // until all servers have listed theirs, and are taken in the order in which the policy names them.
+    if (settled() || pins_.knows(*declared, tool.name)) wanted.push_back(tool);
+  }
+  std::vector<Pins::Judged> judged;
+  if (!wanted.empty()) {
+    judged = pins_.judge(servers, *declared, wanted,
+                         [&](const std::string& of, const std::string& tool) { return policy->may_call(of, tool); });
+  }
   std::vector<Tool> shown;
-  for (const auto& tool : sound_[server]) {
-    if (policy->may_call(server, tool.name)) shown.push_back(tool);
+  auto before = std::exchange(withheld_[server], {});
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto known = before.find(wanted[i].name);
+    if (judged[i].objection) {
+      if (known == before.end() || known->second.reason != judged[i].objection->reason) {
+        record(wanted[i], *judged[i].objection);
+      }
+      withheld_[server].emplace(wanted[i].name, std::move(*judged[i].objection));
+      continue;
+    }
+    if (known != before.end() && !judged[i].approved_by.empty()) {
+      record(wanted[i],
+             {Verdict::allow, std::string(kApprovedRule), judged[i].approved_by + " approved its definition"});
+    }
+    shown.push_back(std::move(wanted[i]));
   }
   if (!catalogue_.replace(server, std::move(shown))) return;
   for (const auto& client : clients_) client->tools_changed();
 }
 
+void Gateway::show_all() {
+  const auto policy = tools_.policy.get();
+  for (const auto& server : policy->mcp_servers()) {
+    if (listed_.contains(server.name)) show(server.name);
+  }
+  for (const auto& [name, tools] : listed_) {
+    const auto& servers = policy->mcp_servers();
+    const bool declared =
+        std::any_of(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
+    if (!declared) show(name);
+  }
+}
+
+// A row of what becomes of a tool. A server that brings ever new ones has no more of them than others have.
+void Gateway::record(const Tool& tool, const Decision& decision) {
+  size_t& written = rows_of_tools_[tool.server];
+  if (written++ >= kMaxRowsOfTools) {
+    if (written == kMaxRowsOfTools + 1) log::warn("what else server '{}' lists is not put on record", tool.server);
+    return;
+  }
+  const std::string name(tool.name_is_clean ? std::string_view(tool.name) : kNamePutAway);
+  audit::McpCall row;
+  row.trace_id = make_uuid();
+  row.decision = decision;
+  row.decision.reason = (decision.allowed() ? "the tool is shown: " : "the tool is not shown: ") + decision.reason;
+  row.method = "tools/list";
+  row.server = tool.server;
+  row.tool = name;
+  row.arguments = "{}";
+  row.pin = tool.pin;
+  log::info("tool '{}' of server '{}': {}", name, tool.server, log::printable(row.decision.reason, 300));
+  tools_.record(std::move(row), [](const Result<void>&) {});
+}
+
 void Gateway::settle(const std::string& server) {
   if (unlisted_.erase(server) == 0 || !unlisted_.empty()) return;
   patience_.stop();
+  show_all();
   for (const auto& client : clients_) client->settled();
 }
 
@@ -138,8 +151,10 @@ void Gateway::passed_over(const std::string& server) {
   settle(server);
 }
 
-void Gateway::policy_changed() {
-  for (const auto& [server, tools] : sound_) show(server);
+void Gateway::policy_changed() { show_all(); }
+
+void Gateway::look_at_pins() {
+  if (pins_.refresh()) show_all();
 }
 
 Client* Gateway::add_client(Client::Callbacks callbacks) {
@@ -148,6 +163,15 @@ Client* Gateway::add_client(Client::Callbacks callbacks) {
 
 void Gateway::remove_client(Client* client) {
   clients_.remove_if([client](const auto& one) { return one.get() == client; });
+}
+
+Decision Gateway::objection_to(const std::string& server, const std::string& tool) const {
+  if (const auto of = withheld_.find(server); of != withheld_.end()) {
+    if (const auto known = of->second.find(tool); known != of->second.end()) return known->second;
+  }
+  return {Verdict::deny, std::string(kUnlistedRule),
+          settled() ? "there is no such tool here; tools/list shows those there are"
+                    : "not all servers have listed their tools yet; try again in a moment"};
 }
 
 std::unique_ptr<Call> Gateway::call(const std::string& shown, Value arguments, Call::Callbacks callbacks) {
@@ -161,11 +185,11 @@ std::unique_ptr<Call> Gateway::call(const std::string& shown, Value arguments, C
   } else {
     std::tie(asked.server, asked.tool) = split(shown);
     if (!upstreams_.contains(asked.server)) asked.server.clear();
-    const auto known = sound_.find(asked.server);
-    asked.listed = known != sound_.end() && std::any_of(known->second.begin(), known->second.end(),
-                                                        [&](const Tool& one) { return one.name == asked.tool; });
-    asked.withheld = Decision{Verdict::deny, std::string(kUnlistedRule),
-                              "there is no such tool here; tools/list shows those there are"};
+    const auto known = listed_.find(asked.server);
+    asked.listed = known != listed_.end() &&
+                   std::any_of(known->second.begin(), known->second.end(),
+                               [&](const Tool& one) { return one.name == asked.tool && one.name_is_clean; });
+    asked.withheld = objection_to(asked.server, asked.tool);
   }
   asked.arguments = std::move(arguments);
   return std::make_unique<Call>(tools_, std::move(asked), std::move(callbacks));

@@ -12,11 +12,16 @@
 
 #include "mcp-gateway/call.h"
 #include "mcp-gateway/client.h"
+#include "mcp-gateway/pins.h"
 #include "mcp-gateway/upstream.h"
 
 namespace gatehouse::mcp {
 
+inline constexpr std::chrono::seconds kPinsTime{1};      // that an approval takes to be noticed, at most
+inline constexpr size_t kMaxRowsOfTools = 4096;          // about what becomes of one server's tools
 inline constexpr std::chrono::seconds kListingTime{10};  // that lists wait for servers that have not listed theirs
+
+class Listing;
 
 class Gateway final : public ToolHouse {
  public:
@@ -27,7 +32,7 @@ class Gateway final : public ToolHouse {
     std::function<void(const std::string& server, const Error& why)> broken;
   };
   // `tools.upstream` is filled in here.
-  Gateway(CallTools tools, Callbacks callbacks);
+  Gateway(CallTools tools, PinFile pins, Callbacks callbacks);
   ~Gateway() override;
 
   Upstream* upstream(const std::string& server);
@@ -35,6 +40,8 @@ class Gateway final : public ToolHouse {
   void passed_over(const std::string& server);
   // Judges anew what is shown: the policy is another one.
   void policy_changed();
+  // Takes in what was approved since; done every kPinsTime, too.
+  void look_at_pins();
 
   Client* add_client(Client::Callbacks callbacks);
   void remove_client(Client* client);
@@ -44,21 +51,26 @@ class Gateway final : public ToolHouse {
   std::unique_ptr<Call> call(const std::string& shown, Value arguments, Call::Callbacks callbacks) override;
 
  private:
-  class Listing;
   void listed(const std::string& server, std::vector<Value> definitions);
-  void looked_through(std::string server, std::vector<Tool> tools);  // its own: what calls goes
   void show(const std::string& server);
+  void show_all();
+  void record(const Tool& tool, const Decision& decision);
+  Decision objection_to(const std::string& server, const std::string& tool) const;
   void settle(const std::string& server);
 
   CallTools tools_;
   Callbacks callbacks_;
   std::map<std::string, std::unique_ptr<Upstream>> upstreams_;
-  std::map<std::string, std::unique_ptr<Listing>> listings_;  // under way
-  std::map<std::string, std::vector<Tool>> sound_;  // of each server, what was looked through and may be shown
-  std::set<std::string> unlisted_;                  // servers that lists wait for
+  std::map<std::string, std::unique_ptr<Listing>> listings_;         // under way
+  std::map<std::string, std::vector<Tool>> listed_;                  // of each server, looked through
+  std::set<std::string> unlisted_;                                   // servers that lists wait for
+  std::map<std::string, std::map<std::string, Decision>> withheld_;  // of each server, by tool: why it is not shown
+  std::map<std::string, size_t> rows_of_tools_;
+  Pins pins_;
   Catalogue catalogue_;
   std::list<std::unique_ptr<Client>> clients_;
   Timer patience_;
+  Timer pin_watch_;
 };
 
 }  // namespace gatehouse::mcp

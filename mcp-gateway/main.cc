@@ -29,6 +29,8 @@ int run(int argc, char** argv) {
   if (!sockets) return report(sockets.error(), kExitUsage);
 
   Loop loop;
+  auto pins = PinFile::open(options.pins);
+  if (!pins) return report(pins.error(), kExitFailed);
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "mcp-gateway"});
   if (!audit) return report(audit.error(), kExitFailed);
   InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(source->policy));
@@ -40,7 +42,7 @@ int run(int argc, char** argv) {
   };
   Processes processes(loop, servers, std::move(*spawner),
                       [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
-  Gateway gateway({loop, policy, *scanner, approver.get(), record, nullptr}, processes.callbacks());
+  Gateway gateway({loop, policy, *scanner, approver.get(), record, nullptr}, std::move(*pins), processes.callbacks());
   Server server(loop, gateway);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =

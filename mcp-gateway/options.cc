@@ -21,6 +21,8 @@ McpOptions parse_options(int argc, char** argv) {
         app.add_option("--secrets", own.secrets,
                        "JSON object of what servers are given: fd:N, or a file that is yours alone")
             ->type_name("SOURCE");
+        app.add_option("--pins", own.pins, "what was approved of tools, in all sessions; made if it is missing")
+            ->type_name("FILE");
         app.add_option("--work", own.work, "folder for the servers' own folders; made if it is missing")
             ->type_name("DIR");
       });
@@ -35,6 +37,7 @@ Result<void> require(const McpOptions& options) {
   if (options.gate.session.empty()) return fail("--session NAME is required: the audit log is kept by session");
   if (options.dlp.empty()) return fail("--dlp unix:PATH is required: nothing that is not scanned may be called");
   if (options.work.empty()) return fail("--work DIR is required: servers have their own folders there");
+  if (options.pins.empty()) return fail("--pins FILE is required: what was approved of tools is kept there");
   return {};
 }
 

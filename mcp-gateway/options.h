@@ -16,6 +16,7 @@ struct McpOptions {
   std::string approvals;         // --approvals unix:PATH
   std::string secrets;           // --secrets fd:N or FILE: what servers are given
   std::string work;              // --work DIR: servers' own folders; required
+  std::string pins;              // --pins FILE: what was approved of tools; required
   std::optional<int> exit_code;  // end at once with this code
 };
 McpOptions parse_options(int argc, char** argv);

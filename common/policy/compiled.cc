@@ -175,6 +175,13 @@ class LayerCompiler {
         if (auto ok = check_secret(name, entry.place); !ok) return ok;
       }
     }
+    for (const auto& entry : rules.servers) {
+      for (const auto& name : entry.server.shares_names_with) {
+        if (contains(servers, name)) continue;
+        return tl::unexpected(entry.place.error(fmt::format(
+            "no server '{}' is declared in \"servers\"{}", log::printable(name, kMaxIdBytes), suggest(name, servers))));
+      }
+    }
     for (const auto& rule : rules.tools) {
       // A machine-wide layer may speak of servers that sessions declare.
       const bool is_glob = rule.server.find('*') != std::string::npos;

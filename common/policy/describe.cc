@@ -108,8 +108,11 @@ std::string describe_git(const GitRule& rule) {
 
 // A command's arguments are left out: somebody may have put a password there.
 std::string describe_server(const McpServer& server) {
-  return fmt::format("  mcp   server {} runs {}{}\n", server.name, server.command.front(),
-                     server.secrets.empty() ? "" : "; is given " + join_words(server.secrets));
+  std::string text = fmt::format("  mcp   server {} runs {}", server.name, server.command.front());
+  if (!server.secrets.empty()) text += "; is given " + join_words(server.secrets);
+  if (server.new_tools == NewTools::approve) text += "; new tools wait for approval";
+  if (!server.shares_names_with.empty()) text += "; shares names with " + join_words(server.shares_names_with);
+  return text + "\n";
 }
 
 std::string describe_mcp(const McpRule& rule) {

@@ -17,13 +17,22 @@ namespace gatehouse::policy {
 inline constexpr uint64_t kDefaultToolResultBytes = 1 << 20;
 inline constexpr std::chrono::milliseconds kDefaultCallTime{60'000};
 
+// What becomes of a tool that nobody has seen before.
+enum class NewTools {
+  pin,      // it is taken as it is, and must stay so
+  approve,  // it waits until somebody approves it
+};
+inline constexpr std::string_view kNewToolsNames[] = {"pin", "approve"};
+
 // One that the gateway starts on the host and speaks to over its standard streams.
 struct McpServer {
   std::string name;
   std::vector<std::string> command;  // a program, looked up in the PATH of servers unless it has a slash, and arguments
-  std::string directory;             // in which it is started; empty: an empty one of its own
-  std::vector<std::string> secrets;  // that it is given, each in a variable of its name
+  std::string directory = {};        // in which it is started; empty: an empty one of its own
+  std::vector<std::string> secrets = {};                   // that it is given, each in a variable of its name
   std::chrono::milliseconds call_time = kDefaultCallTime;  // that one call of its may take
+  NewTools new_tools = NewTools::pin;
+  std::vector<std::string> shares_names_with = {};  // servers whose tools may be called as its own are, either way
 
   bool operator==(const McpServer&) const = default;
 };

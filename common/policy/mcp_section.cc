@@ -76,6 +76,19 @@ Result<McpServer> read_server(const FieldReader& reader, const JsonMember& membe
     if (!time) return failed(time);
     server.call_time = *time;
   }
+  if (const JsonNode* new_tools = node.find("new_tools")) {
+    const auto word = reader.word_of(*new_tools, "new_tools", kNewToolsNames);
+    if (!word) return failed(word);
+    server.new_tools = *word == kNewToolsNames[0] ? NewTools::pin : NewTools::approve;
+  }
+  if (const JsonNode* others = node.find("shares_names_with")) {
+    auto names = reader.parsed_strings<std::string>(
+        *others, "shares_names_with", [](const std::string& name) -> Result<std::string> {
+          return name;  // whether there is such a server is known once the section is read
+        });
+    if (!names) return failed(names);
+    server.shares_names_with = std::move(*names);
+  }
   return server;
 }
 

@@ -16,7 +16,7 @@ constexpr std::string_view kPolicy = R"({"version": 1, "name": "p",
  "secrets": {"DOCS_TOKEN": {"from": "env:DOCS_TOKEN"}},
  "mcp": {
   "servers": {"files": {"command": ["mcp-files", "/srv/docs"], "cwd": "/srv", "env": ["DOCS_TOKEN"], "call_time": "5s"},
-              "web": {"command": ["mcp-web"]}},
+              "web": {"command": ["mcp-web"], "new_tools": "approve", "shares_names_with": ["files"]}},
   "tools": [
    {"id": "read", "action": "allow", "server": "files", "tools": ["read_*", "list"], "result_size": "64KiB",
     "arguments": {"/path": {"path": ["/srv/docs/**"]}, "/head": {"minimum": 1, "maximum": 100}, "*": false}},
@@ -133,6 +133,9 @@ TEST(McpServers, AreReadAndMeanTheSameInEveryLayer) {
   EXPECT_THAT(files.secrets, ElementsAre("DOCS_TOKEN"));
   EXPECT_EQ(files.directory, "/srv");
   EXPECT_EQ(files.call_time.count(), 5000);
+  EXPECT_EQ(files.new_tools, NewTools::pin);
+  EXPECT_EQ(p.mcp_servers()[1].new_tools, NewTools::approve);
+  EXPECT_THAT(p.mcp_servers()[1].shares_names_with, ElementsAre("files"));
   const std::string other = R"({"version": 1, "mcp": {"servers": {"web": {"command": ["evil"]}}}})";
   const auto both = Policy::parse({{"p.json", std::string(kPolicy)}, {"o.json", other}});
   ASSERT_FALSE(both);
@@ -156,7 +159,9 @@ TEST(McpRules, RunAsTestsAndAreExplained) {
   ASSERT_TRUE(explained) << explained.error().message();
   EXPECT_THAT(*explained, HasSubstr("deny by default-deny"));
   EXPECT_THAT(*explained, HasSubstr("not these arguments (/path in /srv/docs/**)  [p.json:7]"));
-  EXPECT_THAT(p.describe(), HasSubstr("server files runs mcp-files; is given DOCS_TOKEN"));
+  EXPECT_THAT(p.describe(), HasSubstr("server files runs mcp-files; is given DOCS_TOKEN\n"));
+  EXPECT_THAT(p.describe(),
+              HasSubstr("server web runs mcp-web; new tools wait for approval; shares names with files\n"));
   EXPECT_THAT(p.explain(R"(mcp files stat {"a":1,"a":2})").error().message(), HasSubstr("stands twice"));
 }
 
@@ -173,6 +178,8 @@ TEST(McpSection, SaysWhatIsWrongWithIt) {
       {server + R"(, "cwd": "srv"}}})", "'srv' is no absolute path"},
       {server + R"(, "env": ["NONE"]}}})", "'NONE' is no secret of this policy"},
       {server + R"(, "call_time": "2h"}}})", "out of its range of 1s to 1h"},
+      {server + R"(, "new_tools": "trust"}}})", "unknown new_tools 'trust'; expected pin, approve"},
+      {server + R"(, "shares_names_with": ["t"]}}})", "no server 't' is declared in \"servers\""},
       {R"({"servers": {"files": {"command": ["x"]}}, "tools": [{"id": "r", "action": "allow", "server": "file", "tools": []}]})",
        "no server 'file' is declared in \"servers\"; did you mean 'files'?"},
       {rule + R"(, "arguments": {"path": true}}]})", "'path' is no JSON pointer"},

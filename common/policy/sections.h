@@ -37,7 +37,8 @@ Result<PathGlob> parse_repository_glob(const std::string& text);
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kMcpKeys[] = {"servers", "tools"};
-inline constexpr std::string_view kMcpServerKeys[] = {"command", "cwd", "env", "call_time"};
+inline constexpr std::string_view kMcpServerKeys[] = {"command",   "cwd",       "env",
+                                                      "call_time", "new_tools", "shares_names_with"};
 inline constexpr std::string_view kMcpToolKeys[] = {"id",        "action",      "server", "tools",
                                                     "arguments", "result_size", "reason"};
 inline constexpr std::string_view kMcpArgumentKeys[] = {"type",    "const",   "enum",      "glob", "path",

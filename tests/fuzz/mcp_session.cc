@@ -1,5 +1,7 @@
 // What a client and a server write, in turn, however it is cut: nothing breaks, every line of ours is one that the
 // strict reader takes, and no call reaches a server without a row before it.
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "mcp-gateway/gateway.h"
@@ -28,9 +30,13 @@ const policy::Policy& fixed_policy() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input(reinterpret_cast<const char*>(data), size);
   Loop loop;
+  const std::string path = fmt::format("/dev/shm/fuzz-pins.{}", ::getpid());
+  ::unlink(path.c_str());
   {
     InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(fixed_policy()));
     proxy::ScriptedScanner scanner;
+    auto pins = PinFile::open(path);
+    require(pins.has_value());
     size_t rows = 0, calls = 0;
     std::string last_id = "0";
     Gateway gateway(
@@ -40,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
            loop.post([committed = std::move(committed)] { committed({}); });
          },
          nullptr},
+        std::move(*pins),
         {[&](const std::string&, std::string_view line) {
            const auto message = json::read(line);
            require(message.has_value());
@@ -86,5 +93,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   loop.turn();
+  ::unlink(path.c_str());
   return 0;
 }

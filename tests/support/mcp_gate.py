@@ -13,9 +13,9 @@ from tests.support.upstream import wait_until
 SERVER = str(pathlib.Path(__file__).with_name("mcp_server.py"))
 
 
-def server(mode: str = "good", seen: pathlib.Path | None = None, **more) -> dict:
+def server(mode: str = "good", seen: pathlib.Path | None = None, flag: pathlib.Path | None = None, **more) -> dict:
     """A policy's entry for tests/support/mcp_server.py."""
-    return {"command": [sys.executable, SERVER, mode, *([str(seen)] if seen else [])], **more}
+    return {"command": [sys.executable, SERVER, mode, *(str(path) for path in (seen, flag) if path)], **more}
 
 
 class Client:
@@ -78,7 +78,8 @@ class Client:
 
 
 class McpGate:
-    def __init__(self, directory: pathlib.Path, mcp: dict, secrets: dict | None = None, **policy):
+    def __init__(self, directory: pathlib.Path, mcp: dict, secrets: dict | None = None,
+                 pins: pathlib.Path | None = None, **policy):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.policy = directory / "policy.json"
@@ -86,15 +87,26 @@ class McpGate:
         self.policy.write_text(json.dumps({"version": 1, "name": "test", "mcp": mcp, "secrets": known, **policy}))
         self.socket = str(directory / "mcp.sock")
         self.audit = directory / "audit.db"
+        self.pins = pins or directory / "mcp-pins"
+        for folder in (self.pins.parent.parent, self.pins.parent):
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         self.processes: list[subprocess.Popen] = []
-        dlp = str(directory / "dlp.sock")
+        try:
+            self._start_all(secrets or {})
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_all(self, secrets: dict) -> None:
+        dlp = str(self.directory / "dlp.sock")
         values = self._private("dlp.json", {"secrets": [{"name": name, "value": value}
-                                                        for name, value in (secrets or {}).items()]})
-        self._start("gatehouse-dlp", "--listen", f"unix:{dlp}", "--cache", str(directory / "cache"), "--secrets", values)
+                                                        for name, value in secrets.items()]})
+        self._start("gatehouse-dlp", "--listen", f"unix:{dlp}", "--cache", str(self.directory / "cache"), "--secrets", values)
         wait_until(lambda: self._accepts(dlp), 30, "gatehouse-dlp")
-        given = self._private("servers.json", secrets or {})
+        given = self._private("servers.json", secrets)
         self.process = self._start("gatehouse-mcp-gateway", "--listen", f"unix:{self.socket}", "--dlp", f"unix:{dlp}",
-                                   "--audit", str(self.audit), "--work", str(directory / "work"), "--secrets", given)
+                                   "--audit", str(self.audit), "--pins", str(self.pins),
+                                   "--work", str(self.directory / "work"), "--secrets", given)
         wait_until(lambda: self._accepts(self.socket), 30, "gatehouse-mcp-gateway")
 
     def _private(self, name: str, value: dict) -> str:

@@ -1,0 +1,39 @@
+// Looking through what a server says of its tools, one after the other: models read all of a definition as
+// instructions.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mcp-gateway/call.h"
+#include "mcp-gateway/catalogue.h"
+#include "mcp-gateway/text_scan.h"
+
+namespace gatehouse::mcp {
+
+class Listing {
+ public:
+  // All of that server's tools, each definition with a name. `done` comes once, never from within, with all of them in
+  // their order, and may destroy it; destroying it before abandons it.
+  Listing(CallTools& tools, std::string server, std::vector<Value> definitions,
+          std::function<void(std::vector<Tool>)> done);
+
+ private:
+  void next();
+  void looked_at(const Looked& looked);
+  void look_at_name();
+
+  CallTools& tools_;
+  const std::string server_;
+  std::vector<Value> definitions_;
+  std::function<void(std::vector<Tool>)> done_;
+  size_t at_ = 0;
+  dlp::StreamInfo info_;
+  std::unique_ptr<TextScan> scan_;
+  std::vector<Tool> found_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace gatehouse::mcp
