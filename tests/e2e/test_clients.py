@@ -16,11 +16,13 @@ import zipfile
 
 from tests.support.gates import Gates
 from tests.support.upstream import Upstream
+from tests.support.websocket_server import Server
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 CLIENTS = CHECKOUT / "tests" / "clients"
 BUILT = CHECKOUT / "build" / "clients"
 HOST = "api.demo.test"
+LIVE = "live.demo.test"
 TOKEN = "ghp_" + "A" * 36
 RULE = "dlp.github-pat"
 GREETING = "hello from a file"
@@ -62,6 +64,10 @@ COMMANDS = [
         const {fetch, setGlobalDispatcher, EnvHttpProxyAgent} = require('undici');
         setGlobalDispatcher(new EnvHttpProxyAgent());
         fetch(url).then(async answer => console.log(answer.status, await answer.text()));""")),
+    ("Node's own fetch", node("""
+        const {setGlobalDispatcher, EnvHttpProxyAgent} = require('undici');  // of which Node's own has no way through a proxy
+        setGlobalDispatcher(new EnvHttpProxyAgent());
+        globalThis.fetch(url).then(async answer => console.log(answer.status, await answer.text()));""")),
     ("Python urllib", python("""
 import sys, urllib.error, urllib.request
 try: answer = urllib.request.urlopen(sys.argv[1])
@@ -105,6 +111,34 @@ answer, body = httplib2.Http(ca_certs=os.environ['SSL_CERT_FILE']).request(sys.a
           'request_fulluri' => false, 'ignore_errors' => true], 'ssl' => ['cafile' => getenv('SSL_CERT_FILE')]]);
         $body = file_get_contents($argv[1], false, $context); echo $http_response_header[0], $body;""", "{base}/hello.txt"]),
     ("Go net/http", ["{built}/fetch", "{base}/hello.txt"]),
+]
+
+# Likewise for WebSockets: what it says is an argument more, and it prints the answer, or how the WebSocket was closed.
+WEBSOCKETS = [
+    ("Node ws", ["node", "-e", """
+        const WebSocket = require('ws'), {HttpsProxyAgent} = require('https-proxy-agent');
+        const socket = new WebSocket(process.argv[1], {agent: new HttpsProxyAgent(process.env.https_proxy)});
+        socket.on('open', () => socket.send(process.argv[2]));
+        socket.on('message', answer => { console.log('answer', String(answer)); socket.close(1000); });
+        socket.on('close', (code, reason) => console.log('closed', code, String(reason)));
+        socket.on('error', error => console.log('error', error.message));""", "{url}", "{words}"]),
+    ("Node WebSocket (undici)", ["node", "-e", """
+        const {WebSocket, EnvHttpProxyAgent} = require('undici');
+        const socket = new WebSocket(process.argv[1], {dispatcher: new EnvHttpProxyAgent()});
+        socket.onopen = () => socket.send(process.argv[2]);
+        socket.onmessage = answer => { console.log('answer', answer.data); socket.close(1000); };
+        socket.onclose = closed => console.log('closed', closed.code, closed.reason);""", "{url}", "{words}"]),
+    ("Python aiohttp", [PYTHON, "-c", """
+import aiohttp, asyncio, os, ssl, sys
+async def main():
+    context = ssl.create_default_context(cafile=os.environ['SSL_CERT_FILE'])
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        async with session.ws_connect(sys.argv[1], ssl=context, proxy=os.environ['https_proxy']) as socket:
+            await socket.send_str(sys.argv[2])
+            answer = await socket.receive()
+            if answer.type is aiohttp.WSMsgType.TEXT: print('answer', answer.data)
+            else: print('closed', answer.data, answer.extra)
+asyncio.run(main())""", "{url}", "{words}"]),
 ]
 
 # What shows that it came, where it is not the file's text.
@@ -163,7 +197,7 @@ class ClientsTest(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-clients-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory, True)
-        cls.upstream = Upstream(cls.directory / "upstream", [HOST])
+        cls.upstream = Upstream(cls.directory / "upstream", [HOST, LIVE])
         cls.addClassCleanup(cls.upstream.close)
         files = cls.directory / "upstream" / "files"
         cls.base = f"https://{HOST}/files"
@@ -175,9 +209,12 @@ class ClientsTest(unittest.TestCase):
         make_npm_package(files / "npm", cls.base)
         make_git_repository(files / "repo.git", cls.directory / "source")
         make_apt_repository(files / "apt")
+        cls.sockets = Server(cls.directory / "upstream")
+        cls.addClassCleanup(cls.sockets.close)
         cls.gates = Gates(cls.directory / "gates", {
-            "http": [{"id": "files", "action": "allow", "hosts": [HOST], "methods": ["GET", "HEAD"], "paths": ["/files/**"]}],
-            "resolve": {HOST: f"127.0.0.1:{cls.upstream.tls}"},
+            "http": [{"id": "files", "action": "allow", "hosts": [HOST], "methods": ["GET", "HEAD"], "paths": ["/files/**"]},
+                     {"id": "live", "action": "allow", "hosts": [LIVE], "schemes": ["wss"], "paths": ["/live"]}],
+            "resolve": {HOST: f"127.0.0.1:{cls.upstream.tls}", LIVE: f"127.0.0.1:{cls.sockets.port}"},
         }, "--upstream-ca", str(cls.upstream.ca), dlp=True)
         cls.addClassCleanup(cls.gates.close)
         cls.build_clients()
@@ -191,7 +228,7 @@ class ClientsTest(unittest.TestCase):
         subprocess.run(["go", "build", "-o", str(BUILT / "fetch"), str(CLIENTS / "fetch.go")], check=True,
                        capture_output=True, env={**os.environ, "GO111MODULE": "off"})
 
-    def run_client(self, command: list[str], base: str) -> str:
+    def run_client(self, command: list[str], base: str, words: str = "") -> str:
         """What it printed, and the names and beginnings of the files that it left."""
         ca, proxy = str(self.gates.ca), f"http://127.0.0.1:{self.gates.port}"
         environment = {
@@ -206,14 +243,15 @@ class ClientsTest(unittest.TestCase):
             environment["WGETRC"] = f"{folder}/wgetrc"
             (pathlib.Path(folder) / "sources").write_text(f"deb [trusted=yes] {base}/apt /\n")
             filled = [part.replace("{base}", base).replace("{dir}", folder).replace("{ca}", ca)
-                      .replace("{built}", str(BUILT)).replace("{proxy}", proxy) for part in command]
+                      .replace("{built}", str(BUILT)).replace("{proxy}", proxy).replace("{url}", f"wss://{LIVE}/live")
+                      .replace("{words}", words) for part in command]
             done = subprocess.run(filled, env=environment, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
                                   text=True, timeout=120)
             left = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
-            words = f"exit {done.returncode}\n" + done.stdout + done.stderr
+            printed = f"exit {done.returncode}\n" + done.stdout + done.stderr
             for path in left:
-                words += f"\n{path.name}: {path.read_text(errors='replace')[:4096]}"
-        return words
+                printed += f"\n{path.name}: {path.read_text(errors='replace')[:4096]}"
+        return printed
 
     def rows_after(self, count: int) -> list[dict]:
         """Those of our host: some clients also ask their maker for news, and are denied."""
@@ -238,6 +276,21 @@ class ClientsTest(unittest.TestCase):
                 self.assertEqual({(row["verdict"], row["rule_id"]) for row in denied}, {("deny", RULE)}, words)
                 self.assertNotIn(TOKEN, str(denied))
                 self.assertIn(SAID.get(name, "403"), words)
+
+    def test_what_a_websocket_says_arrives_and_a_token_does_not(self):
+        for name, command in WEBSOCKETS:
+            with self.subTest(name):
+                self.sockets.received.clear()
+                printed = self.run_client(command, self.base, f"hello from {name}")
+                self.assertIn(f"answer hello from {name}", printed)
+                self.assertEqual(self.sockets.received, [f"hello from {name}"])
+
+                printed = self.run_client(command, self.base, f"my key is {TOKEN}")
+                rows = self.gates.rows(host=LIVE)
+                self.assertEqual([(row["verdict"], row["rule_id"]) for row in rows[-2:]], [("allow", "live"), ("deny", RULE)])
+                self.assertIn(f"closed 1008 {RULE} event {rows[-1]['event_id']}", printed)
+                self.assertEqual(len(self.sockets.received), 1)
+                self.assertNotIn(TOKEN, str(rows))
 
 
 if __name__ == "__main__":
