@@ -30,6 +30,9 @@ Result<void> run() {
   if (!sockets) return failed(sockets);
   const auto tcp = TcpRelay::start(loop, std::move(sockets->tcp), vsock_connector(loop, ipc::kTcpPort));
   if (!tcp) return failed(tcp);
+  const auto mcp =
+      TcpRelay::start(loop, std::move(sockets->mcp), vsock_connector(loop, ipc::kMcpPort), TcpRelay::Front::nothing);
+  if (!mcp) return failed(mcp);
   const auto dns = DnsRelay::start(loop, std::move(sockets->dns_udp), std::move(sockets->dns_tcp),
                                    vsock_connector(loop, ipc::kDnsPort));
   if (!dns) return failed(dns);

@@ -10,6 +10,7 @@ struct Sockets {
   Fd tcp;      // connections to anywhere
   Fd dns_tcp;  // port 53 of every address
   Fd dns_udp;
+  Fd mcp;    // port kMcpPort of loopback
   Fd agent;  // the host's commands, vsock
   TcpRedirect redirect;
 };

@@ -28,7 +28,7 @@ class TcpRelay::Connection {
     connecting_ = relay_.connect_([this, header = std::move(header)](Result<std::unique_ptr<Stream>> host) {
       if (!host) return give_up();
       host_.stream = std::move(*host);
-      host_.stream->write(header);
+      if (!header.empty()) host_.stream->write(header);
       copy(client_, host_);
       copy(host_, client_);
     });
@@ -78,13 +78,13 @@ class TcpRelay::Connection {
   std::unique_ptr<Connecting> connecting_;
 };
 
-TcpRelay::TcpRelay(Connect connect) : connect_(std::move(connect)) {}
+TcpRelay::TcpRelay(Connect connect, Front front) : connect_(std::move(connect)), front_(front) {}
 TcpRelay::~TcpRelay() = default;
 
 void TcpRelay::forget(uint64_t id) { connections_.erase(id); }
 
-Result<std::unique_ptr<TcpRelay>> TcpRelay::start(Loop& loop, Fd listening, Connect connect) {
-  std::unique_ptr<TcpRelay> relay(new TcpRelay(std::move(connect)));
+Result<std::unique_ptr<TcpRelay>> TcpRelay::start(Loop& loop, Fd listening, Connect connect, Front front) {
+  std::unique_ptr<TcpRelay> relay(new TcpRelay(std::move(connect), front));
   auto listener = Listener::start(loop, std::move(listening),
                                   [r = relay.get()](std::unique_ptr<Stream> client) { r->accept(std::move(client)); });
   if (!listener) return failed(listener, "TCP relay");
@@ -103,7 +103,7 @@ void TcpRelay::accept(std::unique_ptr<Stream> client) {
   auto connection = std::make_unique<Connection>(*this, id, std::move(client));
   Connection& started = *connection;
   connections_.emplace(id, std::move(connection));
-  started.start(proxy_header(*source, *destination));
+  started.start(front_ == Front::destination ? proxy_header(*source, *destination) : "");
 }
 
 }  // namespace gatehouse::guest

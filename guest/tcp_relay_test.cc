@@ -12,13 +12,13 @@ constexpr size_t kHeaderBytes = 28;  // PROXY v2 over IPv4
 
 class TcpRelayTest : public LoopTest {
  protected:
-  void start_relay() {
+  void start_relay(TcpRelay::Front front = TcpRelay::Front::destination) {
     Fd listening = std::move(*open_socket({Endpoint::Kind::tcp, IpAddress::v4({127, 0, 0, 1}), 0, ""}));
     sockaddr_storage name{};
     socklen_t length = sizeof name;
     ASSERT_EQ(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&name), &length), 0);
     port_ = tcp_address(name)->port;
-    relay_ = std::move(*TcpRelay::start(loop_, std::move(listening), connect_to_host()));
+    relay_ = std::move(*TcpRelay::start(loop_, std::move(listening), connect_to_host(), front));
   }
 
   Recorder& connect_client() {
@@ -55,6 +55,16 @@ TEST_F(TcpRelayTest, PutsTheOriginalDestinationInFrontAndCopiesBothWays) {
   EXPECT_EQ(host.received.substr(kHeaderBytes), "GET /");
   host.stream->write("200 OK");
   EXPECT_TRUE(turn_until(loop_, [&] { return client.received == "200 OK"; }));
+}
+
+TEST_F(TcpRelayTest, PutsNothingInFrontForAServiceThatHasOneDestination) {
+  open_host();
+  start_relay(TcpRelay::Front::nothing);
+  Recorder& client = connect_client();
+  client.stream->write("POST /mcp");
+  Recorder& host = connected_host();
+  ASSERT_TRUE(turn_until(loop_, [&] { return host.received.size() >= 9; }));
+  EXPECT_EQ(host.received, "POST /mcp");
 }
 
 TEST_F(TcpRelayTest, LetsEachSideEndAlone) {

@@ -44,13 +44,17 @@ bool Client::take_line(std::string_view line) {
     refuse(known, kInvalidRequest, message.error().message());
     return true;
   }
-  if (message->kind == Message::Kind::request) {
-    request(std::move(*message));
-  } else if (message->kind == Message::Kind::notification) {
-    notification(*message);
-  }
-  // Results and errors answer nothing: we ask the client for nothing.
+  take(std::move(*message));
   return !broken_;
+}
+
+// Results and errors answer nothing: we ask the client for nothing.
+void Client::take(Message message) {
+  if (message.kind == Message::Kind::request) {
+    request(std::move(message));
+  } else if (message.kind == Message::Kind::notification) {
+    notification(message);
+  }
 }
 
 void Client::request(Message message) {
@@ -61,7 +65,7 @@ void Client::request(Message message) {
                   {{"supported", std::vector<std::string>(std::begin(kRevisions), std::end(kRevisions))}});
   }
   if (message.method == "initialize") return initialize(message);
-  if (message.method == "ping") return callbacks_.send(result_line(message.id, Value::object()));
+  if (message.method == "ping") return say(message.id, result_line(message.id, Value::object()));
   if (message.method == "server/discover") {
     return refuse(message.id, kMethodNotFound,
                   fmt::format("revision {} is not spoken here yet; begin with initialize", kModern));
@@ -80,8 +84,9 @@ void Client::notification(const Message& message) {
   } else if (message.method == "notifications/cancelled") {
     const Value* id = find(message.params, "requestId");
     if (id == nullptr || !is_id(*id)) return;
-    calls_.erase(key_of(*id));  // no answer follows
-    std::erase_if(waiting_, [&](const Message& waiting) { return waiting.id == *id; });
+    const size_t ended =
+        calls_.erase(key_of(*id)) + std::erase_if(waiting_, [&](const Message& waiting) { return waiting.id == *id; });
+    if (ended > 0) say(*id, "");
   }
 }
 
@@ -91,7 +96,7 @@ void Client::initialize(const Message& message) {
   if (asked == nullptr) return refuse(message.id, kInvalidParams, "\"protocolVersion\" is missing");
   const auto* spoken = std::find(std::begin(kRevisions), std::end(kRevisions), *asked);
   revision_ = spoken == std::end(kRevisions) ? kRevisions[0] : *spoken;
-  callbacks_.send(
+  say(message.id,
       result_line(message.id, {{"protocolVersion", revision_},
                                {"capabilities", {{"tools", {{"listChanged", true}}}}},
                                {"serverInfo", {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}},
@@ -128,7 +133,7 @@ void Client::list_tools(const Message& message) {
   if (page.size() > kToolsOfPage) {
     result["nextCursor"] = *find_text(page[kToolsOfPage - 1]->definition, "name");
   }
-  callbacks_.send(result_line(message.id, std::move(result)));
+  say(message.id, result_line(message.id, std::move(result)));
 }
 
 void Client::call_tool(Message message) {
@@ -151,11 +156,11 @@ void Client::call_tool(Message message) {
   const Value* meta = find(message.params, "_meta");
   const Value* token = meta == nullptr ? nullptr : find(*meta, "progressToken");
   if (token != nullptr && is_id(*token)) {
-    callbacks.progress = [this, token = *token](const Progress& progress) {
+    callbacks.progress = [this, id = message.id, token = *token](const Progress& progress) {
       if (callbacks_.crowded()) return;
       Value params = {{"progressToken", token}, {"progress", progress.progress}};
       if (!progress.total.is_null()) params["total"] = progress.total;
-      callbacks_.send(notification_line("notifications/progress", std::move(params)));
+      say(id, notification_line("notifications/progress", std::move(params)), false);
     };
   }
   calls_.emplace(key, house_.call(*name, std::move(arguments), std::move(callbacks)));
@@ -163,10 +168,10 @@ void Client::call_tool(Message message) {
 
 void Client::ended(const std::string& key, const Value& id, Call::Outcome outcome) {
   const auto call = calls_.extract(key);  // it is what calls
-  if (auto* error = std::get_if<RpcError>(&outcome)) return callbacks_.send(error_line(id, *error));
+  if (auto* error = std::get_if<RpcError>(&outcome)) return say(id, error_line(id, *error));
   auto& result = std::get<Value>(outcome);
   if (revision_ == kFirst) result.erase("structuredContent");
-  callbacks_.send(result_line(id, std::move(result)));
+  say(id, result_line(id, std::move(result)));
 }
 
 void Client::tools_changed() {
@@ -179,7 +184,12 @@ void Client::settled() {
 }
 
 void Client::refuse(const Value& id, int code, std::string_view words, Value data) {
-  callbacks_.send(error_line(id, {code, std::string(words), std::move(data)}));
+  say(id, error_line(id, {code, std::string(words), std::move(data)}));
+}
+
+void Client::say(const Value& request, std::string_view line, bool last) {
+  if (callbacks_.about) return callbacks_.about(request, line, last);
+  if (!line.empty()) callbacks_.send(line);
 }
 
 }  // namespace gatehouse::mcp

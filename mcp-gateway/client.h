@@ -34,15 +34,21 @@ class Client {
     std::function<void(std::string_view line)> send;
     std::function<void(const Error& why)> broken;  // to be closed: what it writes cannot be read. Nothing follows.
     std::function<bool()> crowded;                 // it does not read what it is sent: what need not be said is not
+    // Of a transport that keeps requests apart: what concerns one of its requests, by id, comes here and not to `send`.
+    // After `last` nothing does any more; its line is empty when there is no answer, the request being cancelled.
+    std::function<void(const Value& request, std::string_view line, bool last)> about = nullptr;
   };
   Client(ToolHouse& house, Callbacks callbacks) : house_(house), callbacks_(std::move(callbacks)) {}
 
-  void take(std::string_view bytes);
+  void take(std::string_view bytes);  // lines
+  void take(Message message);         // of a transport that reads messages itself
   // The catalogue is another one, or has become complete.
   void tools_changed();
   void settled();
   // Whether an answer is owed.
   bool busy() const { return !calls_.empty() || !waiting_.empty(); }
+  // What is spoken with it; empty before it has initialized the session.
+  std::string_view revision() const { return revision_; }
 
  private:
   bool take_line(std::string_view line);
@@ -53,6 +59,7 @@ class Client {
   void call_tool(Message message);
   void ended(const std::string& key, const Value& id, Call::Outcome outcome);
   void refuse(const Value& id, int code, std::string_view words, Value data = nullptr);
+  void say(const Value& request, std::string_view line, bool last = true);
 
   ToolHouse& house_;
   Callbacks callbacks_;

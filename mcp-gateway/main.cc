@@ -43,7 +43,7 @@ int run(int argc, char** argv) {
   Processes processes(loop, servers, std::move(*spawner),
                       [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
   Gateway gateway({loop, policy, *scanner, approver.get(), record, nullptr}, std::move(*pins), processes.callbacks());
-  Server server(loop, gateway);
+  Server server(loop, gateway, [&](audit::Event row) { (*audit)->append(std::move(row)); });
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =
       reload::Follower::start(loop, std::move(*source),

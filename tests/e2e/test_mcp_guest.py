@@ -2,16 +2,12 @@
 server and of one of our own, judged."""
 
 import json
-import pathlib
-import shutil
-import subprocess
 import textwrap
 import unittest
 
-from tests.support.house import ROOT, House, HouseTest, Shell
+from tests.support.house import House, HouseTest, Shell
 from tests.support.mcp_gate import server
-
-PACKAGES = ROOT / "build" / "mcp-servers"
+from tests.support.mcp_peers import node_server
 
 # What an agent does with {"mcpServers": {"tools": {"command": "gatehouse-guest", "args": ["mcp"]}}}.
 AGENT = """
@@ -33,16 +29,29 @@ server.stdin.close()
 print(json.dumps([answers, server.wait()]))
 """
 
-
-def installed() -> pathlib.Path:
-    """The official server, as tests/mcp/package.json pins it."""
-    wanted = ROOT / "tests" / "mcp" / "package.json"
-    marker = PACKAGES / "package.json"
-    if not marker.exists() or marker.read_text() != wanted.read_text() or not (PACKAGES / "node_modules").exists():
-        PACKAGES.mkdir(parents=True, exist_ok=True)
-        shutil.copy(wanted, marker)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund"], cwd=PACKAGES, check=True, capture_output=True)
-    return PACKAGES / "node_modules" / "@modelcontextprotocol" / "server-filesystem" / "dist" / "index.js"
+# The same of {"mcpServers": {"tools": {"url": "http://127.0.0.1:1081/mcp"}}}.
+HTTP_AGENT = """
+import json, sys, urllib.error, urllib.request
+session = {}
+def post(message, host="127.0.0.1", **more):
+    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **session, **more}
+    request = urllib.request.Request(f"http://{host}:1081/mcp", json.dumps({"jsonrpc": "2.0", **message}).encode(), headers)
+    try:
+        answer = urllib.request.urlopen(request)
+    except urllib.error.HTTPError as error:
+        answer = error
+    text = answer.read()
+    if answer.headers["Mcp-Session-Id"]:
+        session["Mcp-Session-Id"] = answer.headers["Mcp-Session-Id"]
+    return json.loads(text) if text else answer.status
+answers = [post({"id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}}}),
+           post({"method": "notifications/initialized"})]
+for number, (tool, arguments) in enumerate(json.loads(sys.argv[1])):
+    answers.append(post({"id": 1 + number, "method": "tools/call", "params": {"name": tool, "arguments": arguments}},
+                        host="localhost", Authorization="Bearer made-up-4711"))
+answers.append(post({"id": 9, "method": "ping"}, Origin="https://evil.example"))
+print(json.dumps(answers))
+"""
 
 
 class McpInTheGuest(HouseTest):
@@ -57,7 +66,7 @@ class McpInTheGuest(HouseTest):
         (files / "note.txt").write_text("hello from the host\n")
         seen = self.house.directory / "seen"
         policy = self.house.policy({"mcp": {
-            "servers": {"files": {"command": [shutil.which("node"), str(installed()), str(files)]}, "own": server("good", seen)},
+            "servers": {"files": node_server("server-filesystem", str(files)), "own": server("good", seen)},
             "tools": [{"id": "read", "action": "allow", "server": "files", "tools": ["read_text_file"],
                        "arguments": {"/path": {"path": f"{files}/**"}, "*": False}},
                       {"id": "own", "action": "allow", "server": "own", "tools": ["echo"]}]}})
@@ -65,10 +74,13 @@ class McpInTheGuest(HouseTest):
                  ["files__read_text_file", {"path": "/etc/passwd"}],
                  ["files__write_file", {"path": f"{files}/note.txt", "content": "changed"}],
                  ["own__echo", {"text": "ghp_" + "A1b2C3d4E5f6" * 3}]]
+        http_calls = [*calls[2:], ["own__echo", {"text": "by HTTP"}]]
         shell = Shell(self.house, "--name", "mcp", "--policy", policy)
         try:
             code, told = shell.run(f"cat >/tmp/agent.py <<'END'\n{textwrap.dedent(AGENT)}\nEND\n"
                                    f"python3 /tmp/agent.py '{json.dumps(calls)}'")
+            http_code, http_told = shell.run(f"cat >/tmp/http_agent.py <<'END'\n{textwrap.dedent(HTTP_AGENT)}\nEND\n"
+                                             f"python3 /tmp/http_agent.py '{json.dumps(http_calls)}'")
         finally:
             shell.close()
         self.assertEqual(code, 0, told)
@@ -83,10 +95,19 @@ class McpInTheGuest(HouseTest):
             self.assertIn(words, answer["error"]["message"])
         self.assertEqual((files / "note.txt").read_text(), "hello from the host\n")
         self.assertNotIn("ghp_", seen.read_text())
+        self.assertEqual(http_code, 0, http_told)
+        greeting, accepted, written, secret, echo, foreign = json.loads(http_told.splitlines()[-1])
+        self.assertEqual((greeting["result"]["protocolVersion"], accepted), ("2025-11-25", 202))
+        self.assertEqual([answer["error"]["data"]["rule"] for answer in (written, secret, foreign)],
+                         ["default-deny", "dlp.github-pat", "mcp.origin"])
+        self.assertEqual(echo["result"]["content"][0]["text"], "echo: by HTTP")
+        self.assertNotIn("4711", seen.read_text())
         rows = [(row["tool"], row["verdict"], row["rule_id"]) for row in self.rows("mcp", table="mcp_calls")]
         self.assertEqual(rows, [("read_text_file", "allow", "read"), ("read_text_file", "deny", "default-deny"),
-                                ("write_file", "deny", "default-deny"), ("echo", "deny", "dlp.github-pat")])
-        self.assertEqual([row["outcome"] for row in self.rows("mcp", table="mcp_results")], ["result"])
+                                ("write_file", "deny", "default-deny"), ("echo", "deny", "dlp.github-pat"),
+                                ("write_file", "deny", "default-deny"), ("echo", "deny", "dlp.github-pat"),
+                                ("echo", "allow", "own"), ("", "deny", "mcp.origin")])
+        self.assertEqual([row["outcome"] for row in self.rows("mcp", table="mcp_results")], ["result", "result"])
 
 
 if __name__ == "__main__":

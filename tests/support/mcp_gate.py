@@ -1,5 +1,6 @@
 """gatehouse-mcp-gateway run by hand, with a scanner, and a client that speaks to it as an agent does."""
 
+import http.client
 import json
 import pathlib
 import socket
@@ -8,7 +9,7 @@ import subprocess
 import sys
 
 from tests.support.house import BIN
-from tests.support.upstream import wait_until
+from tests.support.upstream import free_port, wait_until
 
 SERVER = str(pathlib.Path(__file__).with_name("mcp_server.py"))
 
@@ -77,6 +78,55 @@ class Client:
         self.socket.close()
 
 
+class HttpClient:
+    """The same over HTTP, one connection a request."""
+
+    def __init__(self, port: int, revision: str | None = "2025-11-25", headers: dict | None = None):
+        self.port, self.headers, self.session, self._id = port, headers or {}, "", 0
+        if revision:
+            status, headers, text = self.post({"jsonrpc": "2.0", "id": 0, "method": "initialize",
+                                               "params": {"protocolVersion": revision, "capabilities": {}}})
+            self.greeting = json.loads(text)["result"]
+            self.session = headers["Mcp-Session-Id"]
+            self.tell("notifications/initialized")
+
+    def begin(self, method: str, body: str | None = None, **headers) -> http.client.HTTPResponse:
+        """The answer as far as its head; closing it closes the connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        known = {"Mcp-Session-Id": self.session} if self.session else {}
+        content = {"Content-Type": "application/json"} if body is not None else {}
+        accept = {"Accept": "application/json, text/event-stream", "Connection": "close"}
+        connection.request(method, "/mcp", body, {**accept, **content, **known, **self.headers, **headers})
+        return connection.getresponse()
+
+    def post(self, message: dict, **headers) -> tuple[int, http.client.HTTPMessage, str]:
+        with self.begin("POST", json.dumps(message), **headers) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+
+    def tell(self, method: str, params: dict | None = None) -> None:
+        status, _, text = self.post({"jsonrpc": "2.0", "method": method, **({"params": params} if params else {})})
+        assert (status, text) == (202, ""), (status, text)
+
+    def ask(self, method: str, params: dict | None = None) -> dict:
+        self._id += 1
+        status, headers, text = self.post({"jsonrpc": "2.0", "id": self._id, "method": method, "params": params or {}})
+        assert status == 200, (status, text)
+        return json.loads(text) if headers["Content-Type"] == "application/json" else events(text)[-1][1]
+
+    def call(self, tool: str, arguments: dict | None = None, **more) -> dict:
+        return self.ask("tools/call", {"name": tool, "arguments": arguments or {}, **more})
+
+
+def events(text: str) -> list[tuple[str, dict | None]]:
+    """Of a stream: the id and the message of each."""
+    found = []
+    for event in text.split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in event.split("\n") if not line.startswith(":"))
+        if fields:
+            found.append((fields["id"], json.loads(fields["data"]) if fields["data"] else None))
+    return found
+
+
 class McpGate:
     def __init__(self, directory: pathlib.Path, mcp: dict, secrets: dict | None = None,
                  pins: pathlib.Path | None = None, **policy):
@@ -86,6 +136,7 @@ class McpGate:
         known = {name: {"from": f"env:{name}"} for name in secrets or {}}
         self.policy.write_text(json.dumps({"version": 1, "name": "test", "mcp": mcp, "secrets": known, **policy}))
         self.socket = str(directory / "mcp.sock")
+        self.port = free_port()  # of HTTP
         self.audit = directory / "audit.db"
         self.pins = pins or directory / "mcp-pins"
         for folder in (self.pins.parent.parent, self.pins.parent):
@@ -104,7 +155,8 @@ class McpGate:
         self._start("gatehouse-dlp", "--listen", f"unix:{dlp}", "--cache", str(self.directory / "cache"), "--secrets", values)
         wait_until(lambda: self._accepts(dlp), 30, "gatehouse-dlp")
         given = self._private("servers.json", secrets)
-        self.process = self._start("gatehouse-mcp-gateway", "--listen", f"unix:{self.socket}", "--dlp", f"unix:{dlp}",
+        self.process = self._start("gatehouse-mcp-gateway", "--listen", f"unix:{self.socket}",
+                                   "--listen", f"tcp:127.0.0.1:{self.port}", "--dlp", f"unix:{dlp}",
                                    "--audit", str(self.audit), "--pins", str(self.pins),
                                    "--work", str(self.directory / "work"), "--secrets", given)
         wait_until(lambda: self._accepts(self.socket), 30, "gatehouse-mcp-gateway")
