@@ -434,7 +434,7 @@ TEST_F(HttpTest, TellsOfOtherToolsOnTheStreamThatConcernsNoRequest) {
   Peer& second = connect();
   send(second, head("GET", "Accept: text/event-stream\r\n\r\n"));
   EXPECT_TRUE(first.last().complete);
-  change(R"({"name":"read","inputSchema":{}})");
+  change(R"({"name":"read","inputSchema":{"type":"object"}})");  // as it was approved
   EXPECT_EQ(events(first.last().body).size(), 1u);
   const auto all = events(second.last().body);
   ASSERT_EQ(all.size(), 1u);
