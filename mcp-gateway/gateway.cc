@@ -110,7 +110,8 @@ void Gateway::show_all() {
   for (const auto& server : policy->mcp_servers()) {
     if (listed_.contains(server.name)) show(server.name);
   }
-  for (const auto& [name, tools] : listed_) {
+  for (const auto& of : listed_) {
+    const std::string& name = of.first;
     const auto& servers = policy->mcp_servers();
     const bool declared =
         std::any_of(servers.begin(), servers.end(), [&](const auto& server) { return server.name == name; });
