@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/uuid.h"
+#include "proxy/foreign_protocol.h"
 #include "proxy/guest_http1.h"
 #include "proxy/guest_http2.h"
 #include "proxy/tls_passthrough.h"
@@ -145,6 +146,13 @@ bool GuestSession::sense() {
   if (first == kTlsHandshakeRecord && origin_.way != Origin::Way::forward) {
     return sense_tls();
   }
+  if (auto foreign = foreign_protocol(input_)) {
+    socket_.send(foreign->farewell);
+    said_farewell_ = true;
+    refuse_connection(foreign->rule, foreign->reason);
+    return false;
+  }
+  if (may_be_foreign(input_) && !guest_ended_) return false;
   // RFC 9112 section 2.2: an empty line may come before the first request.
   if (first != '\r' && (first < 'A' || first > 'Z')) {
     refuse_connection("protocol.unknown", "neither HTTP nor TLS; only these are let through");
@@ -362,7 +370,10 @@ void GuestSession::refuse_connection(std::string_view rule, std::string_view rea
   state_ = State::refused;
   socket_.read(false);
   socket_.set_deadline(kLingerTimeout);
-  outside_.commit(std::move(event), [this](const Result<void>&) { close(false); });
+  outside_.commit(std::move(event), [this](const Result<void>&) {
+    if (said_farewell_) return end_output();  // a client that is still sending reads it
+    close(false);
+  });
 }
 
 void GuestSession::end_output() {

@@ -83,7 +83,8 @@ class GuestSession final : private GuestConnection {
   std::string input_;                       // what was sent and not yet looked at, decrypted
   size_t lingered_ = 0;                     // bytes discarded
   bool guest_ended_ = false;
-  bool end_told_ = false;  // to the protocol
+  bool end_told_ = false;       // to the protocol
+  bool said_farewell_ = false;  // in the guest's own protocol
 };
 
 }  // namespace gatehouse::proxy
