@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kMaxToldLines = 20;  // of one kind
 constexpr size_t kShortIdBytes = 12;
 constexpr std::string_view kAnotherRef = "git.another-ref";
+constexpr std::string_view kNotScanned = "[not scanned]";
 constexpr std::string_view kNothingSent = "Gatehouse refused this push. Nothing of it was sent.\n";
 
 policy::RefUpdate update_of(const git::RefCommand& command, const Evidence& evidence, Effort& effort) {
@@ -96,6 +97,24 @@ void complain_of_paths(const policy::GitTerms& terms, const git::PushHead& head,
   }
 }
 
+// How it is pushed, whatever is in it.
+void complain_of_form(const git::PushQuestion& question, const git::PushHead& head, const policy::GitTerms& terms,
+                      std::vector<Complaint>& complaints) {
+  const auto complain = [&](bool holds, std::string_view rule, std::string_view words, const std::string& by) {
+    if (!holds || by.empty() || head.commands.empty()) return;
+    complaints.push_back({std::string(rule), fmt::format("rule '{}' {}", by, words), {}});
+  };
+  const auto& certificate = head.certificate;
+  complain(!head.options.empty(), "git.push-option", "lets no push options pass", terms.no_push_options_by);
+  complain(certificate.has_value(), "git.signed", "lets no signed push pass; push without --signed", terms.unsigned_by);
+  complain(!certificate, "git.signed", "lets signed pushes pass alone; push with --signed", terms.signed_by);
+  complain(head.commands.size() > 1 && !head.capabilities.atomic, "git.atomic",
+           "lets several refs pass only together; push with --atomic", terms.atomic_by);
+  if (certificate && !git::is_pushee(certificate->pushee, question.host, question.port, question.repository)) {
+    complaints.push_back({"git.certificate", "its pushee is not the remote that is pushed to", {}});
+  }
+}
+
 // The decision on each ref by itself.
 std::vector<git::RefVerdict> judge_refs(const policy::Policy& policy, const git::PushQuestion& question,
                                         const git::PushHead& head, const Evidence& evidence, Effort& effort) {
@@ -117,13 +136,28 @@ std::vector<git::RefVerdict> judge_refs(const policy::Policy& policy, const git:
 
 }  // namespace
 
-git::PushVerdict refusal(const git::PushHead& head, std::string rule, std::string reason) {
+git::PushVerdict refusal(const git::PushHead& head, std::string rule, std::string reason, const ObjectScan* scan) {
   git::PushVerdict verdict;
   verdict.decision = {Verdict::deny, std::move(rule), std::move(reason)};
-  for (const auto& command : head.commands) verdict.refs.push_back({command, false, verdict.decision});
+  const bool seen = scan != nullptr && !scan->scanner_error();
+  for (auto command : head.commands) {
+    if (!seen) command.ref = kNotScanned;
+    if (seen && scan->is_tainted_ref(command.ref)) command.ref = hidden(command.ref);
+    verdict.refs.push_back({std::move(command), false, verdict.decision});
+  }
   verdict.text = fmt::format("{}  {}: {}\n{}\n", kNothingSent, verdict.decision.rule_id, verdict.decision.reason,
                              remedy(verdict.decision.rule_id));
   return verdict;
+}
+
+std::vector<git::PushFinding> judged_findings(const policy::Policy& policy, const git::PushQuestion& question,
+                                              const ObjectScan& scan) {
+  return scan.findings([&](const git::PushFinding& found) {
+    const auto& finding = found.finding;
+    return policy.judge(policy::FindingQuestion{
+        finding.rule, finding.category, finding.severity, question.host,
+        policy::GitPlace{{question.host, question.port, question.repository}, found.object, file_path(found)}});
+  });
 }
 
 git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& question, const git::PushHead& head,
@@ -132,24 +166,17 @@ git::PushVerdict decide(const policy::Policy& policy, const git::PushQuestion& q
   if (scan.scanner_error()) {
     return refusal(head, "dlp.unavailable",
                    "this cannot be scanned, and what is not scanned does not pass: " +
-                       log::printable(scan.scanner_error()->message()));
+                       log::printable(scan.scanner_error()->message()),
+                   &scan);
   }
   git::PushVerdict verdict;
   verdict.objects = scan.objects();
-  verdict.findings = scan.findings([&](const git::PushFinding& found) {
-    const auto& finding = found.finding;
-    return policy.judge(policy::FindingQuestion{
-        finding.rule, finding.category, finding.severity, question.host,
-        policy::GitPlace{{question.host, question.port, question.repository}, found.object, file_path(found)}});
-  });
+  verdict.findings = judged_findings(policy, question, scan);
   Effort effort;
   verdict.refs = judge_refs(policy, question, head, evidence, effort);
   auto complaints = scan.complaints();
   complain_of_paths(terms, head, evidence, effort, complaints);
-  if (!head.options.empty() && !terms.push_options) {
-    complaints.push_back(
-        {"git.push-option", fmt::format("rule '{}' lets no push options pass", terms.no_push_options_by), {}});
-  }
+  complain_of_form(question, head, terms, complaints);
 
   std::vector<const git::PushFinding*> denying;
   for (const auto& found : verdict.findings) {

@@ -11,8 +11,13 @@
 
 namespace gatehouse::git_gate {
 
-// The whole push is refused for one reason that is no ref's own.
-git::PushVerdict refusal(const git::PushHead& head, std::string rule, std::string reason);
+// The whole push is refused for one reason that is no ref's own. Refs are named as far as `scan` has seen them: what
+// the scanner has not seen, or found something in, is for no log. Null: it has seen nothing.
+git::PushVerdict refusal(const git::PushHead& head, std::string rule, std::string reason, const ObjectScan* scan);
+
+// What the scanner has found, with what the policy makes of it there.
+std::vector<git::PushFinding> judged_findings(const policy::Policy& policy, const git::PushQuestion& question,
+                                              const ObjectScan& scan);
 
 // What is known when it is decided. All outlive the decision.
 struct Evidence {

@@ -230,6 +230,9 @@ class DecisionTest : public testing::Test {
   git::PushVerdict decide_on(const std::string& output, const std::vector<git::RefCommand>& commands) {
     git::PushHead head;
     head.commands = commands;
+    return decide_on(output, head);
+  }
+  git::PushVerdict decide_on(const std::string& output, const git::PushHead& head) {
     done_ = false;
     scan_ = std::make_unique<ObjectScan>(scanner_, question_, terms_, ObjectFormat::sha1,
                                          ObjectScan::Callbacks{[] {}, [this] { done_ = true; }});
@@ -383,6 +386,125 @@ TEST_F(DecisionTest, KeepsToTheTermsOfThePolicy) {
     EXPECT_EQ(verdict.decision.allowed(), rule == "app");
     EXPECT_EQ(verdict.refs[0].decision.allowed(), rule == "app");
   }
+}
+
+TEST_F(DecisionTest, KeepsToHowAPushIsToBeMade) {
+  git::PushHead plain;
+  plain.commands = {command('0', '1', "refs/heads/a")};
+  git::PushHead several = plain;
+  several.commands.push_back(command('0', '1', "refs/heads/b"));
+  git::PushHead together = several;
+  together.capabilities.atomic = true;
+  git::PushHead certified = plain;
+  certified.certificate = {"https://git.demo.test/app.git", {}, "certificate version 0.1\nnonce secret\n"};
+  git::PushHead for_another = certified;
+  for_another.certificate->pushee = "https://git.demo.test/other.git";
+  const git::PushHead probe;
+  struct Case {
+    std::string push;
+    const git::PushHead& head;
+    std::string rule;
+  };
+  for (const auto& [push, head, rule] : {Case{R"({"branches": ["**"]})", certified, "git.signed"},
+                                         {R"({"branches": ["**"]})", several, "app"},
+                                         {R"({"branches": ["**"], "signed": "allow"})", certified, "app"},
+                                         {R"({"branches": ["**"], "signed": "allow"})", plain, "app"},
+                                         {R"({"branches": ["**"], "signed": "allow"})", for_another, "git.certificate"},
+                                         {R"({"branches": ["**"], "signed": "require"})", certified, "app"},
+                                         {R"({"branches": ["**"], "signed": "require"})", plain, "git.signed"},
+                                         {R"({"branches": ["**"], "signed": "require", "atomic": true})", probe, "git"},
+                                         {R"({"branches": ["**"], "atomic": true})", plain, "app"},
+                                         {R"({"branches": ["**"], "atomic": true})", several, "git.atomic"},
+                                         {R"({"branches": ["**"], "atomic": true})", together, "app"}}) {
+    load(push);
+    const auto verdict = decide_on("", head);
+    EXPECT_EQ(verdict.decision.rule_id, rule) << push << verdict.decision.reason;
+    EXPECT_EQ(verdict.decision.allowed(), !rule.starts_with("git.")) << push;
+  }
+  load(R"({"branches": ["**"], "signed": "allow"})");
+  decide_on("", certified);
+  EXPECT_EQ(scanner_.last().bytes("push certificate"), certified.certificate->words);
+}
+
+TEST_F(DecisionTest, TellsSubmodulesFromLfs) {
+  const std::string module = "[submodule \"a\"]\nurl = https://one.example/x\n";
+  const std::string lfs = "[lfs]\nurl = https://one.example/x\n";
+  struct Case {
+    std::string push, text, rule;
+  };
+  for (const auto& [push, text, rule] :
+       {Case{R"({"branches": ["a"], "submodules": ["one.example"]})", module, "app"},
+        {R"({"branches": ["a"], "submodules": ["one.example"]})", lfs, "git.lfs"},
+        {R"({"branches": ["a"], "lfs_hosts": ["one.example"]})", lfs, "app"},
+        {R"({"branches": ["a"], "lfs_hosts": ["one.example"]})", module, "git.submodule"},
+        {R"({"branches": ["a"], "lfs_hosts": []})", "[lfs]\nurl = https://git.demo.test/x\n", "git.lfs"}}) {
+    load(push);
+    const auto verdict = decide_on(printed(id('5'), "blob", text), {command('0', '1', "refs/heads/a")});
+    EXPECT_EQ(verdict.decision.rule_id, rule) << push << text;
+  }
+}
+
+TEST_F(DecisionTest, NamesNoRefInARefusalThatTheScannerHasNotSeen) {
+  load(R"({"branches": ["**"]})");
+  git::PushHead head;
+  head.commands = {command('0', '1', "refs/heads/clean"), command('0', '1', "refs/heads/secret")};
+  EXPECT_EQ(refusal(head, "git.pack", "why", nullptr).refs[0].command.ref, "[not scanned]");
+  dlp::Finding finding;
+  finding.rule = "test-token";
+  finding.action = FindingAction::deny;
+  finding.part = 1;
+  findings_ = {finding};
+  outcome_ = dlp::ScanVerdict::Outcome::deny;
+  decide_on("", head);
+  const auto seen = refusal(head, "git.pack", "why", scan_.get());
+  EXPECT_EQ(seen.refs[0].command.ref, "refs/heads/clean");
+  EXPECT_EQ(seen.refs[1].command.ref, "refs/heads/***");
+  EXPECT_EQ(seen.refs[1].decision.rule_id, "git.pack");
+}
+
+TEST_F(DecisionTest, ShowsWhatFollowsAnObjectThatIsOverALimit) {
+  load(R"({"branches": ["**"]})");
+  git::PushHead head;
+  head.commands = {command('0', '1', "refs/heads/a")};
+  ObjectScan scan(scanner_, question_, terms_, ObjectFormat::sha1, {[] {}, [this] { done_ = true; }});
+  scan.show(head);
+  ASSERT_TRUE(scan.take(printed(id('2'), "blob", "costly") + printed(id('3'), "blob", "after") +
+                        printed(id('4'), "blob", std::string(kBatchBytes + 1, 'x'))));
+  scan.finish();
+  ASSERT_EQ(scanner_.streams.size(), 2u);  // what is large has one of its own
+  dlp::Finding over;
+  over.rule = "decode-budget";
+  over.category = "limits";
+  over.action = FindingAction::deny;
+  over.part = 1;
+  const auto deny = dlp::ScanVerdict::Outcome::deny;
+  const auto allow = dlp::ScanVerdict::Outcome::allow;
+  scanner_.streams[1]->answer(dlp::ScanVerdict{allow, {}, {}});
+  scanner_.streams[0]->answer(dlp::ScanVerdict{deny, {over}, {}});
+  ASSERT_EQ(scanner_.streams.size(), 4u);
+  EXPECT_EQ(scanner_.streams[2]->bytes("file"), "costly");
+  EXPECT_EQ(scanner_.streams[3]->bytes("file"), "after");
+  EXPECT_FALSE(done_);
+  scanner_.streams[3]->answer(dlp::ScanVerdict{allow, {}, {}});
+  over.part = 0;
+  scanner_.streams[2]->answer(dlp::ScanVerdict{deny, {over}, {}});
+  EXPECT_TRUE(done_);
+  const auto verdict = decide(*policy_, question_, head, terms_, {scan});
+  ASSERT_EQ(verdict.findings.size(), 1u);
+  EXPECT_EQ(verdict.findings[0].object, id('2'));
+  EXPECT_EQ(verdict.decision.rule_id, "dlp.decode-budget");
+}
+
+TEST(Room, IsOneForAllThatIsRemembered) {
+  auto room = std::make_shared<Room>(1000);
+  PackGraph graph(ObjectFormat::sha1, room);
+  TreeStore trees(room);
+  EXPECT_TRUE(graph.add_commit(id('1'), *parse_commit(commit(id('2'), {}), ObjectFormat::sha1)));
+  EXPECT_FALSE(trees.add(id('2'), std::string(1000, 'x')));
+  EXPECT_TRUE(trees.overflowed());
+  EXPECT_FALSE(graph.add_commit(id('3'), *parse_commit(commit(id('2'), {}), ObjectFormat::sha1)));
+  EXPECT_FALSE(
+      graph.add_tag(id('4'), *parse_tag("object " + id('1') + "\ntype commit\ntag v\n\nx", ObjectFormat::sha1)));
 }
 
 TEST_F(DecisionTest, RefusesAllRefsForOne) {

@@ -16,6 +16,10 @@ namespace {
 constexpr std::string_view kFile = "file";
 constexpr std::string_view kFileNames = "file name";
 constexpr std::string_view kRef = "ref name";
+constexpr std::string_view kPushOption = "push option";
+constexpr std::string_view kCertificate = "push certificate";
+constexpr std::string_view kLimits = "limits";  // category of findings: something was not looked through to its end
+constexpr std::string_view kWords = "words of the refusal";
 
 std::string_view line_at(std::string_view text, size_t at) {
   at = std::min(at, text.size());
@@ -34,14 +38,18 @@ ObjectScan::ObjectScan(dlp::ScanClient& scanner, const git::PushQuestion& questi
       depth_(static_cast<size_t>(std::count(question.repository.begin(), question.repository.end(), '/'))),
       callbacks_(std::move(callbacks)),
       reader_(format),
-      graph_(format) {}
+      graph_(format, room_),
+      trees_(room_) {}
 
 ObjectScan::~ObjectScan() = default;
 
 void ObjectScan::show(const git::PushHead& head) {
   for (const auto& command : head.commands) show_part(kRef, command.ref);
-  for (const auto& option : head.options) show_part("push option", option);
+  for (const auto& option : head.options) show_part(kPushOption, option);
+  if (head.certificate) show_part(kCertificate, head.certificate->words);
 }
+
+void ObjectScan::show_words(std::string_view words) { show_part(kWords, words); }
 
 Result<void> ObjectScan::take(std::string_view bytes) {
   for (;;) {
@@ -96,7 +104,7 @@ void ObjectScan::begin_object() {
                     fmt::format("a {} of {} bytes, over the {} that {} lets be pushed", to_string(head.type), head.size,
                                 most, by_rule ? fmt::format("rule '{}'", terms_.file_bytes.rule) : "the default"));
   }
-  if (blob) begin_part(kFile);
+  if (blob) begin_part(kFile, head.size);
 }
 
 void ObjectScan::end_object() {
@@ -129,7 +137,7 @@ void ObjectScan::read_commit() {
 void ObjectScan::read_tag() {
   const auto tag = parse_tag(content_, graph_.format());
   if (!tag) return complain("git.object", tag.error().message());
-  graph_.add_tag(reader_.head().id, *tag);
+  if (!graph_.add_tag(reader_.head().id, *tag)) complain("git.limit", "more tags than can be followed");
   show_part("tagger", tag->tagger);
   show_part("tag name", tag->name);
   if (!tag->headers.empty()) show_part("tag header", tag->headers);
@@ -144,10 +152,10 @@ void ObjectScan::read_tree_object() {
   const auto read = read_tree(content_, graph_.format(), [&](const TreeEntry& entry) {
     longest = std::max(longest, entry.name.size());
     graph_.add_entry(key, entry);
-    if (known_names_.size() < kMaxKnownNames && known_names_bytes_ < kMaxKnownNamesBytes) {
-      if (!known_names_.emplace(entry.name).second) return;
-      known_names_bytes_ += entry.name.size();
-    }
+    std::string name(entry.name);
+    if (known_names_.contains(name)) return;
+    const size_t bytes = kTableEntryBytes + sizeof(std::string) + name.size();
+    if (known_names_room_.take(bytes) && room_->take(bytes)) known_names_.insert(std::move(name));
     names.append(entry.name).append("\n");
   });
   if (!read) return complain("git.object", read.error().message());
@@ -188,7 +196,7 @@ void ObjectScan::check_configuration(std::string_view text) {
   for (const auto& [section, url] : read.urls) {
     const std::string host = url_host(url, depth_);
     if (host.empty()) continue;
-    for (const auto& [hosts, rule] : terms_.submodules) {
+    for (const auto& [hosts, rule] : section == "submodule" ? terms_.submodules : terms_.lfs) {
       const auto covers = [&](const policy::HostPattern& pattern) { return pattern.matches(host); };
       if (std::any_of(hosts.begin(), hosts.end(), covers)) continue;
       complain(section == "submodule" ? "git.submodule" : "git.lfs",
@@ -207,12 +215,13 @@ void ObjectScan::complain(std::string rule, std::string reason) {
 
 void ObjectScan::show_part(std::string_view location, std::string_view text) {
   if (text.empty()) return;
-  begin_part(location);
+  begin_part(location, text.size());
   write_part(text);
 }
 
-void ObjectScan::begin_part(std::string_view location) {
-  if (open_ && (batches_.back().bytes >= kBatchBytes || batches_.back().parts.size() >= kBatchParts)) close_batch();
+void ObjectScan::begin_part(std::string_view location, uint64_t size) {
+  const bool full = open_ && (batches_.back().bytes >= kBatchBytes || batches_.back().parts.size() >= kBatchParts);
+  if (full || (open_ && size > kBatchBytes)) close_batch();
   if (!open_) {
     batches_.emplace_back();
     batches_.back().scan = scanner_.open(stream_);
@@ -221,7 +230,7 @@ void ObjectScan::begin_part(std::string_view location) {
   }
   Batch& batch = batches_.back();
   batch.scan->part({std::string(location), {}, {}});
-  const bool of_object = location != kRef && location != "push option";
+  const bool of_object = objects_ > 0;  // what is shown before them is of none
   batch.parts.push_back({std::string(location), of_object ? reader_.head().id : std::string(), batch.text.size()});
 }
 
@@ -249,7 +258,9 @@ void ObjectScan::judged(std::list<Batch>::iterator batch, const Result<dlp::Scan
   if (!verdict) {
     if (!error_) error_ = verdict.error();
   } else {
-    for (const auto& finding : verdict->findings) note(*batch, finding);
+    for (const auto& finding : verdict->findings) {
+      if (!show_apart(*batch, finding)) note(*batch, finding);
+    }
     // As note() has it, what is to be overwritten is denied.
     const bool said = std::any_of(verdict->findings.begin(), verdict->findings.end(), [](const auto& finding) {
       return finding.action == FindingAction::deny || finding.action == FindingAction::redact;
@@ -261,6 +272,38 @@ void ObjectScan::judged(std::list<Batch>::iterator batch, const Result<dlp::Scan
   batches_.erase(batch);
   if (finished_) return end_when_done();
   callbacks_.room();
+}
+
+// Where the scanner's limits end, it has read nothing of what follows in the same stream; which part is to blame shows
+// when each has the limits to itself.
+bool ObjectScan::show_apart(const Batch& batch, const dlp::Finding& finding) {
+  if (finding.category != kLimits || batch.parts.size() < 2 || finding.part >= batch.parts.size()) return false;
+  if (apart_++ >= kMaxApart) {
+    if (!error_) error_ = Error("too much of it costs more to look into than the policy allows");
+    return true;
+  }
+  show_again(batch, finding.part, finding.part + 1);
+  show_again(batch, finding.part + 1, batch.parts.size());
+  return true;
+}
+
+void ObjectScan::show_again(const Batch& batch, size_t from, size_t to) {
+  if (from == to) return;
+  const auto again = batches_.emplace(batches_.begin());
+  again->scan = scanner_.open(stream_);
+  for (size_t i = from; i < to; ++i) {
+    Part part = batch.parts[i];
+    assert(part.kept);
+    const size_t end = i + 1 < batch.parts.size() ? batch.parts[i + 1].start : batch.text.size();
+    const auto text = std::string_view(batch.text).substr(part.start, end - part.start);
+    part.start = again->text.size();
+    again->text += text;
+    again->bytes += text.size();
+    again->scan->part({part.location, {}, {}});
+    again->scan->write(text);
+    again->parts.push_back(std::move(part));
+  }
+  again->scan->finish([this, again](const Result<dlp::ScanVerdict>& verdict) { judged(again, verdict); });
 }
 
 void ObjectScan::note(const Batch& batch, const dlp::Finding& finding) {
@@ -283,6 +326,8 @@ void ObjectScan::note(const Batch& batch, const dlp::Finding& finding) {
       tainted_names_.insert(found.name);
     } else if (part.location == kRef) {
       tainted_refs_.insert(std::string(text));
+    } else if (part.location == kWords) {
+      tainted_words_ = true;
     } else if (part.kept && finding.offset <= text.size()) {
       const auto before = text.substr(0, finding.offset);
       found.finding.line = 1 + static_cast<uint64_t>(std::count(before.begin(), before.end(), '\n'));
@@ -338,13 +383,23 @@ std::vector<git::PushFinding> ObjectScan::findings(const Judge& judge) const {
   return told;
 }
 
+// Names are shown to the scanner as lines, and one may have several.
+bool ObjectScan::is_tainted_name(std::string_view name) const {
+  for (size_t at = 0; at <= name.size();) {
+    const size_t end = std::min(name.find('\n', at), name.size());
+    if (end > at && tainted_names_.contains(std::string(name.substr(at, end - at)))) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
 std::string ObjectScan::shown_path(std::string_view path) const {
   std::string shown;
   for (size_t at = 0; at <= path.size();) {
     const size_t slash = std::min(path.find('/', at), path.size());
     const std::string name(path.substr(at, slash - at));
     if (at > 0) shown += '/';
-    shown += tainted_names_.contains(name) ? name.substr(0, dlp::kPrefixBytes) + "***" : name;
+    shown += is_tainted_name(name) ? name.substr(0, dlp::kPrefixBytes) + "***" : name;
     at = slash + 1;
   }
   return log::printable(shown, 300);

@@ -3,24 +3,29 @@
 namespace gatehouse::git_gate {
 
 bool PackGraph::add_commit(std::string_view id, const Commit& commit) {
-  constexpr size_t kEachBytes = 160;  // of the table, besides parents
-  commits_bytes_ += kEachBytes + commit.parents.size() * sizeof(ObjectKey);
-  if (commits_bytes_ > kMaxCommitsBytes) return false;
+  if (!room_->take(kTableEntryBytes + sizeof(ObjectKey) + sizeof(CommitFacts) +
+                   commit.parents.size() * sizeof(ObjectKey))) {
+    return false;
+  }
   CommitFacts facts{ObjectKey::of_hex(commit.tree), {}};
+  facts.parents.reserve(commit.parents.size());
   for (const auto parent : commit.parents) facts.parents.push_back(ObjectKey::of_hex(parent));
   commits_.emplace(ObjectKey::of_hex(id), std::move(facts));
   return true;
 }
 
-void PackGraph::add_tag(std::string_view id, const Tag& tag) {
+bool PackGraph::add_tag(std::string_view id, const Tag& tag) {
+  if (!room_->take(kTableEntryBytes + 2 * sizeof(ObjectKey))) return false;
   tags_.emplace(ObjectKey::of_hex(id), ObjectKey::of_hex(tag.object));
+  return true;
 }
 
 void PackGraph::add_entry(const ObjectKey& tree, const TreeEntry& entry) {
-  if (entry.is_submodule() || names_.size() >= kMaxNamedObjects || names_bytes_ > kMaxNamesBytes) return;
-  if (names_.try_emplace(ObjectKey::of_raw(entry.id), Name{tree, std::string(entry.name)}).second) {
-    names_bytes_ += entry.name.size();
-  }
+  if (entry.is_submodule()) return;
+  const auto id = ObjectKey::of_raw(entry.id);
+  if (names_.contains(id)) return;
+  const size_t bytes = kTableEntryBytes + sizeof(ObjectKey) + sizeof(Name) + entry.name.size();
+  if (names_room_.take(bytes) && room_->take(bytes)) names_.emplace(id, Name{tree, std::string(entry.name)});
 }
 
 std::string PackGraph::path_of(std::string_view id) const {

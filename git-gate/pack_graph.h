@@ -1,6 +1,7 @@
 // How the objects of one pack hang together: which commit follows which, and by which name an object can be reached.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -9,21 +10,21 @@
 
 #include "git-gate/object_key.h"
 #include "git-gate/objects.h"
+#include "git-gate/room.h"
 
 namespace gatehouse::git_gate {
 
-inline constexpr size_t kMaxNamedObjects = 400'000;  // beyond it a path is not known
-inline constexpr size_t kMaxNamesBytes = 24 << 20;   // likewise, of their names together
 inline constexpr size_t kMaxPathDepth = 128;
-inline constexpr size_t kMaxCommitsBytes = 96 << 20;  // of what is kept of commits
+inline constexpr size_t kMaxNamesBytes = 32 << 20;  // for names of files; beyond them a path is not known
 
 class PackGraph {
  public:
-  explicit PackGraph(ObjectFormat format) : format_(format) {}
+  explicit PackGraph(ObjectFormat format, std::shared_ptr<Room> room = std::make_shared<Room>())
+      : format_(format), room_(std::move(room)) {}
 
   // False when there is no room: what the push is cannot be told.
   bool add_commit(std::string_view id, const Commit& commit);
-  void add_tag(std::string_view id, const Tag& tag);
+  bool add_tag(std::string_view id, const Tag& tag);
   void add_entry(const ObjectKey& tree, const TreeEntry& entry);
 
   bool has_commit(std::string_view id) const { return commits_.contains(ObjectKey::of_hex(id)); }
@@ -45,8 +46,8 @@ class PackGraph {
     std::string name;
   };
   ObjectFormat format_;
-  size_t commits_bytes_ = 0;
-  size_t names_bytes_ = 0;
+  std::shared_ptr<Room> room_;
+  Room names_room_{kMaxNamesBytes};
   std::unordered_map<ObjectKey, CommitFacts, ObjectKeyHash> commits_;
   std::unordered_map<ObjectKey, ObjectKey, ObjectKeyHash> tags_;
   std::unordered_map<ObjectKey, Name, ObjectKeyHash> names_;

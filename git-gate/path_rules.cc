@@ -56,7 +56,7 @@ class Comparison {
       if (sides.first == sides.second) continue;
       const std::string path = folder + "/" + name;
       const std::string taken_for = alias + "/" + aliases_.name_for(name);
-      note(path, taken_for, sides);
+      if (!note(path, taken_for, sides)) return false;
       if (!compare(tree_of(sides.first), tree_of(sides.second), path, taken_for, depth + 1)) return false;
     }
     return true;
@@ -87,10 +87,11 @@ class Comparison {
 
   // A tree that a glob names itself counts as well: it may have become a file, or a link. So does a link in place of a
   // folder above.
-  void note(const std::string& path, const std::string& alias, const Sides& sides) {
+  bool note(const std::string& path, const std::string& alias, const Sides& sides) {
     const auto names = [&](const PathGlob& glob) { return glob.matches(alias, policy::Case::ignored); };
     const bool away = (leads_away(sides.first) || leads_away(sides.second)) && aliases_.is_folder(alias);
     if (away || std::any_of(globs_.begin(), globs_.end(), names)) changed.insert(path);
+    return changed.size() <= kMaxChangedPaths;
   }
 
   const PushedHistory& history_;
@@ -101,9 +102,8 @@ class Comparison {
 }  // namespace
 
 bool TreeStore::add(std::string_view id, std::string_view bytes) {
-  if (bytes_ + bytes.size() > kMaxStoredTreeBytes) overflowed_ = true;
+  if (!room_->take(kTableEntryBytes + sizeof(ObjectKey) + sizeof(std::string) + bytes.size())) overflowed_ = true;
   if (overflowed_) return false;
-  bytes_ += bytes.size();
   trees_.emplace(ObjectKey::of_hex(id), bytes);
   return true;
 }
@@ -153,6 +153,7 @@ PathChanges changes_by_commits(const PushedHistory& history, std::span<const Pat
       proved = proved && before != nullptr && (pushed || history.base->is_rooted(parent));
       if (proved) against(before->tree);
     }
+    if (changes.unproved.size() + changes.changed.size() > kMaxChangedPaths) break;  // one is enough to refuse it
     if (!proved) changes.unproved.insert(entry.first.hex(history.graph.format()));
     if (proved && changed) changes.changed.merge(*changed);
   }

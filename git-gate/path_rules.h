@@ -2,6 +2,7 @@
 // both sides is the same. What cannot be compared, because the push has no base of the remote to it, is unproved.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -16,19 +17,20 @@
 
 namespace gatehouse::git_gate {
 
-inline constexpr size_t kMaxStoredTreeBytes = 64 << 20;
+inline constexpr size_t kMaxChangedPaths = 10'000;  // more are not told one by one: unproved
 
 // The trees of a pack as bytes.
 class TreeStore {
  public:
+  explicit TreeStore(std::shared_ptr<Room> room = std::make_shared<Room>()) : room_(std::move(room)) {}
   // False when there is no room; from then on nothing can be proved.
   bool add(std::string_view id, std::string_view bytes);
   const std::string* find(const ObjectKey& key) const;
   bool overflowed() const { return overflowed_; }
 
  private:
+  std::shared_ptr<Room> room_;
   std::unordered_map<ObjectKey, std::string, ObjectKeyHash> trees_;
-  size_t bytes_ = 0;
   bool overflowed_ = false;
 };
 

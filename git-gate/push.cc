@@ -42,7 +42,7 @@ Push::Push(PushTools& tools, git::PushQuestion question, Callbacks callbacks)
 Push::~Push() = default;
 
 void Push::take(std::string_view bytes) {
-  if (stage_ == Stage::over) return;
+  if (is_decided()) return;
   const auto decoded = body_->decode(bytes, *this);
   if (!decoded) refuse("git.malformed", decoded.error().message());
 }
@@ -55,7 +55,7 @@ bool Push::write(std::string_view plain) {
   } else {
     take_pack(plain);
   }
-  return stage_ != Stage::over;
+  return !is_decided();
 }
 
 void Push::read_head(std::string_view plain) {
@@ -67,7 +67,7 @@ void Push::read_head(std::string_view plain) {
 }
 
 void Push::take_pack(std::string_view bytes) {
-  if (stage_ == Stage::over || bytes.empty()) return;
+  if (is_decided() || bytes.empty()) return;
   if (!reader_.head().has_pack()) return refuse("git.malformed", "bytes after a push that has no pack");
   pack_bytes_ += bytes.size();
   if (pack_bytes_ > terms_.pack_bytes.value) {
@@ -123,7 +123,7 @@ Result<void> Push::start_index() {
 }
 
 void Push::finish() {
-  if (stage_ == Stage::over) return;
+  if (is_decided()) return;
   if (auto whole = body_->finish(); !whole) return refuse("git.malformed", whole.error().message());
   if (stage_ == Stage::head) return refuse("git.malformed", "the commands are cut short");
   if (!reader_.head().has_pack()) {
@@ -142,6 +142,7 @@ void Push::finish() {
 
 void Push::indexed(const Result<void>& ended) {
   const auto child = std::move(child_);  // it is what calls
+  if (is_decided()) return;
   if (!ended) return refuse("git.pack", "git does not accept the pack: " + ended.error().message());
   if (!fed_) return refuse("git.pack", "more after the end of the pack");
   if (auto whole = check_pack_file(); !whole) return refuse("git.pack", whole.error().message());
@@ -188,6 +189,7 @@ Result<void> Push::start_scan() {
 }
 
 void Push::scan_output(std::string_view bytes) {
+  if (is_decided()) return;
   printed_bytes_ += bytes.size();
   if (printed_bytes_ > kMaxObjectBytes) return refuse("git.limit", "its objects are too large to be looked through");
   if (auto ok = scan_->take(bytes); !ok) return refuse("git.pack", ok.error().message());
@@ -196,6 +198,7 @@ void Push::scan_output(std::string_view bytes) {
 
 void Push::scanned(const Result<void>& ended) {
   const auto child = std::move(child_);  // it is what calls
+  if (is_decided()) return;
   if (!ended) return refuse("git.pack", "git does not read the pack: " + ended.error().message());
   if (!scan_->whole()) return refuse("git.pack", "git ended in the middle of an object");
   if (scan_->objects() != pack_objects_) {
@@ -213,6 +216,7 @@ git::PushVerdict Push::verdict_with(const Evidence& evidence) const {
 
 // The remote is asked for nothing unless that decides.
 void Push::on_scanned() {
+  if (is_decided()) return;
   auto wanted = wanted_base(reader_.head(), terms_, scan_->graph());
   if (wanted.empty()) return answer(verdict_with({*scan_}));
   auto at_best = verdict_with({*scan_, nullptr, true});
@@ -246,8 +250,35 @@ void Push::came_end(std::string_view why_not) {
   if (stage_ == Stage::reading) fetch_->came_end(why_not);
 }
 
+// Names and git's words quote the push, and what is said of it is logged: the scanner sees them first.
 void Push::refuse(std::string rule, std::string reason) {
-  auto verdict = refusal(reader_.head(), std::move(rule), std::move(reason));
+  if (is_decided()) return;
+  stage_ = Stage::refused;
+  deadline_.stop();
+  refusal_ = {Verdict::deny, std::move(rule), std::move(reason)};
+  tools_.loop.post([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) scan_refusal();
+  });
+}
+
+void Push::scan_refusal() {
+  child_.reset();
+  fetch_.reset();
+  quarantine_.reset();
+  scan_ = std::make_unique<ObjectScan>(tools_.scanner, question_, terms_, reader_.head().capabilities.format,
+                                       ObjectScan::Callbacks{[] {}, [this] { on_refusal_scanned(); }});
+  scan_->show(reader_.head());
+  scan_->show_words(refusal_.reason);
+  scan_->finish();
+}
+
+void Push::on_refusal_scanned() {
+  std::string reason = std::move(refusal_.reason);
+  if (scan_->has_tainted_words() || scan_->scanner_error()) {
+    reason = "it is unsound; how cannot be told without what must not leave";
+  }
+  auto verdict = refusal(reader_.head(), std::move(refusal_.rule_id), std::move(reason), scan_.get());
+  if (!scan_->scanner_error()) verdict.findings = judged_findings(*policy_, question_, *scan_);
   verdict.bytes = pack_bytes_;
   answer(std::move(verdict));
 }

@@ -55,7 +55,7 @@ class Push final : private ByteSink {
   void came_end(std::string_view why_not);
 
  private:
-  enum class Stage { head, pack, indexing, scanning, reading, over };
+  enum class Stage { head, pack, indexing, scanning, reading, refused, over };
 
   bool write(std::string_view plain) override;
   void read_head(std::string_view plain);
@@ -71,7 +71,10 @@ class Push final : private ByteSink {
   void on_scanned();
   void ask_remote(BaseWanted wanted);
   git::PushVerdict verdict_with(const Evidence& evidence) const;
+  bool is_decided() const { return stage_ >= Stage::refused; }
   void refuse(std::string rule, std::string reason);
+  void scan_refusal();
+  void on_refusal_scanned();
   void answer(git::PushVerdict verdict);
 
   PushTools& tools_;
@@ -87,6 +90,7 @@ class Push final : private ByteSink {
   uint32_t pack_objects_ = 0;
   uint64_t printed_bytes_ = 0;
   bool fed_ = false;  // the pack is whole
+  Decision refusal_;
   std::optional<git::PushVerdict> verdict_;
   std::optional<Quarantine> quarantine_;
   std::unique_ptr<ObjectScan> scan_;

@@ -69,7 +69,7 @@ class Server::Connection {
     auto asked = git::decode_question(payload);
     if (!asked) return failed(asked);
     if (busy_) {
-      answer(refusal({}, "git.busy", "too many pushes at once; try again in a while"));
+      answer(refusal({}, "git.busy", "too many pushes at once; try again in a while", nullptr));
       return {};
     }
     push_ = std::make_unique<Push>(tools_, std::move(*asked),

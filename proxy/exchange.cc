@@ -348,9 +348,12 @@ void Exchange::fail(int status, const std::string& rule, const std::string& reas
   piece_ = {};  // what has not been judged
   if (head_sent_) {
     phase_ = Phase::over;
+    const auto words = git_ ? git_->broken_off({status, rule, reason, record_.event_id()}) : std::string();
+    if (!words.empty()) guest_.send_body(words);
+    if (!words.empty()) guest_.send_end({});
     guest_.flush();
     finish(rule + ": " + reason);
-    return guest_.cut();
+    return words.empty() ? guest_.cut() : guest_.over();
   }
   record_.result().status = status;
   finish(rule + ": " + reason);

@@ -154,6 +154,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   void close_websocket(std::string_view error);
 
   void fail(int status, const std::string& rule, const std::string& reason);
+  void fail(int status, const Decision& why) { fail(status, why.rule_id, why.reason); }
   void answer(const Denial& denial);
   void finish(std::string_view error);
   void progress();

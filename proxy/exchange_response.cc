@@ -54,7 +54,8 @@ void Exchange::on_head(ResponseHead head) {
   }
   see_head(head);
   if (git_) {
-    if (const auto ok = git_->take_head(head); !ok) return fail(kBadGateway, "git.advertisement", ok.error().message());
+    if (const auto ok = git_->take_head(policy_, head); !ok)
+      return fail(kBadGateway, "git.advertisement", ok.error().message());
   }
   if (call_) {
     call_->response_head(
@@ -98,8 +99,7 @@ void Exchange::pass_body(std::string_view bytes) {
   std::string filtered;
   if (git_ && git_->filters()) {
     auto passed = git_->filter(bytes);
-    if (!passed)
-      return fail(kBadGateway, "git.advertisement", "the upstream's advertisement: " + passed.error().message());
+    if (!passed) return fail(kBadGateway, git_->unsound(": " + passed.error().message()));
     filtered = std::move(*passed);
     bytes = filtered;
   }
@@ -119,8 +119,7 @@ void Exchange::on_response_end(const Fields& trailers) {
   Fields end = trailers;
   see_end(end);
   if (phase_ == Phase::over) return;
-  if (git_ && !git_->complete())
-    return fail(kBadGateway, "git.advertisement", "the upstream's advertisement is cut short");
+  if (git_ && !git_->complete()) return fail(kBadGateway, git_->unsound(" is cut short"));
   response_whole_ = true;
   if (response_) {
     piece_.end = std::move(end);
@@ -134,8 +133,8 @@ void Exchange::on_response_end(const Fields& trailers) {
 void Exchange::on_pause() {
   if (relay_) return guest_.flush();
   progress();
-  // An advertisement waits until it is whole: one that turns out to be none can be denied in words only before that.
-  if (!git_ || git_->complete() || piece_.body.size() > git::kMaxHeldAdvertisementBytes) let_go();
+  // What git cannot do with by halves waits until it is whole: it can be denied in words only before that.
+  if (!git_ || !git_->holds_back() || piece_.body.size() > git::kMaxHeldAdvertisementBytes) let_go();
   guest_.flush();
   if (!guest_keeps_up()) upstream_->read(false);
   see_later();

@@ -180,7 +180,7 @@ std::string GitExchange::words_for(const Denial& denial, bool forwarded) const {
     text = verdict_->text;
   } else {
     text = fmt::format("{}\n  {}: {}\n{}\n",
-                       forwarded   ? "The push did not get through."
+                       forwarded   ? "The push did not get through, or its answer did not."
                        : is_push() ? "Gatehouse refused this push. Nothing of it was sent."
                                    : "Gatehouse refused this.",
                        denial.rule, log::printable(denial.reason, 1000), remedy(denial));
@@ -240,14 +240,33 @@ void GitExchange::prepare(RequestHead& head) const {
   head.fields.push_back({"Accept-Encoding", "identity"});
 }
 
-Result<void> GitExchange::take_head(ResponseHead& head) {
-  if (service_ != GitService::push_refs || head.status != kOk) return {};
-  if (!same_token(joined_values(head.fields, "Content-Type"), kAdvertisement)) return {};
+Decision GitExchange::unsound(std::string_view why) const {
+  return {Verdict::deny, is_push() ? "git.result" : "git.advertisement",
+          fmt::format("the upstream's {}{}", is_push() ? "answer to the push" : "advertisement", why)};
+}
+
+std::string GitExchange::broken_off(const Denial& denial) const {
+  if (!result_) return {};
+  return result_->broken_off(
+      fmt::format("The push may or may not have arrived, and what came of it has not come whole. Look at the remote "
+                  "(git fetch) before it is tried again.\n  {}: {}\n(event {})\n",
+                  denial.rule, log::printable(denial.reason, 1000), denial.event_id));
+}
+
+Result<void> GitExchange::take_head(const policy::Policy& policy, ResponseHead& head) {
+  if ((service_ != GitService::push_refs && !is_push()) || head.status != kOk) return {};
+  if (!same_token(joined_values(head.fields, "Content-Type"), is_push() ? kResult : kAdvertisement)) return {};
   const std::string coding = lower_case(joined_values(head.fields, "Content-Encoding"));
-  if (!coding.empty() && coding != "identity")
-    return fail("the advertisement is encoded although that was not asked for");
+  const bool plain = coding.empty() || coding == "identity";
+  if (is_push() && (!plain || !reader_.complete())) return {};
+  if (!plain) return fail("the advertisement is encoded although that was not asked for");
   if (head.framing.kind == Framing::Kind::none) return {};
-  filter_.emplace();
+  if (is_push()) {
+    result_.emplace(reader_.head().capabilities.side_band);
+  } else {
+    const auto terms = policy.git_terms({question_.host, question_.port, question_.repository});
+    filter_.emplace(terms.unsigned_by.empty());
+  }
   head.framing = {Framing::Kind::until_close, 0};
   head.content_length.reset();
   return {};

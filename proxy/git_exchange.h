@@ -15,6 +15,7 @@
 #include "common/git/gate_client.h"
 #include "common/git/plain_body.h"
 #include "common/git/push_request.h"
+#include "common/git/push_result.h"
 #include "common/policy/git.h"
 #include "proxy/denial.h"
 #include "proxy/held_body.h"
@@ -72,12 +73,17 @@ class GitExchange {
   // `complete`: all of the request is there.
   void shape(Denial& denial, bool forwarded, bool complete) const;
 
-  // The advertisement's way: what is to be filtered is to come in the open.
+  // The answer's way: an advertisement, which is filtered and is to come in the open, or what came of a push.
   void prepare(RequestHead& head) const;
-  Result<void> take_head(ResponseHead& head);
-  bool filters() const { return filter_.has_value(); }
-  Result<std::string> filter(std::string_view bytes) { return filter_->feed(bytes); }
-  bool complete() const { return !filter_ || filter_->complete(); }
+  Result<void> take_head(const policy::Policy& policy, ResponseHead& head);
+  bool filters() const { return filter_ || result_; }
+  Result<std::string> filter(std::string_view bytes) { return filter_ ? filter_->feed(bytes) : result_->feed(bytes); }
+  bool complete() const { return filter_ ? filter_->complete() : !result_ || result_->complete(); }
+  // Whether nothing of it is to go yet: what turns out to be none, or breaks off, can be denied in words until then.
+  bool holds_back() const { return !complete() && !(result_ && result_->streams()); }
+  // Of an answer that is none, in words; and what the client is told when it breaks off on the way, or empty.
+  Decision unsound(std::string_view why) const;
+  std::string broken_off(const Denial& denial) const;
 
  private:
   struct Collected;
@@ -98,6 +104,7 @@ class GitExchange {
   std::optional<git::PushVerdict> verdict_;
   std::function<void(Decision)> judged_;
   std::optional<git::AdvertisementFilter> filter_;
+  std::optional<git::PushResult> result_;
   std::unique_ptr<git::Judging> judging_;
   Fields asked_with_;  // what a request of ours for the same repository is to say, too
   std::unique_ptr<GitRead> read_;

@@ -38,7 +38,8 @@ Result<void> AdvertisementFilter::pass(const Pkt& pkt, std::string& out) {
       if (zero == std::string_view::npos) return fail("a first ref without capabilities");
       stage_ = Stage::refs;
       append_pkt(out, std::string(pkt.payload.substr(0, zero + 1)) +
-                          filter_push_capabilities(without_line_feed(pkt.payload.substr(zero + 1))) + "\n");
+                          filter_push_capabilities(without_line_feed(pkt.payload.substr(zero + 1)), signatures_) +
+                          "\n");
       return {};
     }
     case Stage::refs:

@@ -15,6 +15,8 @@ inline constexpr size_t kMaxHeldAdvertisementBytes = 4 << 20;
 
 class AdvertisementFilter {
  public:
+  // `signatures`: whether signed pushes are let.
+  explicit AdvertisementFilter(bool signatures) : signatures_(signatures) {}
   // What of it may go to the client. Refused: what is no such advertisement.
   Result<std::string> feed(std::string_view bytes);
   // Whether it may end here.
@@ -24,6 +26,7 @@ class AdvertisementFilter {
   enum class Stage { service, after_service, first_ref, refs, over };
   Result<void> pass(const Pkt& pkt, std::string& out);
 
+  const bool signatures_;
   PktReader lines_;
   Stage stage_ = Stage::service;
 };

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::string_view kObjectFormat = "object-format";
 
-// Signed pushes (push-cert) are left out: what the certificate covers would have to be what is judged.
+constexpr std::string_view kPushCert = "push-cert";  // a server's word alone: clients say so with the certificate
+
 constexpr std::string_view kKnown[] = {"report-status", "report-status-v2", "delete-refs",   "quiet",
                                        "atomic",        "ofs-delta",        "side-band-64k", "agent",
                                        "session-id",    "push-options",     "no-thin",       kObjectFormat};
@@ -60,10 +61,11 @@ Result<PushCapabilities> parse_push_capabilities(std::string_view words) {
   return agreed;
 }
 
-std::string filter_push_capabilities(std::string_view offered) {
+std::string filter_push_capabilities(std::string_view offered, bool signatures) {
   std::string kept;
   for (const auto& [name, value, text] : split(offered)) {
-    if (is_known(name) && name != "no-thin") kept.append(text).append(" ");
+    const bool passes = (is_known(name) && name != "no-thin") || (signatures && name == kPushCert);
+    if (passes) kept.append(text).append(" ");
   }
   return kept + "no-thin";
 }

@@ -24,7 +24,7 @@ struct PushCapabilities {
 Result<PushCapabilities> parse_push_capabilities(std::string_view words);
 
 // What a server's list becomes before a client sees it: known ones only, and `no-thin`, so that every pack holds all it
-// is built of.
-std::string filter_push_capabilities(std::string_view offered);
+// is built of. `signatures`: signed pushes (push-cert) are let, too.
+std::string filter_push_capabilities(std::string_view offered, bool signatures);
 
 }  // namespace gatehouse::git

@@ -55,21 +55,24 @@ Result<bool> PushReader::feed(std::string_view bytes) {
 
 Result<void> PushReader::read(const Pkt& pkt) {
   if (pkt.kind == Pkt::Kind::flush) {
-    if (stage_ == Stage::commands) return end_of_commands();
-    stage_ = Stage::over;
-    return {};
+    if (stage_ == Stage::certificate) return fail("a push certificate that is cut short");
+    return stage_ == Stage::commands ? end_of_commands() : end();
   }
   if (pkt.kind != Pkt::Kind::data) return fail("a mark that has no place in a push");
+  if (stage_ == Stage::certificate) return read_certificate(pkt.payload);
   const auto line = without_line_feed(pkt.payload);
-  if (stage_ == Stage::commands) return read_command(line);
+  return stage_ == Stage::commands ? read_line(line) : read_option(line);
+}
+
+Result<void> PushReader::read_option(std::string_view line) {
   if (head_.options.size() >= kMaxPushOptions) return fail("more than {} push options", kMaxPushOptions);
   if (line.find('\0') != std::string_view::npos) return fail("a push option with a zero byte");
   head_.options.emplace_back(line);
   return {};
 }
 
-Result<void> PushReader::read_command(std::string_view line) {
-  if (line.starts_with(kPushCert)) return fail("signed pushes cannot be checked; push without --signed");
+Result<void> PushReader::read_line(std::string_view line) {
+  if (head_.certificate) return fail("more after the push certificate");
   if (line.starts_with(kShallow)) {
     if (!head_.commands.empty()) return fail("a shallow line after a command");
     if (head_.shallow.size() >= kMaxShallowLines) return fail("more than {} shallow lines", kMaxShallowLines);
@@ -81,12 +84,36 @@ Result<void> PushReader::read_command(std::string_view line) {
     return {};
   }
   if (const size_t zero = line.find('\0'); zero != std::string_view::npos) {
-    if (!head_.commands.empty()) return fail("capabilities on another line than the first");
-    auto agreed = parse_push_capabilities(line.substr(zero + 1));
-    if (!agreed) return failed(agreed);
-    head_.capabilities = *agreed;
+    if (auto ok = read_capabilities(line.substr(zero + 1)); !ok) return ok;
     line = line.substr(0, zero);
+    if (line == kPushCert) {
+      stage_ = Stage::certificate;
+      return {};
+    }
   }
+  return add_command(line);
+}
+
+Result<void> PushReader::read_capabilities(std::string_view words) {
+  if (!head_.commands.empty()) return fail("capabilities on another line than the first");
+  auto agreed = parse_push_capabilities(words);
+  if (!agreed) return failed(agreed);
+  head_.capabilities = *agreed;
+  return {};
+}
+
+Result<void> PushReader::read_certificate(std::string_view payload) {
+  const auto command = certificate_.take(payload);
+  if (!command) return failed(command);
+  if (*command) return add_command(**command);
+  if (!certificate_.over()) return {};
+  if (head_.commands.empty()) return fail("a push certificate without commands");
+  head_.certificate = certificate_.certificate();
+  stage_ = Stage::commands;
+  return {};
+}
+
+Result<void> PushReader::add_command(std::string_view line) {
   if (head_.commands.size() >= kMaxCommands) return fail("more than {} refs in one push", kMaxCommands);
   const size_t length = hex_length(head_.capabilities.format);
   if (line.size() < 2 * length + 3 || line[length] != ' ' || line[2 * length + 1] != ' ') {
@@ -109,7 +136,16 @@ Result<void> PushReader::end_of_commands() {
   for (const auto& command : head_.commands) {
     if (!seen.insert(command.ref).second) return fail("'{}' is named twice", shown(command.ref));
   }
-  stage_ = head_.capabilities.push_options ? Stage::options : Stage::over;
+  if (!head_.capabilities.push_options) return end();
+  stage_ = Stage::options;
+  return {};
+}
+
+Result<void> PushReader::end() {
+  if (head_.certificate && head_.certificate->options != head_.options) {
+    return fail("push options that are not those of the push certificate");
+  }
+  stage_ = Stage::over;
   return {};
 }
 

@@ -2,10 +2,11 @@
 // commands, then push options if they were agreed upon, then a pack unless all commands remove refs.
 //
 // Read more strictly than git reads it, so that what was judged is what any server does: only capabilities that the
-// advertisement filter lets through (capabilities.h), named once, on the first line; no signed push; refs below refs/
-// that git itself would make; each ref once.
+// advertisement filter lets through (capabilities.h), named once, on the first line; commands in a certificate or
+// outside one; refs below refs/ that git itself would make; each ref once.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "common/base/result.h"
 #include "common/git/capabilities.h"
 #include "common/git/pkt_line.h"
+#include "common/git/push_certificate.h"
 
 namespace gatehouse::git {
 
@@ -34,6 +36,7 @@ struct PushHead {
   std::vector<RefCommand> commands;  // none: a client that asks whether it would be let in
   std::vector<std::string> shallow;
   std::vector<std::string> options;
+  std::optional<PushCertificate> certificate;  // of a signed push: the commands stand in it
   PushCapabilities capabilities;
   bool has_pack() const;
 };
@@ -52,13 +55,19 @@ class PushReader {
   std::string_view rest() const { return lines_.rest(); }
 
  private:
-  enum class Stage { commands, options, over };
+  enum class Stage { commands, certificate, options, over };
   Result<void> read(const Pkt& pkt);
-  Result<void> read_command(std::string_view line);
+  Result<void> read_line(std::string_view line);
+  Result<void> read_certificate(std::string_view payload);
+  Result<void> read_option(std::string_view line);
+  Result<void> read_capabilities(std::string_view words);
+  Result<void> add_command(std::string_view line);
   Result<void> end_of_commands();
+  Result<void> end();
 
   PktReader lines_;
   PushHead head_;
+  CertificateReader certificate_;
   Stage stage_ = Stage::commands;
   size_t bytes_ = 0;  // fed
 };

@@ -6,6 +6,7 @@
 #include "common/git/lfs.h"
 #include "common/git/plain_body.h"
 #include "common/git/push_request.h"
+#include "common/git/push_result.h"
 #include "common/git/report.h"
 #include "common/git/upload_pack.h"
 
@@ -96,7 +97,8 @@ TEST(PushReader, RefusesWhatServersCouldReadInAnotherWay) {
       {command(kOld, kNew, "refs/heads/a", "report-status push-cert=abc") + "0000", "'push-cert' cannot be checked"},
       {command(kOld, kNew, "refs/heads/a", "quiet quiet") + "0000", "'quiet' is named twice"},
       {command(kOld, kNew, "refs/heads/a", "object-format=md5") + "0000", "object format"},
-      {pkt("push-cert" + std::string(1, '\0') + "report-status") + "0000", "signed pushes"},
+      {pkt("push-cert" + std::string(1, '\0') + "report-status") + "0000", "cut short"},
+      {pkt("push-cert") + "0000", "a command that is none"},
       {command(kOld, kNew, "HEAD") + "0000", "no name of a ref"},
       {command(kOld, kNew, "refs/heads/../../config") + "0000", "no name of a ref"},
       {command(kOld, kNew, "refs/heads/a b") + "0000", "no name of a ref"},
@@ -109,6 +111,132 @@ TEST(PushReader, RefusesWhatServersCouldReadInAnotherWay) {
       {good + "0001", "no place"},
   };
   for (const auto& [request, why] : cases) EXPECT_THAT(error_of(request), HasSubstr(why));
+}
+
+// A signed push, whose certificate has these lines for a command, in front of and behind its signature.
+struct Signed {
+  std::string capabilities = "report-status push-options";
+  std::string version = "certificate version 0.1\n";
+  std::string header =
+      "pusher Ada <ada@demo.test> 1700000000 +0000\x01pushee https://git.demo.test/app.git\x01nonce 1-a\x01";
+  std::string options = "push-option ci.skip\x01";
+  std::string commands = kOld + " " + kNew + " refs/heads/main\x01";
+  std::string signature = "-----BEGIN SSH SIGNATURE-----\x01QUJD\x01-----END SSH SIGNATURE-----\x01";
+  std::string end = "push-cert-end\n0000";
+  std::string sent_options = "ci.skip";
+
+  // Lines end with \x01, each a pkt-line of its own.
+  std::string request() const {
+    std::string out = pkt("push-cert" + std::string(1, '\0') + capabilities);
+    const auto add = [&out](std::string lines) {
+      for (size_t at = 0; at < lines.size();) {
+        const size_t stop = lines.find('\x01', at);
+        out += pkt(lines.substr(at, stop - at) + "\n");
+        at = stop + 1;
+      }
+    };
+    out += pkt(version);
+    add(header + options + "\x01" + commands + signature);
+    const bool flush = end.ends_with("0000");
+    out += pkt(flush ? end.substr(0, end.size() - 4) : end) + (flush ? "0000" : "");
+    return out + pkt(sent_options) + "0000";
+  }
+};
+
+TEST(PushReader, TakesTheCommandsOfACertificate) {
+  PushReader reader;
+  const auto done = reader.feed(Signed().request() + "PACK");
+  ASSERT_TRUE(done) << done.error().message();
+  ASSERT_TRUE(*done);
+  EXPECT_EQ(reader.rest(), "PACK");
+  const auto& head = reader.head();
+  ASSERT_EQ(head.commands.size(), 1u);
+  EXPECT_EQ(head.commands[0].ref, "refs/heads/main");
+  ASSERT_TRUE(head.certificate);
+  EXPECT_EQ(head.certificate->pushee, "https://git.demo.test/app.git");
+  EXPECT_EQ(head.certificate->words,
+            "certificate version 0.1\npusher Ada <ada@demo.test> 1700000000 +0000\n"
+            "pushee https://git.demo.test/app.git\nnonce 1-a\npush-option ci.skip\n\n"
+            "-----BEGIN SSH SIGNATURE-----\nQUJD\n-----END SSH SIGNATURE-----\n");
+}
+
+TEST(PushReader, RefusesCertificatesThatServersCouldReadInAnotherWay) {
+  const std::string other = kOld + " " + kNew + " refs/heads/other\x01";
+  const std::string begin = "-----BEGIN PGP SIGNATURE-----\x01";
+  const std::string end = "-----END PGP SIGNATURE-----\x01";
+  const std::pair<Signed, std::string> cases[] = {
+      {{.version = "certificate version 0.2\n"}, "another version"},
+      {{.version = "certificate version 0.1"}, "does not end"},
+      {{.version = "certificate version 0.1\npusher x\n"}, "more than text"},
+      {{.header = "pushee https://git.demo.test/app\x01"}, "without its 'pusher '"},
+      {{.header = "pusher a\x01nonce 1\x01"}, "without its 'pushee '"},
+      {{.header = "pusher a\x01pushee b\x01"}, "without its 'nonce '"},
+      {{.header = "pusher a\x01pushee b\x01nonce 1\x01nonce 2\x01"}, "says more than it may"},
+      {{.header = "pusher a\x01pushee b\x01nonce 1\x01pushee c\x01"}, "says more than it may"},
+      {{.commands = ""}, "without commands"},
+      {{.commands = other + "\x01" + other}, "a command that is none"},
+      {{.commands = other + other}, "named twice"},
+      {{.commands = "shallow " + kOld + "\x01" + other}, "a command that is none"},
+      {{.commands = "-----BEGIN PGP MESSAGE-----\x01" + other}, "a command that is none"},
+      {{.signature = ""}, "a command that is none"},
+      {{.signature = begin + "x\x01"}, "cut short"},
+      {{.signature = begin + other + begin + "x\x01" + end}, "unsound signature"},
+      {{.signature = begin + "x\x01" + end + other}, "more after the signature"},
+      {{.signature = begin + "x\x01" + end + begin + end}, "more after the signature"},
+      {{.signature = begin + std::string(kMaxSignatureBytes / 2, 'x') + "\x01" +
+                     std::string(kMaxSignatureBytes / 2, 'x') + "\x01" + end},
+       "a signature of more than"},
+      {{.signature = begin + "\xc3\xa9\x01" + end}, "unsound signature"},
+      {{.end = "push-cert-end"}, "does not end"},
+      {{.sent_options = "other"}, "not those of the push certificate"},
+      {{.options = ""}, "not those of the push certificate"},
+      {{.capabilities = "report-status"}, "not those of the push certificate"},
+  };
+  for (const auto& [push, why] : cases) EXPECT_THAT(error_of(push.request()), HasSubstr(why)) << push.request();
+  const std::string request = Signed().request();
+  const size_t flush = request.find("push-cert-end\n") + 14;
+  EXPECT_THAT(error_of(request.substr(0, flush) + command(kOld, kNew, "refs/heads/b") + "0000"),
+              HasSubstr("more after the push certificate"));
+  EXPECT_THAT(error_of(request.substr(0, flush) + pkt("shallow " + kOld) + "0000"), HasSubstr("more after"));
+  EXPECT_THAT(error_of(command(kOld, kNew, "refs/heads/b", "report-status") + request), HasSubstr("another line"));
+}
+
+TEST(PushCertificate, IsForOneRepository) {
+  const auto is = [](std::string_view pushee, uint16_t port = 443) {
+    return is_pushee(pushee, "git.demo.test", port, "/acme/app");
+  };
+  for (const auto& yes :
+       {"https://git.demo.test/acme/app.git", "https://git.demo.test/acme/app", "https://Git.demo.test/acme/app/",
+        "https://git.demo.test:443/acme/app.git/", "https://ada@git.demo.test/acme/app.git"}) {
+    EXPECT_TRUE(is(yes)) << yes;
+  }
+  EXPECT_TRUE(is("https://git.demo.test:8443/acme/app", 8443));
+  EXPECT_FALSE(is("https://git.demo.test/acme/app", 8443));
+  for (const auto& no :
+       {"https://git.demo.test/acme/other.git", "https://git.demo.test/acme/App", "http://git.demo.test/acme/app",
+        "https://evil.example/acme/app", "https://git.demo.test@evil.example/acme/app", "git.demo.test/acme/app",
+        "https://git.demo.test:8443/acme/app", "https://git.demo.test", ""}) {
+    EXPECT_FALSE(is(no)) << no;
+  }
+}
+
+TEST(PushResult, PassesWholePktLinesAndTellsWhyNoMoreCome) {
+  const std::string answer = pkt("\2Counting\n") + pkt("\1" + pkt("unpack ok\n") + "0000") + "0000";
+  for (size_t cut = 0; cut <= answer.size(); ++cut) {
+    PushResult result(true);
+    std::string out = result.feed(answer.substr(0, cut)).value();
+    EXPECT_TRUE(answer.starts_with(out));
+    EXPECT_EQ(result.complete(), cut == 0 || cut == answer.size()) << cut;
+    EXPECT_EQ(result.streams(), !out.empty());
+    EXPECT_EQ(result.broken_off("why"), cut == answer.size() ? "" : pkt("\3why"));
+    out += result.feed(answer.substr(cut)).value();
+    EXPECT_EQ(out, answer);
+  }
+  PushResult quiet(false);
+  ASSERT_TRUE(quiet.feed(pkt("unpack ok\n")));
+  EXPECT_FALSE(quiet.streams());
+  EXPECT_EQ(quiet.broken_off("why"), "");
+  EXPECT_FALSE(PushResult(true).feed("<html>"));
 }
 
 TEST(PushReader, BoundsHowManyRefs) {
@@ -135,7 +263,7 @@ TEST(AdvertisementFilter, KeepsRefsAndDropsWhatCannotBeChecked) {
       pkt(kOld + " refs/heads/a" + '\0' + "report-status push-cert=nonce delete-refs multi_ack object-format=sha1\n") +
       refs;
   for (const size_t piece : {size_t{1}, size_t{7}, offered.size()}) {
-    AdvertisementFilter filter;
+    AdvertisementFilter filter(false);
     std::string out;
     for (size_t at = 0; at < offered.size(); at += piece) {
       const auto passed = filter.feed(std::string_view(offered).substr(at, piece));
@@ -149,13 +277,21 @@ TEST(AdvertisementFilter, KeepsRefsAndDropsWhatCannotBeChecked) {
   }
 }
 
+TEST(AdvertisementFilter, OffersSignedPushesWhereTheyAreLet) {
+  const std::string service = pkt("# service=git-receive-pack\n") + "0000";
+  AdvertisementFilter filter(true);
+  const auto passed = filter.feed(service + pkt(kOld + " refs/heads/a" + '\0' + "push-cert=1-a x\n") + "0000");
+  ASSERT_TRUE(passed);
+  EXPECT_EQ(*passed, service + pkt(kOld + " refs/heads/a" + '\0' + "push-cert=1-a no-thin\n") + "0000");
+}
+
 TEST(AdvertisementFilter, RefusesWhatIsNone) {
   const std::string service = pkt("# service=git-receive-pack\n") + "0000";
   const std::string first = pkt(kOld + " refs/heads/a" + '\0' + "atomic");
   for (const auto& bytes :
        {std::string("<html>"), pkt("# service=git-upload-pack\n"), service + "0000",
         service + pkt(kOld + " refs/heads/a"), service + first + first, service + first + "0000" + first}) {
-    AdvertisementFilter filter;
+    AdvertisementFilter filter(true);
     EXPECT_FALSE(filter.feed(bytes)) << bytes;
   }
 }

@@ -90,15 +90,19 @@ std::string describe_git(const GitRule& rule) {
     flag(push.force, "forced");
     flag(push.push_options, "with options");
     flag(push.lfs, "with LFS objects");
+    flag(push.signature == SignedPush::allowed, "signed or not");
+    flag(push.signature == SignedPush::required, "signed only");
+    flag(push.atomic, "several refs only together (--atomic)");
     flag(!push.protects.empty(), "protected " + glob_words(push.protects));
     if (push.objects) text += fmt::format("; at most {} objects", *push.objects);
     if (push.pack_bytes) text += "; pack up to " + size_words(*push.pack_bytes);
     if (push.file_bytes) text += "; files up to " + size_words(*push.file_bytes);
     if (push.unchanged) text += "; unchanged " + glob_words(*push.unchanged);
-    if (push.submodules) {
+    for (const auto& [what, list] : {std::pair{"submodules", &push.submodules}, {"LFS", &push.lfs_hosts}}) {
+      if (!*list) continue;
       std::vector<std::string> hosts;
-      for (const auto& host : *push.submodules) hosts.push_back(host.to_string());
-      text += "; submodules at " + (hosts.empty() ? "no host" : join_words(hosts));
+      for (const auto& host : **list) hosts.push_back(host.to_string());
+      text += fmt::format("; {} at {}", what, hosts.empty() ? "no host" : join_words(hosts));
     }
     if (push.authors) text += fmt::format("; authors {}", fmt::join(*push.authors, ", "));
     if (push.trailers) text += "; trailers " + join_words(*push.trailers);

@@ -109,7 +109,10 @@ Result<Exemption> read_exemption(const FieldReader& reader, const JsonNode& node
   if (!rule) return failed(rule);
   exemption.rule = std::move(*rule);
   const std::string& name = exemption.rule.name;
-  if (const auto why = why_never_exempt(name); !why.empty()) {
+  // An object's id says what is in it, so that somebody can have looked through it.
+  const bool named = is_unscanned(name) && !exemption.rule.is_category && node.find("objects") != nullptr &&
+                     node.find("paths") == nullptr && node.find("hosts") == nullptr;
+  if (const auto why = why_never_exempt(name); !why.empty() && !named) {
     return reader.refuse((*rule_node)->offset, fmt::format("'{}' cannot be exempted: {}", name, why));
   }
   if (exemption.rule.is_category) {

@@ -33,7 +33,8 @@ bool Exemption::covers(const GitPlace& found) const {
 
 std::optional<FindingDecision> CompiledLayer::judge(const FindingQuestion& question) const {
   const bool unscanned = is_unscanned(question.rule) || is_unscanned(question.category);
-  if (why_never_exempt(question.rule).empty() && why_never_exempt(question.category).empty()) {
+  const bool exemptible = why_never_exempt(question.rule).empty() && why_never_exempt(question.category).empty();
+  if (exemptible || (unscanned && question.git)) {
     const Exemption* exemption = nullptr;
     for_each_exemption(question.host, [&](const Exemption& candidate) {
       if (exemption == nullptr && candidate.rule.name == question.rule) exemption = &candidate;

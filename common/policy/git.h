@@ -70,13 +70,16 @@ struct GitTerms {
   Bound objects{kDefaultPushObjects, {}};
   Bound pack_bytes{kDefaultPushBytes, {}};
   Bound file_bytes{kDefaultPushFileBytes, {}};
-  bool push_options = true;        // false: some rule does not let them pass
-  std::string no_push_options_by;  // which
+  // The first rule that says so; empty: none does.
+  std::string no_push_options_by;  // push options do not pass
+  std::string unsigned_by;         // signed pushes do not pass
+  std::string signed_by;           // no others do
+  std::string atomic_by;           // several refs pass only together
   std::vector<Paths> unchanged;    // paths that may not change, of each rule that says any
-  std::vector<Hosts>
-      submodules;  // whose repositories submodules and LFS may be at: each must hold; empty: the remote's own
-  std::vector<Texts> authors;   // globs of "Name <address>": of each list one must match
-  std::vector<Texts> trailers;  // names of trailers, all of which must be there
+  std::vector<Hosts> submodules;   // whose repositories submodules may be: each must hold
+  std::vector<Hosts> lfs;          // where objects of Git LFS may be: likewise
+  std::vector<Texts> authors;      // globs of "Name <address>": of each list one must match
+  std::vector<Texts> trailers;     // names of trailers, all of which must be there
 };
 
 }  // namespace gatehouse::policy

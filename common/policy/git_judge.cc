@@ -216,13 +216,17 @@ GitTerms Policy::git_terms(const GitRemote& remote) const {
       narrow(terms.objects, push.objects, rule.id);
       narrow(terms.pack_bytes, push.pack_bytes, rule.id);
       narrow(terms.file_bytes, push.file_bytes, rule.id);
-      if (!push.push_options && terms.push_options) {
-        terms.push_options = false;
-        terms.no_push_options_by = rule.id;
-      }
+      const auto note = [&rule](bool said, std::string& by) {
+        if (said && by.empty()) by = rule.id;
+      };
+      note(!push.push_options, terms.no_push_options_by);
+      note(push.signature == SignedPush::denied, terms.unsigned_by);
+      note(push.signature == SignedPush::required, terms.signed_by);
+      note(push.atomic, terms.atomic_by);
       if (push.unchanged) terms.unchanged.push_back({*push.unchanged, rule.id});
       const std::vector<HostPattern> own = {{HostPattern::Kind::exact, std::string(remote.host)}};
       terms.submodules.push_back({push.submodules.value_or(own), rule.id});
+      terms.lfs.push_back({push.lfs_hosts.value_or(own), rule.id});
       if (push.authors) terms.authors.push_back({*push.authors, rule.id});
       if (push.trailers) terms.trailers.push_back({*push.trailers, rule.id});
     }

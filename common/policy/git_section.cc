@@ -14,6 +14,7 @@ constexpr std::string_view kHttps = "https://";
 constexpr SizeRange kPackRange{1 << 10, uint64_t{2} << 30, "1KiB to 2GiB"};
 constexpr SizeRange kFileRange{0, uint64_t{2} << 30, "0 to 2GiB"};
 constexpr int64_t kMaxObjects = 10'000'000;
+constexpr std::string_view kSignedWords[] = {"deny", "allow", "require"};
 
 Result<RemotePattern> parse_remote(std::string_view text) {
   const std::string shown = log::printable(text, 200);
@@ -79,6 +80,15 @@ Result<void> read_flag(const FieldReader& reader, const JsonNode& object, std::s
   return {};
 }
 
+Result<void> read_signature(const FieldReader& reader, const JsonNode& object, SignedPush& into) {
+  const JsonNode* node = object.find("signed");
+  if (node == nullptr) return {};
+  const auto word = reader.word_of(*node, "signed", kSignedWords);
+  if (!word) return failed(word);
+  into = *word == "deny" ? SignedPush::denied : *word == "allow" ? SignedPush::allowed : SignedPush::required;
+  return {};
+}
+
 Result<void> read_bounds(const FieldReader& reader, const JsonNode& node, GitPush& push) {
   if (const JsonNode* objects = node.find("objects")) {
     if (objects->kind != JsonNode::Kind::integer || objects->integer < 1 || objects->integer > kMaxObjects) {
@@ -118,11 +128,14 @@ Result<GitPush> read_push(const FieldReader& reader, const JsonNode& node) {
                                   {"delete", &push.remove},
                                   {"force", &push.force},
                                   {"push_options", &push.push_options},
-                                  {"lfs", &push.lfs}}) {
+                                  {"lfs", &push.lfs},
+                                  {"atomic", &push.atomic}}) {
     if (auto ok = read_flag(reader, node, key, *flag); !ok) return failed(ok);
   }
   if (auto ok = read_bounds(reader, node, push); !ok) return failed(ok);
+  if (auto ok = read_signature(reader, node, push.signature); !ok) return failed(ok);
   if (auto ok = read_list(reader, node, "submodules", parse_host, push.submodules); !ok) return failed(ok);
+  if (auto ok = read_list(reader, node, "lfs_hosts", parse_host, push.lfs_hosts); !ok) return failed(ok);
   if (auto ok = read_list(reader, node, "authors", parse_person, push.authors); !ok) return failed(ok);
   if (auto ok = read_list(reader, node, "trailers", parse_trailer, push.trailers); !ok) return failed(ok);
   return push;

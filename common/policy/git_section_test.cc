@@ -135,6 +135,26 @@ TEST(GitRules, JudgeRefs) {
   }
 }
 
+TEST(GitRules, LetRefsBeMadeOrChangedAsTheySay) {
+  const auto p = Policy::parse({{"p.json", R"({"version": 1, "name": "p", "git": [
+    {"id": "fixed", "action": "allow", "remotes": ["https://git.example.com/fixed"],
+     "push": {"branches": ["**"], "tags": ["**"], "create": false}},
+    {"id": "once", "action": "allow", "remotes": ["https://git.example.com/once"],
+     "push": {"branches": ["**"], "tags": ["**"], "update": false, "delete": true}}]})"}});
+  ASSERT_TRUE(p) << p.error().message();
+  using Kind = RefUpdate::Kind;
+  const std::tuple<std::string_view, std::string_view, Kind, std::string_view> cases[] = {
+      {"/fixed", "refs/heads/a", Kind::create, "git.create"}, {"/fixed", "refs/tags/a", Kind::create, "git.create"},
+      {"/fixed", "refs/heads/a", Kind::update, "fixed"},      {"/fixed", "refs/tags/a", Kind::remove, "git.delete"},
+      {"/once", "refs/heads/a", Kind::create, "once"},        {"/once", "refs/heads/a", Kind::update, "git.update"},
+      {"/once", "refs/tags/a", Kind::update, "git.update"},   {"/once", "refs/tags/a", Kind::remove, "once"}};
+  for (const auto& [path, ref, kind, rule] : cases) {
+    const auto decision = p->judge(GitRemote{"git.example.com", 443, path}, RefUpdate{ref, kind});
+    EXPECT_EQ(decision.rule_id, rule) << path << ref;
+    EXPECT_EQ(decision.allowed(), !rule.starts_with("git.")) << path << ref;
+  }
+}
+
 TEST(GitRules, NarrowOverLayers) {
   const std::string floor = R"({"version": 1, "name": "floor", "unmatched": "pass", "git": [
     {"id": "corp", "action": "allow", "remotes": ["https://git.example.com/acme/**"],
@@ -148,6 +168,35 @@ TEST(GitRules, NarrowOverLayers) {
   const auto terms = both->git_terms(remote);
   EXPECT_EQ(terms.pack_bytes.value, 512u << 10);
   EXPECT_EQ(terms.unchanged.size(), 1u);
+}
+
+TEST(GitRules, SayHowAPushIsToBeMade) {
+  const auto terms_of = [](const std::string& one, const std::string& other) {
+    const auto rule = [](const std::string& id, const std::string& push) {
+      return R"({"version": 1, "name": ")" + id + R"(", "git": [{"id": ")" + id +
+             R"(", "action": "allow", "remotes": ["https://a.example.com/x"], "push": {)" + push + "}}]}";
+    };
+    const auto parsed = Policy::parse({{"floor.json", rule("floor", one), true}, {"own.json", rule("own", other)}});
+    EXPECT_TRUE(parsed) << parsed.error().message();
+    return parsed->git_terms({"a.example.com", 443, "/x"});
+  };
+  auto terms = terms_of(R"("signed": "allow", "push_options": true)",
+                        R"("signed": "require", "push_options": true, "atomic": true)");
+  EXPECT_EQ(terms.unsigned_by, "");
+  EXPECT_EQ(terms.signed_by, "own");
+  EXPECT_EQ(terms.atomic_by, "own");
+  EXPECT_EQ(terms.no_push_options_by, "");
+  terms = terms_of(R"("signed": "require", "lfs_hosts": ["lfs.example.com"])", R"("submodules": [])");
+  EXPECT_EQ(terms.unsigned_by, "own");  // what a rule leaves out never opens anything
+  EXPECT_EQ(terms.signed_by, "floor");
+  EXPECT_EQ(terms.atomic_by, "");
+  EXPECT_EQ(terms.no_push_options_by, "floor");
+  ASSERT_EQ(terms.lfs.size(), 2u);
+  EXPECT_TRUE(terms.lfs[0].hosts[0].matches("lfs.example.com"));
+  EXPECT_TRUE(terms.lfs[1].hosts[0].matches("a.example.com"));
+  ASSERT_EQ(terms.submodules.size(), 2u);
+  EXPECT_TRUE(terms.submodules[0].hosts[0].matches("a.example.com"));
+  EXPECT_TRUE(terms.submodules[1].hosts.empty());
 }
 
 TEST(GitRules, MakeTheirHostsResolvable) {
@@ -173,6 +222,8 @@ TEST(GitRules, SayWhatIsWrongWithThem) {
       {rule + R"(, "push": {"branches": ["/x"]}})", "must not begin with '/'"},
       {rule + R"(, "push": {"authors": ["x@y"]}})", "no pattern of a person"},
       {rule + R"(, "push": {"objects": 0}})", "'objects' is a number"},
+      {rule + R"(, "push": {"signed": "requires"}})", "did you mean 'require'?"},
+      {rule + R"(, "push": {"signed": true}})", "'signed'"},
       {R"({"id": "r", "action": "deny", "remotes": [], "push": {}})", "this rule denies every push"},
   };
   for (const auto& [text, why] : cases) {
@@ -213,6 +264,34 @@ TEST(GitExemptions, AreForPlacesInAPushAndNeverReachPastTheMachine) {
   EXPECT_THAT(parsed->describe(), HasSubstr("exempt samples"));
   EXPECT_THAT(*parsed->explain("git push https://git.example.com/acme/app main"), HasSubstr("exempt blob"));
   EXPECT_THAT(*parsed->explain("dlp github-pat git.example.com"), HasSubstr("in a push to"));
+}
+
+TEST(GitExemptions, LetWhatIsOverALimitByItsIdAlone) {
+  const std::string id(40, 'a');
+  const auto exempts = [](const std::string& member) {
+    return Policy::parse(
+        {{"p.json", R"({"version": 1, "dlp": {"exempt": [{"id": "r", "rule": "decode-budget", )" + member + "}]}}"}});
+  };
+  const std::string remotes = R"("remotes": ["https://git.example.com/acme/app"])";
+  const auto parsed = exempts(remotes + R"(, "objects": [")" + id + R"("])");
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  const auto action = [&](GitPlace place) {
+    return parsed->judge(FindingQuestion{"decode-budget", "limits", FindingAction::deny, "git.example.com", place})
+        .action;
+  };
+  const GitRemote app{"git.example.com", 443, "/acme/app"};
+  EXPECT_EQ(action({app, id, "any"}), FindingAction::exempt);
+  EXPECT_EQ(action({app, std::string(40, 'b'), "any"}), FindingAction::deny);
+  EXPECT_EQ(action({app, "", "any"}), FindingAction::deny);
+  EXPECT_EQ(parsed->judge(FindingQuestion{"decode-budget", "limits", FindingAction::deny, "git.example.com"}).action,
+            FindingAction::deny);
+  for (const auto& no :
+       {remotes + R"(, "paths": ["**"])", remotes + R"(, "paths": ["a"], "objects": [")" + id + R"("])",
+        std::string(R"("hosts": ["git.example.com"])")}) {
+    const auto refused = exempts(no);
+    ASSERT_FALSE(refused) << no;
+    EXPECT_THAT(refused.error().message(), HasSubstr("cannot be exempted: what is over a limit was not scanned"));
+  }
 }
 
 TEST(GitExemptions, NameWhatIsWrong) {

@@ -72,6 +72,8 @@ struct RemotePattern {
 };
 
 // What a git rule lets be pushed. Lists of names and globs that are absent are empty but where it says otherwise.
+enum class SignedPush { denied, allowed, required };
+
 struct GitPush {
   std::vector<PathGlob> branches;  // all with a slash in front
   std::vector<PathGlob> tags;
@@ -81,12 +83,15 @@ struct GitPush {
   bool remove = false;
   bool force = false;
   bool push_options = false;
-  bool lfs = false;  // objects of Git LFS may be uploaded
+  bool lfs = false;     // objects of Git LFS may be uploaded
+  bool atomic = false;  // of several refs all or none
+  SignedPush signature = SignedPush::denied;
   std::optional<uint64_t> objects;
   std::optional<uint64_t> pack_bytes;
   std::optional<uint64_t> file_bytes;
   std::optional<std::vector<PathGlob>> unchanged;
   std::optional<std::vector<HostPattern>> submodules;  // not said: the remote's own host
+  std::optional<std::vector<HostPattern>> lfs_hosts;   // likewise
   std::optional<std::vector<std::string>> authors;     // not said: anybody
   std::optional<std::vector<std::string>> trailers;
 };

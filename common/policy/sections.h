@@ -28,9 +28,10 @@ Result<uint64_t> read_size(const FieldReader& reader, const JsonNode& node, std:
                            const SizeRange& range);
 
 inline constexpr std::string_view kGitKeys[] = {"id", "action", "remotes", "fetch", "push", "reason"};
-inline constexpr std::string_view kGitPushKeys[] = {
-    "branches", "tags",      "protected", "create",    "update",     "delete",  "force",    "push_options",
-    "objects",  "pack_size", "file_size", "unchanged", "submodules", "authors", "trailers", "lfs"};
+inline constexpr std::string_view kGitPushKeys[] = {"branches",  "tags",      "protected",    "create",  "update",
+                                                    "delete",    "force",     "push_options", "objects", "pack_size",
+                                                    "file_size", "unchanged", "submodules",   "authors", "trailers",
+                                                    "lfs",       "lfs_hosts", "signed",       "atomic"};
 // "remotes", which are to be as narrow as an action that lets something go needs it, and globs of a repository's paths.
 Result<std::vector<RemotePattern>> read_remotes(const FieldReader& reader, const JsonNode& node, Verdict action);
 Result<PathGlob> parse_repository_glob(const std::string& text);

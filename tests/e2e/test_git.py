@@ -142,8 +142,9 @@ class GitTest(unittest.TestCase):
         self.assertEqual(list((self.gates.directory / "quarantine").iterdir()), [])
         return row
 
-    def post(self, here: pathlib.Path, body: bytes, *headers: str, finish: bool = True) -> bytes:
-        """A push as bytes of one's own, by HTTP/1.1 inside a CONNECT."""
+    def post(self, here: pathlib.Path, body: bytes, *headers: str, finish: bool = True, until=None) -> bytes:
+        """A push as bytes of one's own, by HTTP/1.1 inside a CONNECT. The connection is dropped before all of it is sent
+        (not `finish`), or once `until` returns."""
         context = ssl.create_default_context(cafile=str(self.gates.ca))
         with socket.create_connection(("127.0.0.1", self.gates.port), 300) as plain:
             plain.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
@@ -154,7 +155,9 @@ class GitTest(unittest.TestCase):
                     fields += f"Content-Length: {len(body) if finish else len(body) + 1}\r\n"
                 stream.sendall(f"POST /git/{here.name}.git/git-receive-pack HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n"
                                f"Content-Type: application/x-git-receive-pack-request\r\n{fields}\r\n".encode() + body)
-                if not finish:
+                if until is not None:
+                    until()
+                if not finish or until is not None:
                     return b""
                 answer = b""
                 while piece := stream.recv(65536):
@@ -317,6 +320,19 @@ class Refused(GitTest):
                 row = self.refused(done, here, RULE, *words)
                 self.assertIn(RULE, row["findings"])
                 self.assertIn("[remote rejected]", done.stderr)
+
+    def test_the_row_tells_what_was_pushed_and_where_the_finding_is(self):
+        here = self.work()
+        old = self.at(here, "HEAD")
+        commit = self.commit(here, {"config/prod.env": f"A=1\nTOKEN={TOKEN}  # gitleaks:allow\n"})
+        blob = self.at(here, "HEAD:config/prod.env")
+        row = self.refused(self.push(here, "main"), here, RULE)
+        self.assertEqual((row["remote"], row["ref"], row["kind"], row["old_id"], row["new_id"], row["objects"]),
+                         (f"https://{HOST}/git/{here.name}.git", "refs/heads/main", "update", old, commit, 4))
+        self.assertIn(f"{RULE} deny {blob} config/prod.env:2", row["findings"])
+        self.assertGreater(row["bytes"], 0)
+        (found,) = self.gates.rows("dlp_findings", trace_id=row["trace_id"])
+        self.assertEqual((found["action"], found["prefix"]), ("deny", TOKEN[:4]))
 
     def test_an_object_that_nothing_refers_to_is_looked_at(self):
         here = self.work()

@@ -2,6 +2,7 @@
 words, leaves no quarantine behind and nothing at the upstream, and has its row. What is merely unsound is in
 test_git.py (BadInput)."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -158,6 +159,35 @@ class Bombs(HostileTest):
         self.assertEqual(row["rule_id"], "git.pack")
         self.assertIn("killed by signal", row["reason"])
 
+    def test_a_client_that_goes_while_git_works_leaves_nothing(self):
+        pid = self.gates.pid("gatehouse-git-gate")
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+        at_rest = children.read_text()
+        body = commands(f"{NO_ID} {'1' * 40} refs/heads/x") + pack_of(*chain(bytes(12 << 20), 5000, 12 << 20))
+
+        def at_work():
+            wait_until(lambda: list(self.quarantine.iterdir()) and children.read_text() != at_rest, 20, "git to be at work")
+
+        def gone():
+            wait_until(lambda: not list(self.quarantine.iterdir()) and children.read_text() == at_rest, 4, "git to be gone")
+
+        with self.subTest("the gate's own"):
+            question = {"version": 1, "trace_id": "t", "host": HOST, "port": 443, "repository": "/git/app-x", "encoding": ""}
+            with socket.socket(socket.AF_UNIX) as stream:
+                stream.connect(self.gates.git_socket)
+                for kind, payload in ((1, json.dumps(question).encode()), (2, body), (3, b"")):
+                    for at in range(0, len(payload) or 1, 256 << 10):
+                        piece = payload[at:at + (256 << 10)]
+                        stream.sendall(struct.pack("<IB", len(piece) + 1, kind) + piece)
+                at_work()
+            gone()
+        with self.subTest("the guest"):
+            self.post(self.work(), body, until=at_work)
+            gone()
+            wait_until(lambda: self.gates.rows()[-1]["rule_id"] == "http.cut-short", 10, "the row")
+            self.assertEqual(self.gates.rows()[-1]["verdict"], "deny")
+            self.assertEqual(self.upstream.pushes(), self.pushes)
+
     def test_a_file_that_is_nothing_but_long_is_not_looked_through(self):
         row = self.bomb(blob(bytes(300 << 20)))
         self.assertEqual(row["rule_id"], "git.file-size")
@@ -255,14 +285,43 @@ class HandMade(HostileTest):
             self.assertEqual(status, 403, query)
 
 
+class Drops:
+    """A stream to which all but the head is written a little at a time."""
+
+    def __init__(self, stream, closing):
+        self.stream, self.closing = stream, closing
+
+    def write(self, content: bytes) -> None:
+        step = len(content) if content.startswith(b"HTTP/") else 8
+        for at in range(0, len(content), step):
+            self.stream.write(content[at:at + step])
+            self.stream.flush()
+            self.closing.wait(0.1)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def close(self) -> None:
+        self.stream.close()
+
+    @property
+    def closed(self) -> bool:
+        return self.stream.closed
+
+
 class Misbehaving(Backend):
     """By the repository's name."""
+
+    def push_through(self):
+        Backend.serve(self)
 
     def serve(self):
         is_push = self.command == "POST"
         for word, act in self.ACTS.items():
             on_push, how = act
             if f"/app-{word}-" in self.path and is_push == on_push:
+                if how is Misbehaving.drip:
+                    return how(self)
                 if is_push:
                     self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.server.asked.append((self.command, self.path, {}, 0))
@@ -297,8 +356,29 @@ class Misbehaving(Backend):
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
+    def reset_after_words(self):
+        self.start("result", 1000)
+        self.wfile.write(pkt("\2Counting objects\n") + b"0030")
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def half_a_result(self):
+        self.start("result", 4)
+        self.wfile.write(b"0030")
+
+    def no_result(self):
+        self.start("result", 6)
+        self.wfile.write(b"<html>")
+
+    def drip(self):
+        self.server.closing.wait(0.7)
+        self.wfile = Drops(self.wfile, self.server.closing)
+        self.push_through()
+
     ACTS = {"mute": (False, silence), "slow": (False, half_an_advertisement), "html": (False, no_advertisement),
-            "deaf": (True, silence), "reset": (True, reset)}
+            "deaf": (True, silence), "reset": (True, reset), "words": (True, reset_after_words), "half": (True, half_a_result),
+            "none": (True, no_result), "drip": (True, drip)}
 
 
 class Upstreams(HostileTest):
@@ -320,19 +400,33 @@ class Upstreams(HostileTest):
                 self.assertIn(words, done.stderr)
                 self.assertEqual(self.upstream.pushes(), self.pushes)
 
-    def test_a_push_that_is_not_answered_says_so(self):
-        for word in ("deaf", "reset"):
+    def test_a_push_that_is_not_answered_whole_says_so(self):
+        unanswered = "The push did not get through, or its answer did not."
+        for word, rule, words in (("deaf", "upstream.timeout", unanswered), ("reset", "upstream.", unanswered),
+                                  ("words", "upstream.", "The push may or may not have arrived"),
+                                  ("half", "git.result", unanswered), ("none", "git.result", unanswered)):
             with self.subTest(word):
                 here = self.named(word)
                 done = self.push(here, "main")
                 self.assertNotEqual(done.returncode, 0, done.stderr)
+                self.assertIn(words, done.stderr)
+                self.assertIn(rule, done.stderr)
+                self.assertNotIn(REFUSED, done.stderr)
                 row = self.rows(here)[-1]
                 self.assertEqual((row["verdict"], row["rule_id"]), ("allow", "app"))
                 net = self.gates.rows(trace_id=row["trace_id"])[-1]
+                self.assertIn(net["event_id"], done.stderr)
                 wait_until(lambda: self.gates.rows("net_results", trace_id=net["trace_id"]), 10, "how it ended")
-                if word == "deaf":
-                    self.assertIn("The push did not get through.", done.stderr)
-                    self.assertNotIn(REFUSED, done.stderr)
+                self.assertIn(rule, self.gates.rows("net_results", trace_id=net["trace_id"])[-1]["error"])
+
+    def test_a_push_to_an_upstream_that_is_merely_slow_arrives(self):
+        """Longer in all than any limit, and never silent for as long as one."""
+        for version in ("HTTP/1.1", "HTTP/2"):
+            with self.subTest(version):
+                here = self.named("drip")
+                done = self.push(here, "main", options=("-c", f"http.version={version}"))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(self.arrived(here, "main"), self.at(here, "HEAD"))
 
     def test_an_upstream_that_is_away_is_told_of(self):
         here = self.work()

@@ -2,6 +2,7 @@
 // or the same error comes out; and what was understood is written anew and read the same.
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "common/git/push_request.h"
 
@@ -42,7 +43,45 @@ Reading read(std::string_view bytes, size_t piece) {
     reading.told += command.old_id + command.new_id + command.ref + "\n";
   }
   for (const auto& option : reading.head.options) reading.told += option + "\n";
+  if (reading.head.certificate) {
+    reading.told += reading.head.certificate->words;
+    require(!reading.head.commands.empty());
+    require(reading.head.certificate->options == reading.head.options);
+  }
   return reading;
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    require(end != std::string_view::npos);
+    lines.emplace_back(text.substr(0, end + 1));
+    text.remove_prefix(end + 1);
+  }
+  return lines;
+}
+
+// As git writes them: with the capabilities on the first line, or within the certificate.
+void append_commands(std::string& out, const PushHead& head) {
+  std::string words = " object-format=" + std::string(to_string(head.capabilities.format));
+  if (head.capabilities.push_options) words += " push-options";
+  std::vector<std::string> commands;
+  for (const auto& command : head.commands) {
+    commands.push_back(command.old_id + " " + command.new_id + " " + command.ref);
+  }
+  if (head.certificate) {
+    append_pkt(out, std::string("push-cert") + '\0' + words);
+    for (const auto& line : lines_of(head.certificate->words)) {
+      append_pkt(out, line);
+      if (line != "\n" || commands.empty()) continue;
+      for (const auto& command : commands) append_pkt(out, command + "\n");
+      commands.clear();
+    }
+    append_pkt(out, "push-cert-end\n");
+    return;
+  }
+  for (size_t i = 0; i < commands.size(); ++i) append_pkt(out, i == 0 ? commands[i] + '\0' + words : commands[i]);
 }
 
 }  // namespace
@@ -56,17 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!whole.complete) return 0;
   std::string again;
   for (const auto& shallow : whole.head.shallow) append_pkt(again, "shallow " + shallow);
-  bool first = true;
-  for (const auto& command : whole.head.commands) {
-    std::string line = command.old_id + " " + command.new_id + " " + command.ref;
-    if (first) {
-      line += '\0';
-      line += " object-format=" + std::string(to_string(whole.head.capabilities.format));
-      if (whole.head.capabilities.push_options) line += " push-options";
-    }
-    first = false;
-    append_pkt(again, line);
-  }
+  append_commands(again, whole.head);
   append_flush(again);
   for (const auto& option : whole.head.options) append_pkt(again, option);
   if (whole.head.capabilities.push_options) append_flush(again);

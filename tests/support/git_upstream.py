@@ -9,7 +9,8 @@ import threading
 from tests.support.upstream import Upstream
 
 BACKEND = "/usr/lib/git-core/git-http-backend"
-LOCATION = "location /git/ {{ proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1; client_max_body_size 1g; }}"
+LOCATION = ("location /git/ {{ proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1; "
+            "proxy_buffering off; client_max_body_size 1g; }}")
 # No configuration of whoever runs the tests.
 ENVIRONMENT = {**os.environ, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0",
                "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@demo.test", "GIT_COMMITTER_NAME": "Ada",
