@@ -257,6 +257,31 @@ TEST(Inspection, TakesOneSignOverAndOverForNothingEncoded) {
   EXPECT_THAT(inspection.take_findings(), IsEmpty());
 }
 
+// Whatever their number: those that are too many to be read are no way past either.
+TEST(Inspection, FindsOrDeniesWhatZerosStandInFrontOf) {
+  constexpr size_t kMostRead = 56;
+  for (const char* sign : {"&#", "&#x", "\\u{"}) {
+    const std::string number = sign == std::string("&#") ? "103" : "67";
+    const std::string end = sign == std::string("\\u{") ? "}" : ";";
+    for (const size_t zeros : {0, 1, 20, 56, 58, 59, 60, 61, 62, 63, 64, 65, 200, 300, 1000, 5000}) {
+      const std::string body =
+          "a text, and in it " + (sign + std::string(zeros, '0')) + number + end + kToken.substr(1) + " somewhere";
+      for (const size_t piece : {size_t{7}, body.size()}) {
+        Scanner scanner;
+        const auto findings = scan(scanner, body, piece);
+        ASSERT_FALSE(findings.empty()) << sign << zeros;
+        EXPECT_EQ(findings[0].severity, FindingAction::deny);
+        if (zeros <= kMostRead) {
+          EXPECT_EQ(findings[0].prefix, "ghp_") << sign << zeros;
+        } else if (findings[0].prefix != "ghp_") {
+          EXPECT_EQ(findings[0].rule, "decode-error") << sign << zeros;
+          EXPECT_THAT(findings[0].detail, HasSubstr("zeros"));
+        }
+      }
+    }
+  }
+}
+
 TEST(Inspection, DeniesWhenMoreIsDecodedThanAllowed) {
   Scanner scanner;
   scanner.limits.decoded_bytes = 10'000;

@@ -17,7 +17,13 @@ void Marks::clear() {
 
 // The last one that does not begin behind it, or the first. As a rule it is not far from the one found last.
 uint64_t Marks::find(uint64_t position) const {
+  constexpr uint64_t kUsualBytes = 64;  // of a run, in text with many escapes
   uint64_t low = std::max(found_, first());
+  if (const uint64_t at = nth(low).position; at <= position) {
+    low = std::min(low + (position - at) / kUsualBytes, added_ - 1);
+  } else {
+    low -= std::min(low - first(), (at - position) / kUsualBytes);
+  }
   uint64_t high = added_;
   if (nth(low).position <= position) {
     for (uint64_t step = 1; low + step < added_; step *= 2) {

@@ -38,6 +38,51 @@ GATEHOUSE_AVX2_TARGET uint32_t close_ends_avx2(const uint16_t* ends, size_t back
 }
 #endif
 
+// Behind which letters there ends a word that is short and has a digit last; in words of 64, and the one before them.
+void find_ends_plain(const uint64_t* letters, const uint64_t* digits, size_t count, uint64_t letters_before,
+                     uint64_t digit_before, uint64_t* ends) {
+  for (size_t i = 0; i < count; ++i) {
+    const uint64_t here = letters[i];
+    const auto back = [&](int n) { return here << n | letters_before >> (64 - n); };
+    const uint64_t long_words = back(1) & back(2) & back(3) & back(4) & back(5);
+    ends[i] = ~here & (digits[i] << 1 | digit_before) & ~long_words;
+    letters_before = here;
+    digit_before = digits[i] >> 63;
+  }
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX512_TARGET void find_ends_avx512(const uint64_t* letters, const uint64_t* digits, size_t count,
+                                              uint64_t letters_before, uint64_t digit_before, uint64_t* ends) {
+  constexpr size_t kLanes = 8;
+  // Of eight words, the last one is what is before the next.
+  __m512i last_letters = _mm512_set1_epi64(static_cast<long long>(letters_before));
+  __m512i last_digits = _mm512_set1_epi64(static_cast<long long>(digit_before << 63));
+  for (size_t i = 0; i < count; i += kLanes) {
+    const auto lanes = static_cast<__mmask8>(0xff >> (kLanes - std::min(kLanes, count - i)));
+    const __m512i here = _mm512_maskz_loadu_epi64(lanes, letters + i);
+    const __m512i digit = _mm512_maskz_loadu_epi64(lanes, digits + i);
+    const __m512i before = _mm512_alignr_epi64(here, last_letters, 7);
+    const __m512i behind = _mm512_shldi_epi64(digit, _mm512_alignr_epi64(digit, last_digits, 7), 1);
+    const __m512i two = _mm512_and_si512(_mm512_shldi_epi64(here, before, 1), _mm512_shldi_epi64(here, before, 2));
+    const __m512i four = _mm512_and_si512(_mm512_shldi_epi64(here, before, 3), _mm512_shldi_epi64(here, before, 4));
+    const __m512i five = _mm512_and_si512(_mm512_and_si512(two, four), _mm512_shldi_epi64(here, before, 5));
+    _mm512_mask_storeu_epi64(ends + i, lanes, _mm512_andnot_si512(here, _mm512_andnot_si512(five, behind)));
+    last_letters = here;
+    last_digits = digit;
+  }
+}
+#endif
+
+void find_ends(const uint64_t* letters, const uint64_t* digits, size_t count, uint64_t letters_before,
+               uint64_t digit_before, uint64_t* ends) {
+  auto* find = find_ends_plain;
+#if GATEHOUSE_AVX2
+  if (has_avx512()) find = find_ends_avx512;
+#endif
+  find(letters, digits, count, letters_before, digit_before, ends);
+}
+
 uint32_t close_ends(const uint16_t* ends, size_t back) {
 #if GATEHOUSE_AVX2
   if (has_avx2()) return close_ends_avx2(ends, back);
@@ -81,18 +126,17 @@ void CodesDecoder::scan(const TextBlock& block) {
   const Mask& letters = block[Sign::word];
   const Mask& digits = block[Sign::hex];
   Mask ends;
-  uint64_t digits_before = hex_before_ ? 1 : 0;
-  for (size_t i = 0; i < letters.word_count(); ++i) {
-    const uint64_t here = letters.words[i];
-    const auto back = [&](int n) { return here << n | letters_before_ >> (64 - n); };
-    const size_t used = std::min<size_t>(64, bytes.size() - i * 64);
-    const uint64_t within = ~uint64_t{0} >> (64 - used);
-    const uint64_t long_words = back(1) & back(2) & back(3) & back(4) & back(5);
-    ends.words[i] = ~here & within & (digits.words[i] << 1 | digits_before) & ~long_words;
-    letters_before_ = used == 64 ? here : here << (64 - used) | letters_before_ >> used;
-    digits_before = digits.words[i] >> (used - 1) & 1;
-  }
-  hex_before_ = digits_before != 0;
+  ends.size = bytes.size();
+  const size_t count_of_words = letters.word_count();
+  find_ends(letters.words.data(), digits.words.data(), count_of_words, letters_before_, hex_before_ ? 1 : 0,
+            ends.words.data());
+  const size_t used = bytes.size() - (count_of_words - 1) * 64;  // of the last word
+  const uint64_t last = letters.words[count_of_words - 1];
+  const uint64_t before_last = count_of_words > 1 ? letters.words[count_of_words - 2] : letters_before_;
+  if (used < 64) ends.words[count_of_words - 1] &= (uint64_t{1} << used) - 1;
+  letters_before_ = used == 64 ? last : last << (64 - used) | before_last >> used;
+  hex_before_ = (digits.words[count_of_words - 1] >> (used - 1) & 1) != 0;
+  if (!active_ && !may_be_close(ends)) return keep_ends(ends);
   std::array<uint16_t, kMaxPositions + kEndsAtOnce> positions;
   const size_t count = list_positions(ends.words.data(), letters.word_count(), positions.data());
   for (size_t next = active_ ? follow_to_next(positions, 0, count) : 0; next < count;) {
@@ -105,6 +149,38 @@ void CodesDecoder::scan(const TextBlock& block) {
   const size_t kept = std::min(count, ends_.size());
   std::copy(ends_.begin() + static_cast<ptrdiff_t>(kept), ends_.end(), ends_.begin());
   for (size_t i = 0; i < kept; ++i) ends_[ends_.size() - kept + i] = position_ + positions[count - kept + i];
+}
+
+// Whether so many of the ends, and of those before, may stand so close together as numbers: in three words, then.
+bool CodesDecoder::may_be_close(const Mask& ends) const {
+  static_assert(kMaxCodesBytes + 1 <= 2 * 64 + 1);
+  const auto is_near = [this](uint64_t end) { return position_ - end <= kMaxCodesBytes; };
+  auto near = static_cast<int>(std::count_if(ends_.begin(), ends_.end(), is_near));
+  int before = 0;
+  bool close = false;
+  for (size_t i = 0; i < ends.word_count(); ++i) {
+    const int here = std::popcount(ends.words[i]);
+    close |= near + before + here >= static_cast<int>(kMinCodes);
+    near = i == 0 ? near : before;
+    before = here;
+  }
+  return close;
+}
+
+// The last ones, for what comes.
+void CodesDecoder::keep_ends(const Mask& ends) {
+  std::array<uint64_t, kMinCodes> latest;
+  size_t kept = 0;
+  for (size_t i = ends.word_count(); i > 0 && kept < latest.size(); --i) {
+    for (uint64_t bits = ends.words[i - 1]; bits != 0 && kept < latest.size();) {
+      const auto bit = static_cast<size_t>(std::bit_width(bits)) - 1;
+      latest[kept++] = position_ + (i - 1) * 64 + bit;
+      bits ^= uint64_t{1} << bit;
+    }
+  }
+  std::copy(ends_.begin() + static_cast<ptrdiff_t>(kept), ends_.end(), ends_.begin());
+  std::reverse_copy(latest.begin(), latest.begin() + static_cast<ptrdiff_t>(kept),
+                    ends_.end() - static_cast<ptrdiff_t>(kept));
 }
 
 // Follows the numbers as far as the bytes go; the first of the ends, from `next` on, that is behind where they stop.

@@ -59,6 +59,8 @@ class CodesDecoder final : public TextDecoder {
   using Ends = std::array<uint16_t, kMaxPositions + kEndsAtOnce>;
 
   void scan(const TextBlock& block);
+  bool may_be_close(const Mask& ends) const;
+  void keep_ends(const Mask& ends);
   size_t follow_to_next(const Ends& ends, size_t next, size_t count);
   size_t find_close(const Ends& ends, size_t next, size_t count) const;
   uint64_t end_before(const Ends& ends, size_t last) const;

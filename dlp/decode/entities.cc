@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "dlp/decode/hex.h"
 
@@ -75,7 +76,7 @@ static_assert(std::is_sorted(kNames.begin(), kNames.end(),
 
 bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); }
 
-EscapeKind read_number(std::string_view text, bool nothing_more, Escape& escape) {
+EscapeKind read_number(std::string_view text, bool nothing_more, Escape& escape, bool& cut_off) {
   size_t at = 2;
   const bool hex = at < text.size() && (text[at] == 'x' || text[at] == 'X');
   if (hex) ++at;
@@ -87,6 +88,7 @@ EscapeKind read_number(std::string_view text, bool nothing_more, Escape& escape)
   }
   if (at == text.size() && !nothing_more && at < kMaxEscapeBytes) return EscapeKind::cut;
   if (at == first) return EscapeKind::none;
+  cut_off = at == kMaxEscapeBytes && value < 0x110000;
   if (at < text.size() && text[at] == ';') ++at;
   escape.used = at;
   escape.add_character(value);
@@ -95,8 +97,30 @@ EscapeKind read_number(std::string_view text, bool nothing_more, Escape& escape)
 
 }  // namespace
 
+// Those in front of a letter, a digit or a '#', or of nothing yet.
+const Mask& EntityDecoder::find(const TextBlock& block, Mask& some) const {
+  const std::string_view bytes = block.bytes();
+  const Mask& signs = block[Sign::ampersand];
+  const Mask& words = block[Sign::word];
+  some.size = bytes.size();
+  const size_t count = some.word_count();
+  for (size_t i = 0; i < count; ++i) {
+    some.words[i] = signs.words[i] & (words.words[i] >> 1 | (i + 1 < count ? words.words[i + 1] << 63 : 0));
+    for (uint64_t bits = signs.words[i] & ~some.words[i]; bits != 0; bits &= bits - 1) {
+      const size_t next = i * 64 + static_cast<size_t>(std::countr_zero(bits)) + 1;
+      if (next == bytes.size() || bytes[next] == '#') some.words[i] |= bits & (~bits + 1);
+    }
+  }
+  return some;
+}
+
 EscapeKind EntityDecoder::read(std::string_view text, uint64_t /*position*/, bool nothing_more, Escape& escape) const {
-  if (text.size() > 1 && text[1] == '#') return read_number(text, nothing_more, escape);
+  if (text.size() > 1 && text[1] == '#') {
+    bool cut_off = false;
+    const EscapeKind kind = read_number(text, nothing_more, escape, cut_off);
+    if (cut_off) refuse_zeros("html");
+    return kind;
+  }
   size_t end = 1;
   while (end < text.size() && end <= kMaxNameBytes + 1 && is_alphanumeric(text[end])) ++end;
   if (end == text.size() && !nothing_more && end <= kMaxNameBytes) return EscapeKind::cut;

@@ -11,6 +11,7 @@ class EntityDecoder final : public EscapeDecoder {
   explicit EntityDecoder(DecoderHost& host) : EscapeDecoder(host, "html", Sign::ampersand) {}
 
  private:
+  const Mask& find(const TextBlock& block, Mask& some) const override;
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
 };
 

@@ -31,14 +31,15 @@ enum class EscapeKind {
 class EscapeDecoder : public TextDecoder {
  public:
   void take(const TextBlock& block) final;
-  bool wants(const TextBlock& block) const final;
+  bool wants(const TextBlock& block) const override;
   void skip(uint64_t bytes) final;
   void boundary() final;
   void end() final;
 
  protected:
   // All of its escapes begin with `sign`.
-  EscapeDecoder(DecoderHost& host, std::string kind, Sign sign) : stretches_(host, std::move(kind)), sign_(sign) {}
+  EscapeDecoder(DecoderHost& host, std::string kind, Sign sign)
+      : host_(host), stretches_(host, std::move(kind)), sign_(sign) {}
 
   // Where escapes may begin in a block that has the sign: where it stands, or what of that is left in `some`. What
   // depends on the characters behind the block must be found although they are not there yet.
@@ -59,10 +60,14 @@ class EscapeDecoder : public TextDecoder {
   virtual EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const = 0;
 
   const Stretches& stretches() const { return stretches_; }
+  // A number may begin with any number of zeros. Nobody writes so many that it does not fit into kMaxEscapeBytes but to
+  // hide what follows.
+  void refuse_zeros(std::string_view kind) const { host_.fault(kind, "a number with too many zeros in front"); }
 
  private:
   size_t scan(const TextBlock& block, size_t limit, uint64_t position, bool nothing_more, size_t at = 0);
 
+  DecoderHost& host_;
   Stretches stretches_;
   const Sign sign_;
   size_t cut_size_ = 0;

@@ -107,11 +107,15 @@ EscapeKind complete(Reader& reader, Escape& escape) {
 }
 
 // Behind \u.
-EscapeKind read_unicode(Reader& reader, Escape& escape) {
+EscapeKind read_unicode(Reader& reader, Escape& escape, bool& cut_off) {
   uint32_t character = 0;
   if (reader.skip('{')) {
     // ECMA-262 section 12.9.4 allows any number of zeros in front; here they must fit.
-    if (reader.hex(kMaxCodePointDigits, character) == 0 || !reader.skip('}')) return reader.failure();
+    const size_t digits = reader.hex(kMaxCodePointDigits, character);
+    if (digits == 0 || !reader.skip('}')) {
+      cut_off = digits == kMaxCodePointDigits && character < 0x110000;
+      return reader.failure();
+    }
     escape.add_character(character);
     return complete(reader, escape);
   }
@@ -173,8 +177,12 @@ EscapeKind BackslashDecoder::read(std::string_view text, uint64_t /*position*/, 
       if (reader.hex(2, value) < 2) return reader.failure();
       escape.add(static_cast<char>(value));
       return complete(reader, escape);
-    case 'u':
-      return read_unicode(reader, escape);
+    case 'u': {
+      bool cut_off = false;
+      const EscapeKind read = read_unicode(reader, escape, cut_off);
+      if (cut_off) refuse_zeros("json");
+      return read;
+    }
     case 'U':
       if (reader.hex(8, value) < 8) return reader.failure();
       escape.add_character(value);

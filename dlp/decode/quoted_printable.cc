@@ -23,6 +23,7 @@ bool worth_it(char character) {
   return byte >= 0x20 && byte != 0x7f;
 }
 
+constexpr ByteClass kLineEnds("\r\n");
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 // Whether the '=' there may begin an escape, as far as `bytes` show.
@@ -32,6 +33,39 @@ bool begins_escape(std::string_view bytes, size_t at) {
   if (first == '\n' || first == '\r') return true;
   if (hex_digit(first) >= 0) return hex_digit(second) >= 0;
   return is_blank(first) && (is_blank(second) || second == '\r' || second == '\n');
+}
+
+// Every '=' that may; whether there is one. Two digits follow, a line's end, or two of what is white space among
+// others.
+bool find_escapes(const TextBlock& block, Mask& escapes) {
+  escapes.size = block.bytes().size();
+  const size_t count = escapes.word_count();
+  if (!block.has(Sign::equals)) {
+    std::fill_n(escapes.words.begin(), count, 0);
+    return false;
+  }
+  Mask line_ends;
+  find_members(kLineEnds, block.bytes(), line_ends);
+  const Mask& hex = block[Sign::hex];
+  const Mask& joins = block[Sign::join];
+  uint64_t any = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const bool last = i + 1 == count;
+    const auto ahead = [&](const Mask& mask, int n) {
+      return mask.words[i] >> n | (last ? 0 : mask.words[i + 1] << (64 - n));
+    };
+    const uint64_t signs = block[Sign::equals].words[i];
+    uint64_t found = signs & (ahead(line_ends, 1) | (ahead(hex, 1) & ahead(hex, 2)));
+    const size_t seen = escapes.size - i * 64;
+    const uint64_t cut = seen >= 66 ? 0 : ~uint64_t{0} << (std::max<size_t>(seen, 2) - 2);  // what follows is not there
+    for (uint64_t bits = signs & ((ahead(joins, 1) & ahead(joins, 2)) | cut); bits != 0; bits &= bits - 1) {
+      const auto bit = static_cast<size_t>(std::countr_zero(bits));
+      if (begins_escape(block.bytes(), i * 64 + bit)) found |= uint64_t{1} << bit;
+    }
+    escapes.words[i] = found;
+    any |= found;
+  }
+  return any != 0;
 }
 
 // The first '=' that may; their end if there is none.
@@ -45,42 +79,37 @@ size_t find_escape(std::string_view bytes) {
 }  // namespace
 
 void QuotedPrintable::take(const TextBlock& block) {
-  if (!pending_.empty() || wants(block)) return read(block.bytes());
+  Mask escapes;
+  if (find_escapes(block, escapes) || !pending_.empty()) return read(block.bytes(), &escapes);
   offset_ += block.bytes().size();
   if (!stopped_) literal(block.bytes());
 }
 
 bool QuotedPrintable::wants(const TextBlock& block) const {
-  if (!block.has(Sign::equals)) return false;
-  const Mask& signs = block[Sign::equals];
-  for (size_t i = 0; i < signs.word_count(); ++i) {
-    for (uint64_t bits = signs.words[i]; bits != 0; bits &= bits - 1) {
-      if (begins_escape(block.bytes(), i * 64 + static_cast<size_t>(std::countr_zero(bits)))) return true;
-    }
-  }
-  return false;
+  Mask escapes;
+  return find_escapes(block, escapes);
 }
 
-void QuotedPrintable::read(std::string_view bytes) {
-  while (!bytes.empty() && !stopped_) {
+// `escapes`: of `bytes`, where begins_escape() is true; null: not known.
+void QuotedPrintable::read(std::string_view bytes, const Mask* escapes) {
+  size_t at = 0;
+  while (at < bytes.size() && !stopped_) {
     if (!pending_.empty()) {
-      const char next = bytes[0];
-      bytes.remove_prefix(1);
       ++offset_;
-      add(next);
+      add(bytes[at++]);
       continue;
     }
-    const size_t plain = find_escape(bytes);
-    offset_ += plain;
-    literal(bytes.substr(0, plain));
-    bytes.remove_prefix(plain);
-    if (!bytes.empty()) {
+    const size_t escape = escapes != nullptr ? escapes->find(at) : at + find_escape(bytes.substr(at));
+    offset_ += escape - at;
+    literal(bytes.substr(at, escape - at));
+    at = escape;
+    if (at < bytes.size()) {
       pending_ = "=";
       ++offset_;
-      bytes.remove_prefix(1);
+      ++at;
     }
   }
-  offset_ += bytes.size();
+  offset_ += bytes.size() - at;
 }
 
 QuotedPrintable::Escape QuotedPrintable::classify(char& character) const {
@@ -121,7 +150,7 @@ void QuotedPrintable::add(char next) {
   pending_.clear();
   offset_ -= rest.size();
   literal("=");
-  read(rest);
+  read(rest, nullptr);
 }
 
 void QuotedPrintable::literal(std::string_view bytes) {

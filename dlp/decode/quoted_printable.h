@@ -30,7 +30,7 @@ class QuotedPrintable : public TextDecoder {
   enum class Escape { incomplete, none, character, line_break };
 
   Escape classify(char& character) const;
-  void read(std::string_view bytes);
+  void read(std::string_view bytes, const Mask* escapes);
   void add(char next);
   void literal(std::string_view bytes);
   void resolved(std::string_view meaning, bool begins_stretch);

@@ -1,8 +1,9 @@
 #include "dlp/decode/runs.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
+
+#include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -12,44 +13,68 @@ bool is_gap(char c) { return is_line_end(c) || c == ' ' || c == '\t'; }
 // In front of a line.
 bool is_quoting(char c) { return c == '>' || c == '|' || c == '#' || c == '*' || c == ';' || c == '%'; }
 
-// Where the first run of kMinRunBytes members at or behind `from` begins; if there is none, where the shorter run
-// begins that ends with the mask (its size, if there is none either).
-size_t find_run(const Mask& mask, size_t from) {
-  static_assert(kMinRunBytes == 16);
-  size_t before = 0;  // members right before the current word
-  uint64_t clip = ~uint64_t{0} << (from % 64);
-  uint64_t last = 0;
-  for (size_t word = from / 64; word < mask.word_count(); ++word) {
-    const uint64_t bits = mask.words[word] & clip;
-    clip = ~uint64_t{0};
-    // Most words have none, nor the seam before them; their last members matter only in front of the next seam.
-    const uint64_t seam = last >> (65 - kMinRunBytes) | (bits & ((1u << (kMinRunBytes - 1)) - 1)) << (kMinRunBytes - 1);
-    last = bits;
-    if ((starts_of_16(bits) | starts_of_16(seam)) == 0 && word + 1 < mask.word_count()) {
-      before = static_cast<size_t>(std::countl_one(bits));
-      continue;
-    }
-    const auto leading = static_cast<size_t>(std::countr_one(bits));
-    if (before != 0 && before + leading >= kMinRunBytes) return word * 64 - before;
-    const uint64_t starts = starts_of_16(bits);
-    if (starts != 0) return word * 64 + static_cast<size_t>(std::countr_zero(starts));
-    const size_t used = std::min<size_t>(64, mask.size - word * 64);
-    if (bits == 0) {
-      before = 0;
-    } else if (leading >= used) {
-      before += used;
-    } else {
-      before = static_cast<size_t>(std::countl_one(bits << (64 - used)));
-    }
+// Where kMinRunBytes members in a row begin. (The words behind it take part, so it goes backwards.)
+void find_starts_plain(const uint64_t* words, size_t count, uint64_t* starts) {
+  uint64_t one = 0, two = 0, four = 0, eight = 0;  // of the next word: so many in a row
+  for (size_t i = count; i > 0; --i) {
+    const auto in_a_row = [](uint64_t here, uint64_t& next, int n) {
+      const uint64_t twice = here & (here >> n | next << (64 - n));
+      next = here;
+      return twice;
+    };
+    uint64_t bits = words[i - 1];
+    bits = in_a_row(bits, one, 1);
+    bits = in_a_row(bits, two, 2);
+    bits = in_a_row(bits, four, 4);
+    starts[i - 1] = in_a_row(bits, eight, 8);
   }
-  return mask.size - before;
+}
+
+#if GATEHOUSE_AVX2
+template <int n>
+GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] inline __m512i in_a_row_avx512(__m512i here, __m512i& next) {
+  const __m512i ahead = _mm512_shrdi_epi64(here, _mm512_alignr_epi64(next, here, 1), n);
+  next = here;
+  return _mm512_and_si512(here, ahead);
+}
+
+GATEHOUSE_AVX512_TARGET void find_starts_avx512(const uint64_t* words, size_t count, uint64_t* starts) {
+  static_assert(kMinRunBytes == 16);
+  constexpr size_t kLanes = 8;
+  __m512i one = _mm512_setzero_si512(), two = one, four = one, eight = one;
+  for (size_t i = (count + kLanes - 1) / kLanes * kLanes; i > 0; i -= kLanes) {
+    const auto lanes = static_cast<__mmask8>(0xff >> (i > count ? i - count : 0));
+    __m512i bits = _mm512_maskz_loadu_epi64(lanes, words + i - kLanes);
+    bits = in_a_row_avx512<1>(bits, one);
+    bits = in_a_row_avx512<2>(bits, two);
+    bits = in_a_row_avx512<4>(bits, four);
+    _mm512_mask_storeu_epi64(starts + i - kLanes, lanes, in_a_row_avx512<8>(bits, eight));
+  }
+}
+#endif
+
+void find_starts(const Mask& mask, Mask& starts) {
+  auto* find = find_starts_plain;
+#if GATEHOUSE_AVX2
+  if (has_avx512()) find = find_starts_avx512;
+#endif
+  starts.size = mask.size;
+  find(mask.words.data(), mask.word_count(), starts.words.data());
+}
+
+// Where the run begins that ends with the mask and is too short; its size, if there is none.
+size_t find_short_run(const Mask& mask) {
+  size_t begin = mask.size;
+  while (begin > 0 && mask.at(begin - 1)) --begin;
+  return begin;
 }
 
 }  // namespace
 
 bool holds_run(const Mask& mask) {
-  const size_t start = find_run(mask, 0);
-  return mask.find_not(start) - start >= kMinRunBytes;
+  Mask starts;
+  find_starts(mask, starts);
+  return starts.find(0) < starts.size;
 }
 
 void RunFinder::write(std::string_view bytes, uint64_t origin) {
@@ -70,15 +95,18 @@ void RunFinder::take(std::string_view bytes, uint64_t origin, const Mask& mask) 
   } else if (short_size_ > 0) {
     at = continue_short(bytes, origin, mask);
   }
+  Mask starts;
+  starts.size = 0;  // not known yet
   while (at < bytes.size()) {
     if (state_ == State::gap) {
       at = cross_gap(bytes, origin, mask, at);
       continue;
     }
-    const size_t start = find_run(mask, at);
-    const size_t end = mask.find_not(start);
-    if (end - start < kMinRunBytes) {
-      keep_short(bytes.substr(start), origin + start);
+    if (starts.size == 0) find_starts(mask, starts);
+    const size_t start = starts.find(at);
+    if (start == bytes.size()) {
+      const size_t rest = std::max(at, find_short_run(mask));
+      keep_short(bytes.substr(rest), origin + rest);
       return;
     }
     sink_.begin(origin + start);

@@ -14,9 +14,9 @@ void TextDecoders::write(std::string_view bytes) {
     std::array<char, TextRunFinder::kBeforeBytes> before;
     if (text_end_ < position_) std::copy_n(runs_.before(), before.size(), before.begin());
     const std::string_view known(before.data(), before.size());
-    const TextBlock block(now);
+    Part part{known, now, {}};
     Mask ends;
-    runs_.find(block, ends);
+    runs_.find(now, part.block, ends);
     for (size_t i = 0; i < ends.word_count(); ++i) {
       uint64_t here = ends.words[i];
       if (here == ~uint64_t{0} && text_end_ >= position_ + i * 64) {
@@ -30,29 +30,29 @@ void TextDecoders::write(std::string_view bytes) {
         // A shorter run begins a little behind it.
         const uint64_t begin = std::max(word + first, piece_ + kMinTextRunBytes) - kMinTextRunBytes;
         if (begin > text_end_) {
-          give(known, block, text_end_);
+          give(part, text_end_);
           skip(begin);
         }
         text_end_ = word + behind - 1 + kTextMarginBytes;
         here = behind < 64 ? here & ~uint64_t{0} << behind : 0;
       }
     }
-    give(known, block, std::min(text_end_, position_ + now.size()));
+    give(part, std::min(text_end_, position_ + now.size()));
     position_ += now.size();
   }
 }
 
-// What lies before `end` and was not given yet; `known` are the bytes in front of position_, `now` those behind it.
-void TextDecoders::give(std::string_view known, const TextBlock& now, uint64_t end) {
+// What lies before `end` and was not given yet.
+void TextDecoders::give(Part& part, uint64_t end) {
   if (given_ < position_ && given_ < end) {
     const uint64_t to = std::min(end, position_);
-    give(known.substr(known.size() - (position_ - given_), to - given_));
+    give(part.known.substr(part.known.size() - (position_ - given_), to - given_));
   }
   if (given_ >= end) return;
-  const std::string_view bytes = now.bytes().substr(given_ - position_, end - given_);
-  if (bytes.size() < now.bytes().size() || (holding_ && bytes.size() + held_size_ <= held_.size())) return give(bytes);
+  const std::string_view bytes = part.now.substr(given_ - position_, end - given_);
+  if (bytes.size() < part.now.size() || (holding_ && bytes.size() + held_size_ <= held_.size())) return give(bytes);
   give_held(true);
-  give(now);
+  give(part.block ? *part.block : part.block.emplace(part.now));
 }
 
 void TextDecoders::give(std::string_view bytes) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -34,7 +35,14 @@ class TextDecoders final : public Decoder {
     uint64_t skipped = 0;  // bytes it was not told of yet
   };
 
-  void give(std::string_view known, const TextBlock& now, uint64_t end);
+  // The layer's next bytes, and those in front of them.
+  struct Part {
+    std::string_view known;
+    std::string_view now;
+    std::optional<TextBlock> block;  // of `now`, once it is needed
+  };
+
+  void give(Part& part, uint64_t end);
   void give(std::string_view bytes);
   void give(const TextBlock& block);
   void give_held(bool all);

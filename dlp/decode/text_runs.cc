@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dlp/decode/simd.h"
+#include "dlp/decode/text_runs_avx512.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -129,31 +130,13 @@ GATEHOUSE_AVX2_TARGET void find_characters_avx2(const char* bytes, size_t word, 
   found.lead3[word] = from_e0 & ~from_f0;
   found.lead4[word] = from_f0 & ~from_f5;
 }
-
-GATEHOUSE_AVX512_TARGET inline uint64_t bits_from(int first, __m512i in) {
-  return _mm512_cmpge_epu8_mask(in, _mm512_set1_epi8(static_cast<char>(first)));
-}
-
-GATEHOUSE_AVX512_TARGET void find_characters_avx512(const char* bytes, size_t word, Characters& found) {
-  const __m512i in = _mm512_loadu_si512(bytes);
-  const uint64_t from_e0 = bits_from(0xe0, in);
-  const uint64_t from_f0 = bits_from(0xf0, in);
-  found.next[word] = _mm512_cmplt_epi8_mask(in, _mm512_set1_epi8(-64));
-  found.lead2[word] = bits_from(0xc2, in) & ~from_e0;
-  found.lead3[word] = from_e0 & ~from_f0;
-  found.lead4[word] = from_f0 & ~bits_from(0xf5, in);
-}
 #endif
 
 // The last word's bytes are in `last`, filled up.
 void find_all_characters(const TextBlock& block, const char* last, Characters& found) {
   auto* find = find_characters;
 #if GATEHOUSE_AVX2
-  if (has_avx512()) {
-    find = find_characters_avx512;
-  } else if (has_avx2()) {
-    find = find_characters_avx2;
-  }
+  if (has_avx2()) find = find_characters_avx2;
 #endif
   const Mask& above = block[Sign::above];
   const size_t whole = block.bytes().size() / 64;
@@ -176,9 +159,24 @@ void find_all_characters(const TextBlock& block, const char* last, Characters& f
   return kinds;
 }
 
+bool is_text(const Mask& text) { return text.find_not(0) == text.size; }
+
 }  // namespace
 
-void TextRunFinder::find(const TextBlock& block, Mask& ends) {
+void TextRunFinder::find(std::string_view bytes, std::optional<TextBlock>& block, Mask& ends) {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) {
+    // Text is known by its signs, which its decoders want; noise has no need of them.
+    text_before_ = text_before_ ? is_text(block.emplace(bytes)[Sign::text]) : is_text_avx512(bytes);
+    find_text_runs_avx512(before_.data(), bytes, text_before_, ends);
+    return remember(bytes);
+  }
+#endif
+  find_in(block.emplace(bytes), ends);
+  remember(bytes);
+}
+
+void TextRunFinder::find_in(const TextBlock& block, Mask& ends) const {
   constexpr uint64_t kAll = ~uint64_t{0};
   const std::string_view bytes = block.bytes();
   const size_t rest = bytes.size() % 64;
@@ -205,7 +203,9 @@ void TextRunFinder::find(const TextBlock& block, Mask& ends) {
     ends.words[i] = ends_of_runs(kinds_of(block, i, characters), before);
   }
   if (rest != 0) ends.words[bytes.size() / 64] &= (uint64_t{1} << rest) - 1;
+}
 
+void TextRunFinder::remember(std::string_view bytes) {
   const size_t fresh = std::min(bytes.size(), kBeforeBytes);
   std::memmove(before_.data(), before_.data() + fresh, kBeforeBytes - fresh);
   std::memcpy(before_.data() + kBeforeBytes - fresh, bytes.data() + bytes.size() - fresh, fresh);

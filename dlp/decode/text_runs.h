@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "dlp/decode/text_block.h"
@@ -25,8 +26,9 @@ inline constexpr size_t kTextMarginBytes = 24;
 // kMinEscapedRunBytes are. (A byte's being text may be known by the next one only.)
 class TextRunFinder {
  public:
-  // Bits behind the block's end are 0.
-  void find(const TextBlock& block, Mask& ends);
+  // In up to kMaskedBytes; bits behind their end are 0. Makes the block of them if it needs it, or is likely to be
+  // asked for it.
+  void find(std::string_view bytes, std::optional<TextBlock>& block, Mask& ends);
   // Nothing spans it.
   void restart();
 
@@ -35,6 +37,10 @@ class TextRunFinder {
   const char* before() const { return before_.data(); }
 
  private:
+  void find_in(const TextBlock& block, Mask& ends) const;
+  void remember(std::string_view bytes);
+
+  bool text_before_ = false;  // the last bytes were nothing else
   std::array<char, kBeforeBytes> before_ = filling();
   static std::array<char, kBeforeBytes> filling();
 };

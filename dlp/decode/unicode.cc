@@ -91,6 +91,18 @@ const Mask& UnicodeDecoder::find(const TextBlock& block, Mask& some) const {
   return some;
 }
 
+// Noise has characters, but few that stand for another.
+bool UnicodeDecoder::wants(const TextBlock& block) const {
+  if (!block.has(Sign::above)) return false;
+  Mask some;
+  find(block, some);
+  for (size_t at = some.find(0); at < some.size; at = some.find(at + 1)) {
+    const Utf8Character read = read_utf8(block.bytes().substr(at));
+    if (read.size > 0 && fold(read.character).fold != Fold::stays) return true;
+  }
+  return false;
+}
+
 EscapeKind UnicodeDecoder::read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const {
   const Utf8Character read = read_utf8(text);
   if (read.cut && !nothing_more) return EscapeKind::cut;
