@@ -135,6 +135,10 @@ TEST(Containers, NamesCountAsWellAsContents) {
 
 TEST(Containers, AreAFaultIfTheyAreNotWhatTheyAreDeclaredToBe) {
   const std::string gzip = gzipped(lines(5000));
+  std::string corrupt = gzip;
+  for (size_t i = 30; i < 60; ++i) corrupt[i] = static_cast<char>(~corrupt[i]);
+  std::string wrong_sum = gzip;
+  wrong_sum[wrong_sum.size() - 8] = static_cast<char>(~wrong_sum[wrong_sum.size() - 8]);
   const struct {
     const char* type;
     const char* encoding;
@@ -143,6 +147,9 @@ TEST(Containers, AreAFaultIfTheyAreNotWhatTheyAreDeclaredToBe) {
   } rows[] = {
       {"text/plain", "gzip", "plain text", "incorrect header check"},
       {"text/plain", "gzip", gzip.substr(0, 100), "cut short"},
+      {"text/plain", "gzip", corrupt, ""},
+      {"text/plain", "gzip", wrong_sum, "incorrect data check"},
+      {"text/plain", "zstd", "\x28\xb5\x2f\xfd\xe0" + little(uint64_t{10} << 30, 8) + "not ten gigabytes", ""},
       {"text/plain", "gzip", gzip + "junk", "bytes after its end"},
       {"text/plain", "compress", "whatever", "an encoding that cannot be undone"},
       {"text/plain", "br, gzip", gzipped("no brotli, and not the beginning of it"), ""},
@@ -158,6 +165,31 @@ TEST(Containers, AreAFaultIfTheyAreNotWhatTheyAreDeclaredToBe) {
     const auto in = scan({"body", row.type, row.encoding}, row.body, SIZE_MAX, Direction::in);
     ASSERT_EQ(in.size(), 1u) << row.detail;
     EXPECT_EQ(in[0].severity, FindingAction::warn) << row.detail;
+  }
+}
+
+// What is there is read, and the rest is not waited for, nor is room made for it.
+TEST(Containers, MayDeclareAnyLength) {
+  constexpr uint64_t kTenGigabytes = uint64_t{10} << 30;
+  const std::string zip64 = little(1, 2) + little(16, 2) + little(kTenGigabytes, 8) + little(kTenGigabytes, 8);
+  const struct {
+    const char* name;
+    std::string body;
+    const char* path;
+  } rows[] = {
+      {"a stored entry", zip_entry("a", kToken, {.method = 0, .size = UINT32_MAX, .extra = zip64}), ""},
+      {"a packed entry", zip_entry("a", deflated(kToken, -15), {.size = UINT32_MAX, .extra = zip64}), "zip"},
+      {"an entry of tar", tar_header("a", kTenGigabytes) + kToken, ""},
+      {"a tar in gzip", gzipped(tar_header("a", kTenGigabytes) + kToken), "gzip"},
+      {"a number of hex digits", "a000000000\r\n" + kToken, ""},
+  };
+  for (const auto& row : rows) {
+    for (const size_t piece : {size_t{5}, SIZE_MAX}) {
+      const auto findings = scan({"body", {}, {}}, row.body, piece);
+      ASSERT_FALSE(findings.empty()) << row.name;
+      EXPECT_EQ(findings[0].rule, "literal-0") << row.name << ": " << findings[0].detail;
+      EXPECT_EQ(findings[0].path, row.path) << row.name;
+    }
   }
 }
 

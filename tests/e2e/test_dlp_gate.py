@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import pathlib
@@ -115,6 +116,29 @@ class Gate(unittest.TestCase):
         self.assertIn("h0.example.com", verdict["findings"][0]["detail"])
         whole = self.ask().scan("api.example.com", part("body", b"x=" + KNOWN.encode()))
         self.assertEqual((whole["outcome"], whole["findings"][0]["rule"]), ("deny", "known-secret"))
+
+    def test_pieces_that_leave_by_different_channels_add_up(self):
+        self.start()
+        first = self.ask().scan("api.example.com", part("query:q", KNOWN[:10].encode()), trace="by-https")
+        self.assertEqual((first["outcome"], first["findings"][0]["rule"]), ("allow", "secret-fragment"))
+        asking = self.ask()
+        label = KNOWN[10:].encode() + b".x.example.net"
+        asking.socket.sendall(opened("x.example.net", "dns", trace="by-dns") + part("name", label) + frame(END))
+        second = asking.verdict()
+        self.assertEqual((second["outcome"], second["findings"][0]["rule"]), ("deny", "secret-fragment"))
+        self.assertIn("by-https", second["findings"][0]["detail"])
+
+    def test_a_flow_of_small_random_values_to_one_destination_is_warned_of_once(self):
+        self.start()
+        asking = self.ask()
+        told = []
+        for i in range(400):
+            value = base64.b64encode(hashlib.sha256(str(i).encode()).digest())[:20].replace(b"+", b"x").replace(b"/", b"y")
+            verdict = asking.scan(f"h{i % 3}.example.org", part("query:q", value))
+            self.assertEqual(verdict["outcome"], "allow")
+            told += [(i, finding["rule"], finding["action"]) for finding in verdict["findings"]
+                     if finding["category"] == "entropy"]
+        self.assertEqual([(rule, action) for _, rule, action in told], [("entropy-exfiltration", "warn")])
 
     def test_a_stream_is_checked_while_it_goes_on(self):
         self.start()

@@ -1,9 +1,11 @@
 """`gatehouse scan` on files of many kinds: what it must find, what it must leave alone, and what it says."""
 
 import base64
+import contextlib
 import gzip
 import io
 import json
+import os
 import pathlib
 import random
 import subprocess
@@ -158,6 +160,25 @@ class Scan(unittest.TestCase):
         (result,) = sarif["runs"][0]["results"]
         self.assertEqual(result["ruleId"], "github-pat")
         self.assertEqual(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2)
+
+    def test_a_bar_shows_how_far_it_is_on_a_terminal_alone(self):
+        folder = self.folder({"a.bin": random.Random(1).randbytes(60_000_000), "b.txt": TOKEN.encode()})
+        terminal, ours = os.openpty()
+        with subprocess.Popen([GATEHOUSE, "scan", str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=ours,
+                              env=self.house.environment) as scan:
+            os.close(ours)
+            shown = b""
+            with contextlib.suppress(OSError):  # the terminal's end
+                while piece := os.read(terminal, 65536):
+                    shown += piece
+            found = scan.stdout.read()
+        os.close(terminal)
+        self.assertEqual(scan.returncode, 3)
+        self.assertRegex(shown, rb"\r\x1b\[K\[#*\.*\] +\d+ %, \d+ MB/s")
+        self.assertRegex(shown.rpartition(b"MB/s")[2], rb"^\r\x1b\[K")  # and it is gone in the end
+        self.assertIn(b"github-pat", found)
+        self.assertNotIn(b"\x1b", found)
+        self.assertNotIn(b"MB/s", self.scan(str(folder)).stderr)
 
     def test_exit_codes(self):
         folder = self.folder({"clean.txt": b"nothing here\n"})
