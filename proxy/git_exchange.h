@@ -80,7 +80,7 @@ class GitExchange {
   Result<std::string> filter(std::string_view bytes) { return filter_ ? filter_->feed(bytes) : result_->feed(bytes); }
   bool complete() const { return filter_ ? filter_->complete() : !result_ || result_->complete(); }
   // Whether nothing of it is to go yet: what turns out to be none, or breaks off, can be denied in words until then.
-  bool holds_back() const { return !complete() && !(result_ && result_->streams()); }
+  bool holds_back() const { return filter_ ? !filter_->complete() : result_ && !result_->streams(); }
   // Of an answer that is none, in words; and what the client is told when it breaks off on the way, or empty.
   Decision unsound(std::string_view why) const;
   std::string broken_off(const Denial& denial) const;

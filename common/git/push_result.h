@@ -18,8 +18,9 @@ class PushResult {
   Result<std::string> feed(std::string_view bytes);
   // Whether it may end here: after a flush, or before anything.
   bool complete() const { return (over_ || !begun_) && lines_.rest().empty(); }
-  // Whether what has passed is of use by itself, so that the client need not wait for the rest.
-  bool streams() const { return side_band_ && begun_; }
+  // Whether what has passed is of use by itself, so that the client need not wait for the rest: before anything has come
+  // it may end, but cannot be told from one that breaks off.
+  bool streams() const { return over_ || (side_band_ && begun_); }
   // Ends what has passed, for a client that has agreed to side-band-64k; empty for any other.
   std::string broken_off(std::string_view words) const;
 

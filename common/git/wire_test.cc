@@ -236,6 +236,8 @@ TEST(PushResult, PassesWholePktLinesAndTellsWhyNoMoreCome) {
   ASSERT_TRUE(quiet.feed(pkt("unpack ok\n")));
   EXPECT_FALSE(quiet.streams());
   EXPECT_EQ(quiet.broken_off("why"), "");
+  ASSERT_TRUE(quiet.feed("0000"));
+  EXPECT_TRUE(quiet.streams());
   EXPECT_FALSE(PushResult(true).feed("<html>"));
 }
 
