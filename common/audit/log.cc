@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -22,6 +24,10 @@ namespace {
 
 constexpr size_t kMaxQueuedRows = 32 * 1024;  // one push can have 10,000
 constexpr size_t kMaxBatchRows = 512;         // so that the first row of a batch does not wait long for the last
+constexpr size_t kManyRows = kMaxBatchRows / 4;
+// Rows that nobody waits for are committed with the next one that somebody does, or after this time: a commit of their
+// own would cost as much as the verdict's, just when the next request comes.
+constexpr std::chrono::milliseconds kGatheringTime{2};
 
 struct Queued {
   Event event;
@@ -91,9 +97,12 @@ class AuditLog::Writer {
         return fail("{} rows wait for the audit log already", kMaxQueuedRows);
       }
       if (auto started = start_thread(); !started) return started;
+      if (queued.committed) ++waited_for_;
       queue_.push_back(std::move(queued));
-      // The thread sleeps only on an empty queue.
-      if (queue_.size() == 1) wake_.notify_one();
+      if (rest_ == Rest::idle || (rest_ == Rest::gathering && is_urgent())) {
+        rest_ = Rest::none;
+        wake_.notify_one();
+      }
       return {};
     }();
     if (queued_up) return;
@@ -128,9 +137,10 @@ class AuditLog::Writer {
       int64_t overflowed = 0;
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        rest(lock);
         if (queue_.empty()) return;
         const auto end = queue_.begin() + static_cast<ptrdiff_t>(std::min(queue_.size(), kMaxBatchRows));
+        waited_for_ -= std::count_if(queue_.begin(), end, [](const Queued& row) { return bool(row.committed); });
         batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
         queue_.erase(queue_.begin(), end);
         overflowed = std::exchange(overflowed_rows_, 0);
@@ -138,6 +148,23 @@ class AuditLog::Writer {
       if (overflowed > 0) log::error("{} audit rows refused: the queue of {} was full", overflowed, kMaxQueuedRows);
       commit(batch);
     }
+  }
+
+  bool is_urgent() const { return stopping_ || waited_for_ > 0 || queue_.size() >= kManyRows; }
+
+  // Until there is something to commit, or to stop for. What nobody waits for wakes no thread that gathers.
+  void rest(std::unique_lock<std::mutex>& lock) {
+    const auto gather = [&] {
+      rest_ = Rest::gathering;
+      wake_.wait_for(lock, kGatheringTime, [this] { return is_urgent(); });
+    };
+    gather();
+    while (queue_.empty() && !stopping_) {
+      rest_ = Rest::idle;
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      gather();
+    }
+    rest_ = Rest::none;
   }
 
   void commit(std::vector<Queued>& batch) {
@@ -170,7 +197,9 @@ class AuditLog::Writer {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Queued> queue_;
-  int64_t overflowed_rows_ = 0;  // since the last batch
+  int64_t waited_for_ = 0;                                       // of queue_
+  enum class Rest { none, gathering, idle } rest_ = Rest::none;  // what the thread is at
+  int64_t overflowed_rows_ = 0;                                  // since the last batch
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -42,11 +42,12 @@ class AuditLog {
 
   // Queues one row, from any thread. `committed` is posted to `executor` after the COMMIT, or with an error when the
   // row could not be written (disk full, limit reached, file gone): the caller then denies. The writer commits at once
-  // when idle and groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls,
+  // when idle, and groups what has queued up meanwhile into one transaction. Callbacks come in the order of the calls,
   // but for rows refused because too many are queued already: those fail at once. `executor` must outlive this log.
   void append(Event event, Executor& executor, Committed committed);
 
-  // As above for rows nobody waits for; a failure is logged.
+  // As above for rows nobody waits for; a failure is logged. They are committed with the next one that somebody does
+  // wait for, or some milliseconds later.
   void append(Event event);
 
   // Blocks until the row is committed; for processes without a loop.

@@ -122,6 +122,25 @@ TEST(CheckpointPace, MakesOneForEachStepOfTheLogAndManyNearItsEnd) {
   EXPECT_THAT(made, testing::ElementsAre(1000));
 }
 
+TEST_F(AuditLogTest, CommitsWhatNobodyWaitsForAheadOfWhatSomebodyDoes) {
+  auto log = open_log(path_);
+  for (int i = 1; i <= 3; ++i) {
+    log->append(net_event("first"));
+    ASSERT_TRUE(log->append_and_wait(net_event("second")));
+    EXPECT_EQ(
+        query_text(path_, "SELECT group_concat(host || seq) FROM (SELECT * FROM net_events ORDER BY seq DESC LIMIT 2)"),
+        fmt::format("second{},first{}", 2 * i, 2 * i - 1));
+  }
+}
+
+TEST_F(AuditLogTest, CommitsWhatNobodyWaitsForByItself) {
+  auto log = open_log(path_);
+  for (int i = 1; i <= 3; ++i) {
+    log->append(net_event("h"));
+    while (query_text(path_, "SELECT count(*) FROM net_events") != std::to_string(i)) std::this_thread::yield();
+  }
+}
+
 TEST_F(AuditLogTest, CommitsWhatIsQueuedBeforeItCloses) {
   {
     auto log = open_log(path_);
