@@ -61,6 +61,12 @@ Result<void> set_names(X509& certificate, X509& issuer, std::string_view host) {
 LeafCache::LeafCache(const CertificateAuthority& authority, EVP_PKEY& key, size_t limit)
     : authority_(authority), key_(&key), limit_(limit) {
   EVP_PKEY_up_ref(&key);
+  if (auto half = tls::public_half(key)) {
+    public_key_ = std::move(*half);
+  } else {
+    EVP_PKEY_up_ref(&key);
+    public_key_.reset(&key);  // which does as well, only slower
+  }
 }
 
 Result<X509*> LeafCache::certificate_for(std::string_view host, std::chrono::system_clock::time_point now) {
@@ -89,7 +95,7 @@ Result<X509*> LeafCache::certificate_for(std::string_view host, std::chrono::sys
 Result<tls::CertificatePtr> LeafCache::mint(std::string_view host) const {
   tls::CertificatePtr certificate(X509_new());
   if (!certificate || X509_set_version(certificate.get(), X509_VERSION_3) != 1 ||
-      X509_set_pubkey(certificate.get(), key_.get()) != 1) {
+      X509_set_pubkey(certificate.get(), public_key_.get()) != 1) {
     return tl::unexpected(tls::openssl_error("cannot make a leaf certificate"));
   }
   X509& leaf = *certificate;

@@ -44,6 +44,7 @@ class LeafCache {
 
   const CertificateAuthority& authority_;
   tls::KeyPtr key_;
+  tls::KeyPtr public_key_;  // of key_, for certificates
   size_t limit_;
   Leaves leaves_;  // most recently used first
   std::unordered_map<std::string_view, Leaves::iterator> by_host_;

@@ -25,6 +25,7 @@ class LeafCacheTest : public testing::Test {
 TEST_F(LeafCacheTest, MintsALeafThatTheAuthoritySigned) {
   X509* x = leaf("api.example.com");
   EXPECT_EQ(X509_verify(x, X509_get0_pubkey(&authority_.certificate())), 1);
+  EXPECT_EQ(X509_check_private_key(x, key_.get()), 1);
   EXPECT_EQ(X509_check_issued(&authority_.certificate(), x), X509_V_OK);
   EXPECT_EQ(X509_check_ca(x), 0);
   EXPECT_EQ(X509_get_extended_key_usage(x), static_cast<unsigned>(XKU_SSL_SERVER));

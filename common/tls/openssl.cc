@@ -22,6 +22,23 @@ Result<KeyPtr> create_p256_key() {
   return key;
 }
 
+// The older form is deprecated.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+Result<KeyPtr> public_half(EVP_PKEY& p256_key) {
+  EC_KEY* ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+  KeyPtr half(EVP_PKEY_new());
+  unsigned char* point = nullptr;
+  const size_t size = EVP_PKEY_get1_encoded_public_key(&p256_key, &point);
+  const bool made = size > 0 && ec != nullptr && half && EC_KEY_oct2key(ec, point, size, nullptr) == 1 &&
+                    EVP_PKEY_set1_EC_KEY(half.get(), ec) == 1;
+  EC_KEY_free(ec);
+  OPENSSL_free(point);
+  if (!made) return tl::unexpected(openssl_error("no public half of the key"));
+  return half;
+}
+#pragma GCC diagnostic pop
+
 Result<void> set_random_serial(X509& certificate) {
   std::array<unsigned char, 16> octets;
   if (RAND_bytes(octets.data(), octets.size()) != 1) return tl::unexpected(openssl_error("no random serial"));

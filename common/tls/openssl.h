@@ -36,6 +36,10 @@ Error openssl_error(std::string_view what);
 // A new P-256 key.
 Result<KeyPtr> create_p256_key();
 
+// Its public half alone, in the older of OpenSSL's two forms. From the newer one X509_set_pubkey() makes text and looks
+// for a decoder of that, which takes longer than all else in minting a certificate.
+Result<KeyPtr> public_half(EVP_PKEY& p256_key);
+
 // 64 to 159 random bits, positive (RFC 5280 section 4.1.2.2); here 127.
 Result<void> set_random_serial(X509& certificate);
 
