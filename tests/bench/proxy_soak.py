@@ -1,6 +1,9 @@
 """A million requests through the proxy, scanner and audit on, by HTTP/1.1 and HTTP/2, with connections that come and go:
 memory and descriptors must stay flat, and every request has its rows. Then 2,000 connections at once, and one worker
-beside two.   python3 -m tests.bench.proxy_soak [--requests N]"""
+beside two: how many requests they serve, and what one takes of the processor.
+
+    python3 -m tests.bench.proxy_soak [--requests N]
+"""
 
 import argparse
 import asyncio
@@ -74,6 +77,11 @@ class House:
 
     def descriptors(self, gate: str) -> int:
         return len(os.listdir(f"/proc/{self.gates.pid(gate)}/fd"))
+
+    def processor_time(self, gate: str) -> float:
+        """Seconds, of all its threads, in user and kernel."""
+        fields = pathlib.Path(f"/proc/{self.gates.pid(gate)}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def count(self, table: str) -> int:
         log = sqlite3.connect(f"file:{self.gates.audit}?mode=ro", uri=True)
@@ -161,10 +169,11 @@ def main() -> None:
             house = House(directory / f"workers-{workers}", "--workers", str(workers))
             try:
                 house.hey(SCALING // 4)
-                begun = time.monotonic()
+                begun, spent = time.monotonic(), house.processor_time("gatehouse-proxy")
                 house.hey(SCALING)
                 print(f"--workers {workers}: {SCALING / (time.monotonic() - begun):.0f} requests/s, scanned, load, upstream and "
-                      f"gates on {os.cpu_count()} cores together")
+                      f"gates on {os.cpu_count()} cores together; of the proxy's processor time "
+                      f"{(house.processor_time('gatehouse-proxy') - spent) / SCALING * 1e6:.0f} µs each")
             finally:
                 house.close()
     finally:
