@@ -336,12 +336,15 @@ void ObjectScan::note(const Batch& batch, const dlp::Finding& finding) {
   const bool denies = told.action == FindingAction::deny;
   if (found_.size() >= kMaxKeptFindings) {
     ++more_findings_;
-    more_deny_ |= denies;
     const auto weaker = std::find_if(found_.begin(), found_.end(), [](const Found& one) {
       return one.finding.finding.action != FindingAction::deny;
     });
-    if (!denies || weaker == found_.end()) return;
-    *weaker = std::move(found);
+    if (!denies) return;
+    if (weaker == found_.end()) {
+      more_deny_ = true;
+    } else {
+      *weaker = std::move(found);
+    }
     return;
   }
   found_.push_back(std::move(found));
