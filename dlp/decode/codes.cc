@@ -62,12 +62,12 @@ GATEHOUSE_AVX512_TARGET void find_ends_avx512(const uint64_t* letters, const uin
     const auto lanes = static_cast<__mmask8>(0xff >> (kLanes - std::min(kLanes, count - i)));
     const __m512i here = _mm512_maskz_loadu_epi64(lanes, letters + i);
     const __m512i digit = _mm512_maskz_loadu_epi64(lanes, digits + i);
-    const __m512i before = _mm512_alignr_epi64(here, last_letters, 7);
-    const __m512i behind = _mm512_shldi_epi64(digit, _mm512_alignr_epi64(digit, last_digits, 7), 1);
+    const __m512i before = _mm512_maskz_alignr_epi64(0xff, here, last_letters, 7);
+    const __m512i behind = _mm512_shldi_epi64(digit, _mm512_maskz_alignr_epi64(0xff, digit, last_digits, 7), 1);
     const __m512i two = _mm512_and_si512(_mm512_shldi_epi64(here, before, 1), _mm512_shldi_epi64(here, before, 2));
     const __m512i four = _mm512_and_si512(_mm512_shldi_epi64(here, before, 3), _mm512_shldi_epi64(here, before, 4));
     const __m512i five = _mm512_and_si512(_mm512_and_si512(two, four), _mm512_shldi_epi64(here, before, 5));
-    _mm512_mask_storeu_epi64(ends + i, lanes, _mm512_andnot_si512(here, _mm512_andnot_si512(five, behind)));
+    _mm512_mask_storeu_epi64(ends + i, lanes, behind & ~here & ~five);
     last_letters = here;
     last_digits = digit;
   }

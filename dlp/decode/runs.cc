@@ -32,8 +32,8 @@ void find_starts_plain(const uint64_t* words, size_t count, uint64_t* starts) {
 
 #if GATEHOUSE_AVX2
 template <int n>
-GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] inline __m512i in_a_row_avx512(__m512i here, __m512i& next) {
-  const __m512i ahead = _mm512_shrdi_epi64(here, _mm512_alignr_epi64(next, here, 1), n);
+[[gnu::always_inline]] GATEHOUSE_AVX512_TARGET inline __m512i in_a_row_avx512(__m512i here, __m512i& next) {
+  const __m512i ahead = _mm512_shrdi_epi64(here, _mm512_maskz_alignr_epi64(0xff, next, here, 1), n);
   next = here;
   return _mm512_and_si512(here, ahead);
 }

@@ -71,12 +71,12 @@ struct Bits {
 // What is or was looked at last, for the next eight words.
 class Trail {
  public:
-  GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] Bits follow(__m512i here) {
-    const Bits bits{here, _mm512_alignr_epi64(here, last_, 7)};
+  [[gnu::always_inline]] GATEHOUSE_AVX512_TARGET Bits follow(__m512i here) {
+    const Bits bits{here, _mm512_maskz_alignr_epi64(0xff, here, last_, 7)};
     last_ = here;
     return bits;
   }
-  GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] Trail() : last_(_mm512_setzero_si512()) {}
+  [[gnu::always_inline]] GATEHOUSE_AVX512_TARGET Trail() : last_(_mm512_setzero_si512()) {}
 
  private:
   __m512i last_;
@@ -84,14 +84,14 @@ class Trail {
 
 // `n` bytes on.
 template <int n>
-GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] inline __m512i later(const Bits& bits) {
+[[gnu::always_inline]] GATEHOUSE_AVX512_TARGET inline __m512i later(const Bits& bits) {
   return _mm512_shldi_epi64(bits.here, bits.before, n);
 }
 
-GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] inline __m512i both(__m512i a, __m512i b) {
+[[gnu::always_inline]] GATEHOUSE_AVX512_TARGET inline __m512i both(__m512i a, __m512i b) {
   return _mm512_and_si512(a, b);
 }
-GATEHOUSE_AVX512_TARGET [[gnu::always_inline]] inline __m512i either(__m512i a, __m512i b) {
+[[gnu::always_inline]] GATEHOUSE_AVX512_TARGET inline __m512i either(__m512i a, __m512i b) {
   return _mm512_or_si512(a, b);
 }
 
