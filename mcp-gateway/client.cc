@@ -33,19 +33,26 @@ bool Client::take_line(std::string_view line) {
     return true;
   }
   if (value->is_array()) {
-    refuse(nullptr, kInvalidRequest, "batches are not taken; send one message a line");
-    return true;
+    if (revision_ != kFirst || value->empty() || value->size() > kMaxBatch) {
+      refuse(nullptr, kInvalidRequest,
+             fmt::format("batches, of 1 to {} messages, are of revision {} alone; send one message a line", kMaxBatch,
+                         kFirst));
+      return true;
+    }
+    for (auto& element : *value) take_value(std::move(element));
+    return !broken_;
   }
-  // An answer to it names its request where that can be told.
-  const Value* id = find(*value, "id");
-  const Value known = id != nullptr && is_id(*id) ? *id : Value(nullptr);
-  auto message = parse_message(std::move(*value));
-  if (!message) {
-    refuse(known, kInvalidRequest, message.error().message());
-    return true;
-  }
-  take(std::move(*message));
+  take_value(std::move(*value));
   return !broken_;
+}
+
+void Client::take_value(Value value) {
+  // An answer to it names its request where that can be told.
+  const Value* id = find(value, "id");
+  const Value known = id != nullptr && is_id(*id) ? *id : Value(nullptr);
+  auto message = parse_message(std::move(value));
+  if (!message) return refuse(known, kInvalidRequest, message.error().message());
+  take(std::move(*message));
 }
 
 // Results and errors answer nothing: we ask the client for nothing.

@@ -16,6 +16,7 @@ namespace gatehouse::mcp {
 
 inline constexpr size_t kMaxCallsOfClient = 64;  // under way at once
 inline constexpr size_t kToolsOfPage = 100;
+inline constexpr size_t kMaxBatch = 32;  // messages at once, in the revision that has batches
 
 // What clients are served from.
 class ToolHouse {
@@ -52,6 +53,7 @@ class Client {
 
  private:
   bool take_line(std::string_view line);
+  void take_value(Value value);
   void request(Message message);
   void notification(const Message& message);
   void initialize(const Message& message);

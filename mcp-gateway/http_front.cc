@@ -134,7 +134,8 @@ HttpFront::Checked HttpFront::serve(const proxy::RequestHead& head, std::string_
   return {};
 }
 
-// The session that the request names; its revision must be the one that was negotiated.
+// The session that the request names. Of the revisions that are spoken here the field may name another one than was
+// negotiated, as some clients do; the session goes on in the latter.
 tl::expected<HttpSession*, HttpFront::Refused> HttpFront::session_of(const proxy::RequestHead& head) {
   const auto refuse = [](int status, std::string words) {
     return tl::unexpected(Refused{status, {kInvalidRequest, std::move(words)}});
@@ -153,10 +154,6 @@ tl::expected<HttpSession*, HttpFront::Refused> HttpFront::session_of(const proxy
   }
   const auto found = sessions_.find(**id);
   if (found == sessions_.end()) return refuse(404, "there is no such session any more; initialize another one");
-  if (*revision != nullptr && **revision != found->second->revision()) {
-    return refuse(400, fmt::format("{} is not {}, in which this session was initialized", kRevisionField,
-                                   found->second->revision()));
-  }
   return found->second.get();
 }
 

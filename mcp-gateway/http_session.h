@@ -22,7 +22,6 @@ namespace gatehouse::mcp {
 
 inline constexpr size_t kMaxHeldEvents = 256;            // of a session
 inline constexpr size_t kMaxHeldEventBytes = 1 << 20;    // likewise; the last one is kept whatever its size
-inline constexpr size_t kMaxBatch = 32;                  // messages of one POST, in the revision that has batches
 inline constexpr std::chrono::seconds kQuietTime{15};    // with nothing said, after which a stream says that it lives
 inline constexpr std::chrono::minutes kSessionTime{60};  // without a request, after which a session is over
 

@@ -8,7 +8,7 @@
 namespace gatehouse::mcp {
 
 namespace {
-constexpr size_t kMaxOpenFiles = 2048;  // clients, servers, the scanner's connections
+constexpr size_t kMaxOpenFiles = 8192;  // clients, servers, the scanner's connections
 }
 
 McpOptions parse_options(int argc, char** argv) {

@@ -126,6 +126,23 @@ class Http(unittest.TestCase):
             raw.sendall(b"DELETE /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertTrue(raw.recv(1000).startswith(b"HTTP/1.1 400 "))
 
+    def test_batches_are_taken_where_the_revision_has_them(self):
+        call = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "files__echo", "arguments": {"text": "x"}}}
+        batch = json.dumps([{**call, "id": 1}, {"jsonrpc": "2.0", "method": "notifications/unknown"}, {**call, "id": "1"}])
+        for revision, taken in (("2025-03-26", True), ("2025-06-18", False)):
+            client = HttpClient(self.gate.port, revision)
+            with client.begin("POST", batch) as answer:
+                self.assertEqual(answer.status, 200 if taken else 400)
+                told = answer.read().decode()
+            lines = self.gate.client(revision)
+            self.addCleanup(lines.close)
+            lines.raw(batch)
+            if taken:
+                self.assertEqual(sorted(repr(event["id"]) for _, event in events(told)), ["'1'", "1"])
+                self.assertEqual(sorted(repr(lines.read()["id"]) for _ in range(2)), ["'1'", "1"])
+            else:
+                self.assertEqual(lines.read()["error"]["code"], -32600)
+
     def test_the_official_client_lists_calls_and_is_denied(self):
         told = run_client({"url": f"http://127.0.0.1:{self.gate.port}/mcp"},
                           [["files__echo", {"text": "hello"}], ["files__read_file", {"path": "/progress"}],
