@@ -1,18 +1,24 @@
+// gatehouse mcp ls [--session NAME]; gatehouse mcp call TOOL [ARGUMENTS] [--session NAME];
 // gatehouse mcp pins [--server NAME] [--waiting]; gatehouse mcp approve SERVER TOOL PIN
 #include <fmt/core.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
 #include <set>
 
+#include "common/audit/reader.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/base/uuid.h"
 #include "common/mcp/definition_diff.h"
 #include "common/mcp/pin_file.h"
+#include "common/mcp/shown_name.h"
 #include "launcher/command.h"
+#include "launcher/control_client.h"
+#include "launcher/mcp_client.h"
 #include "launcher/paths.h"
 
 namespace gatehouse::launcher {
@@ -23,6 +29,10 @@ using mcp::PinEntry;
 using mcp::PinFile;
 
 struct McpCommandOptions {
+  std::string session;
+  std::string socket;
+  std::string log;
+  std::string arguments = "{}";
   std::string file;
   std::string server;
   std::string tool;
@@ -32,6 +42,8 @@ struct McpCommandOptions {
 
 constexpr size_t kShownPinDigits = 12;
 constexpr size_t kLeastPinDigits = 8;
+constexpr size_t kShownDescription = 100;
+constexpr char kMcpSocket[] = "mcp";
 
 int refuse(const Error& error) {
   fmt::print(stderr, "gatehouse: {}\n", error.message());
@@ -117,12 +129,115 @@ int approve(const McpCommandOptions& options) {
   return kExitOk;
 }
 
+Result<McpClient> connect(const McpCommandOptions& options) {
+  if (!options.socket.empty()) return McpClient::open(options.socket);
+  const auto session = running_session(options.session);
+  if (!session) return failed(session);
+  const auto directory = session_runtime_directory(*session);
+  if (!directory) return failed(directory);
+  auto client = McpClient::open(fmt::format("{}/{}", *directory, kMcpSocket));
+  if (!client) return fail("session '{}' does not run, or its policy declares no servers of tools", *session);
+  return client;
+}
+
+Result<std::string> log_of(const McpCommandOptions& options) {
+  if (!options.log.empty()) return options.log;
+  const auto session = running_session(options.session);
+  if (!session) return failed(session);
+  return audit_log_path(*session);
+}
+
+// What the log says last of each tool, and of all that the policy closes, as lines.
+Result<std::map<std::string, std::string>> not_shown(const std::string& log, const std::set<std::string>& shown) {
+  auto reader = audit::AuditReader::open(log);
+  if (!reader) return failed(reader);
+  std::map<std::string, std::string> lines;
+  for (;;) {
+    const auto entries = (*reader)->next_entries({});
+    if (!entries) return failed(entries);
+    if (entries->empty()) break;
+    for (const auto& entry : *entries) {
+      if (entry.table != "mcp_calls") continue;
+      const auto row = json::Value::parse(entry.json, nullptr, false);
+      if (!row.is_object() || row.value("method", "") != "tools/list") continue;
+      const std::string server = row.value("server", ""), tool = row.value("tool", "");
+      lines[server + " " + tool] = shown.contains(mcp::shown_name(server, tool))
+                                       ? ""
+                                       : fmt::format("{} {}  {}: {}", server, log::printable(tool), entry.rule_id,
+                                                     log::printable(entry.reason, 8 << 10));
+    }
+  }
+  std::erase_if(lines, [](const auto& line) { return line.second.empty(); });
+  return lines;
+}
+
+int list_tools(const McpCommandOptions& options) {
+  auto client = connect(options);
+  if (!client) return refuse(client.error());
+  std::set<std::string> shown;
+  for (json::Value params = json::Value::object();;) {
+    const auto answer = client->ask("tools/list", params);
+    if (!answer) return refuse(answer.error());
+    if (!answer->contains("result")) return refuse(Error("the gateway does not list its tools"));
+    const auto& result = (*answer)["result"];
+    for (const auto& tool : result.value("tools", json::Value::array())) {
+      const std::string description = tool.value("description", "");
+      const std::string name = tool.value("name", "");
+      shown.insert(name);
+      fmt::print("{}  {}\n", name, log::printable(description.substr(0, description.find('\n')), kShownDescription));
+    }
+    if (!result.contains("nextCursor")) break;
+    params["cursor"] = result["nextCursor"];
+  }
+  if (shown.empty()) fmt::print("the guest is shown no tool\n");
+  const auto log = log_of(options);
+  if (!log) return refuse(log.error());
+  const auto withheld = not_shown(*log, shown);
+  if (!withheld) return refuse(withheld.error());
+  if (!withheld->empty()) fmt::print("\nnot shown:\n");
+  for (const auto& [key, line] : *withheld) fmt::print("{}\n", line);
+  return kExitOk;
+}
+
+// Exit code 3: the answer is no.
+int call_tool(const McpCommandOptions& options) {
+  auto arguments = json::read(options.arguments);
+  if (!arguments || !arguments->is_object()) {
+    refuse(Error("the arguments must be a JSON object"));
+    return kExitUsage;
+  }
+  auto client = connect(options);
+  if (!client) return refuse(client.error());
+  // A list waits for servers that come up; a call does not.
+  if (const auto listed = client->ask("tools/list", json::Value::object()); !listed) return refuse(listed.error());
+  const auto answer = client->ask("tools/call", {{"name", options.tool}, {"arguments", std::move(*arguments)}});
+  if (!answer) return refuse(answer.error());
+  const bool fine = answer->contains("result");
+  const auto& said = (*answer)[fine ? "result" : "error"];
+  fmt::print("{}\n", said.dump(2, ' ', true, json::Value::error_handler_t::replace));
+  return fine && !said.value("isError", false) ? kExitOk : kExitNo;
+}
+
 }  // namespace
 
 void add_mcp_command(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand("mcp", "show what was approved of servers' tools, and approve what has changed");
+  auto* command = app.add_subcommand(
+      "mcp", "list and call the tools of a session; show what is pinned of them, and approve what has changed");
   command->require_subcommand(1);
   const auto options = std::make_shared<McpCommandOptions>();
+  const auto add_session = [&](CLI::App* to) {
+    to->add_option("--session", options->session, "name of the session (default: the latest)")->type_name("NAME");
+    to->add_option("--socket", options->socket, "of a gateway that runs by itself")->type_name("PATH");
+  };
+  auto* ls = command->add_subcommand("ls", "list the tools that the guest is shown, and why it is not shown others");
+  add_session(ls);
+  ls->add_option("--audit", options->log, "log of a gateway that runs by itself")->type_name("FILE");
+  ls->callback([options, &run] { run = [options] { return list_tools(*options); }; });
+  auto* call = command->add_subcommand("call", "call a tool as the guest would: judged, scanned and on record");
+  call->add_option("TOOL", options->tool, "as `mcp ls` shows it: server__tool")->required();
+  call->add_option("ARGUMENTS", options->arguments, "a JSON object")->capture_default_str();
+  add_session(call);
+  call->callback([options, &run] { run = [options] { return call_tool(*options); }; });
   const auto add_file = [&](CLI::App* to) {
     to->add_option("--pins", options->file, "the file of a gateway that runs by itself (default: that of all sessions)")
         ->type_name("FILE");

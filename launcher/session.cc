@@ -50,8 +50,9 @@ Result<void> put_aside_old_log(const std::string& path) {
   for (int n = 2; ::access(aside.c_str(), F_OK) == 0; ++n) aside = fmt::format("{}-{}-{}.db", stem, stamp, n);
   // Rows not yet moved from the write-ahead log belong to the file of the same name, so that one goes first.
   // What was counted in that session counts for no other.
-  if (std::remove((path + "-budgets").c_str()) != 0 && errno != ENOENT) {
-    return fail_errno("cannot remove {}-budgets", path);
+  for (const char* suffix : {"-budgets", "-mcp-budgets"}) {
+    if (std::remove((path + suffix).c_str()) != 0 && errno != ENOENT)
+      return fail_errno("cannot remove {}{}", path, suffix);
   }
   for (const char* suffix : {"-wal", "-shm", ""}) {
     if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {

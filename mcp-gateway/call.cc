@@ -126,7 +126,7 @@ void Call::looked_out(Looked looked) {
   }
   if (looked.decision.verdict == Verdict::deny) static_cast<Decision&>(decision_) = looked.decision;
   if (decision_.verdict == Verdict::ask) return ask_somebody();
-  record_decision();
+  decided();
 }
 
 void Call::ask_somebody() {
@@ -150,8 +150,18 @@ void Call::ask_somebody() {
     decision_.reason += decided.allowed      ? fmt::format("; {} approved it", decided.by)
                         : decided.by.empty() ? fmt::format("; {}", decided.reason)
                                              : fmt::format("; {} denied it", decided.by);
-    record_decision();
+    this->decided();
   });
+}
+
+// Nobody objects; what is left of the budgets has the last word.
+void Call::decided() {
+  if (decision_.allowed() && !decision_.quotas.empty()) {
+    overdrawn_ =
+        tools_.budgets.admit(decision_.quotas, json::write(asked_.arguments).size(), std::chrono::steady_clock::now());
+    if (overdrawn_) static_cast<Decision&>(decision_) = overdrawn_->denial;
+  }
+  record_decision();
 }
 
 void Call::record_decision() {
@@ -180,13 +190,18 @@ void Call::recorded(const Result<void>& committed) {
 }
 
 RpcError Call::denial() const {
-  return {kDenied,
+  Value data = {
+      {"rule", decision_.rule_id},
+      {"event_id", event_id_},
+      {"what_to_do", "Do without this call, or ask the operator to allow it: the rule and the event are named here."}};
+  if (overdrawn_ && overdrawn_->retry_after.count() > 0) {
+    data["retry_after_s"] = overdrawn_->retry_after.count();
+    data["what_to_do"] = "Wait, then call again.";
+  }
+  return {overdrawn_ ? kBusy : kDenied,
           fmt::format("Gatehouse denied the call of '{}': {}", log::printable(asked_.shown, kMaxToolNameBytes),
                       decision_.reason),
-          {{"rule", decision_.rule_id},
-           {"event_id", event_id_},
-           {"what_to_do",
-            "Do without this call, or ask the operator to allow it: the rule and the event are named here."}}};
+          std::move(data)};
 }
 
 void Call::forward() {
@@ -225,6 +240,14 @@ void Call::answered(Answer answer) {
                              asked_.shown, answer_bytes_, decision_.result_bytes, by),
                  {{"rule", decision_.result_rule.empty() ? "limit.result" : decision_.result_rule},
                   {"event_id", event_id_}}});
+  }
+  if (!decision_.quotas.empty()) {
+    if (const auto over = tools_.budgets.spend(decision_.quotas, 0, answer_bytes_)) {
+      return end("withheld", over->denial.rule_id,
+                 RpcError{kBusy,
+                          fmt::format("Gatehouse withheld the answer of '{}': {}", asked_.shown, over->denial.reason),
+                          {{"rule", over->denial.rule_id}, {"event_id", event_id_}}});
+    }
   }
   if (answer.kind == Answer::Kind::result) {
     const Value* content = find(answer.content, "content");

@@ -15,6 +15,7 @@
 #include "common/dlp/client.h"
 #include "common/net/loop.h"
 #include "common/policy/policy.h"
+#include "common/quota/budgets.h"
 #include "mcp-gateway/catalogue.h"
 #include "mcp-gateway/text_scan.h"
 #include "mcp-gateway/upstream.h"
@@ -27,6 +28,7 @@ struct CallTools {
   const InForce<policy::Policy>& policy;
   dlp::ScanClient& scanner;
   approval::Client* approver;  // null: nobody can be asked, and what needs to be is denied
+  Budgets& budgets;
   // Commits a row; the callback comes never from within.
   std::function<void(audit::Event, audit::AuditLog::Committed)> record;
   std::function<Upstream*(const std::string& server)> upstream;  // null: there is none of that name
@@ -61,6 +63,7 @@ class Call {
   void look_out();
   void looked_out(Looked looked);
   void ask_somebody();
+  void decided();
   void record_decision();
   void recorded(const Result<void>& committed);
   void forward();
@@ -78,6 +81,7 @@ class Call {
   const std::string event_id_;
   const std::string trace_id_;
   policy::McpDecision decision_;
+  std::optional<Overdrawn> overdrawn_;
   std::unique_ptr<TextScan> scan_;
   std::unique_ptr<approval::Question> question_;
   std::optional<uint64_t> sent_;  // the upstream's number for it, while it works on it

@@ -8,12 +8,10 @@
 #include <vector>
 
 #include "common/base/verdict.h"
+#include "common/mcp/shown_name.h"
 #include "mcp-gateway/message.h"
 
 namespace gatehouse::mcp {
-
-// What clients, and the models behind them, take for a name.
-inline constexpr size_t kMaxShownNameBytes = 64;
 
 // What the scanner has against a definition.
 struct Suspicion {
@@ -45,10 +43,6 @@ class Catalogue {
  private:
   std::map<std::string, Tool, std::less<>> tools_;  // by shown name
 };
-
-// "server__tool": letters, digits, '_' and '-', at most kMaxShownNameBytes; a tool whose name does not fit so is shown
-// with a piece of its hash, so that names stay unique.
-std::string shown_name(std::string_view server, std::string_view tool);
 
 // Lower-case hex SHA-256 of what a server says of a tool, whatever the order of members.
 std::string pin_of(const Value& definition);

@@ -27,6 +27,7 @@ void Client::take(std::string_view bytes) {
 }
 
 bool Client::take_line(std::string_view line) {
+  asked_.clear();
   auto value = json::read(line, kMessageLimits);
   if (!value) {
     refuse(nullptr, kParseError, "the line is refused: " + value.error().message());
@@ -47,6 +48,7 @@ bool Client::take_line(std::string_view line) {
 }
 
 void Client::take_value(Value value) {
+  asked_.clear();
   // An answer to it names its request where that can be told.
   const Value* id = find(value, "id");
   const Value known = id != nullptr && is_id(*id) ? *id : Value(nullptr);
@@ -65,6 +67,7 @@ void Client::take(Message message) {
 }
 
 void Client::request(Message message) {
+  asked_ = message.method;
   const Value* meta = find(message.params, "_meta");
   if (meta != nullptr && find(*meta, "io.modelcontextprotocol/protocolVersion") != nullptr) {
     return refuse(message.id, kInvalidRequest,
@@ -191,6 +194,7 @@ void Client::settled() {
 }
 
 void Client::refuse(const Value& id, int code, std::string_view words, Value data) {
+  house_.refused(code, asked_);
   say(id, error_line(id, {code, std::string(words), std::move(data)}));
 }
 

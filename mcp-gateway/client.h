@@ -27,6 +27,9 @@ class ToolHouse {
   virtual bool settled() const = 0;
   // A call of a tool by its shown name, whether there is one or not.
   virtual std::unique_ptr<Call> call(const std::string& shown, Value arguments, Call::Callbacks callbacks) = 0;
+  // For the log: what a client wrote is refused with this JSON-RPC code; `method` is what it asked for, if that is
+  // known.
+  virtual void refused(int code, std::string_view method) = 0;
 };
 
 class Client {
@@ -67,6 +70,7 @@ class Client {
   Callbacks callbacks_;
   LineReader lines_{kMessageLimits.bytes};
   std::string_view revision_;     // negotiated; empty before
+  std::string asked_;             // the method of the request that is being answered
   bool ready_ = false;            // it has said so
   std::vector<Message> waiting_;  // for the catalogue to be complete
   bool broken_ = false;

@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view kBetween = "__";
 constexpr std::string_view kUnlistedRule = "mcp.unlisted";
 constexpr std::string_view kApprovedRule = "mcp.approved";
+constexpr std::string_view kClosedRule = "default-deny";
+constexpr size_t kMaxNamesOfRow = 64;
 constexpr std::string_view kNamePutAway = "[a name that the scanner finds something in]";
 
 // "server__tool" taken apart; a server's name has no "__".
@@ -73,12 +75,17 @@ void Gateway::show(const std::string& server) {
   const auto declared =
       std::find_if(servers.begin(), servers.end(), [&](const auto& one) { return one.name == server; });
   std::vector<Tool> wanted;
+  std::vector<std::string_view> closed;
   for (const auto& tool : listed_[server]) {
-    if (declared == servers.end() || !policy->may_call(server, tool.name)) continue;
+    if (declared == servers.end() || !policy->may_call(server, tool.name)) {
+      closed.push_back(tool.name_is_clean ? std::string_view(tool.name) : kNamePutAway);
+      continue;
+    }
     // Which of two look-alikes is the first is not for the faster server to say: tools that nobody has seen yet wait
     // until all servers have listed theirs, and are taken in the order in which the policy names them.
     if (settled() || pins_.knows(*declared, tool.name)) wanted.push_back(tool);
   }
+  record_closed(server, closed);
   std::vector<Pins::Judged> judged;
   if (!wanted.empty()) {
     judged = pins_.judge(servers, *declared, wanted,
@@ -89,10 +96,11 @@ void Gateway::show(const std::string& server) {
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto known = before.find(wanted[i].name);
     if (judged[i].objection) {
-      if (known == before.end() || known->second.reason != judged[i].objection->reason) {
-        record(wanted[i], *judged[i].objection);
-      }
-      withheld_[server].emplace(wanted[i].name, std::move(*judged[i].objection));
+      Withheld now{std::move(*judged[i].objection), wanted[i].pin};
+      const bool told =
+          known != before.end() && known->second.why.reason == now.why.reason && known->second.pin == now.pin;
+      if (!told) record(wanted[i], now.why);
+      withheld_[server].emplace(wanted[i].name, std::move(now));
       continue;
     }
     if (known != before.end() && !judged[i].approved_by.empty()) {
@@ -119,24 +127,39 @@ void Gateway::show_all() {
   }
 }
 
-// A row of what becomes of a tool. A server that brings ever new ones has no more of them than others have.
-void Gateway::record(const Tool& tool, const Decision& decision) {
-  size_t& written = rows_of_tools_[tool.server];
+void Gateway::record(const Tool& tool, Decision decision) {
+  const std::string name(tool.name_is_clean ? std::string_view(tool.name) : kNamePutAway);
+  decision.reason = (decision.allowed() ? "the tool is shown: " : "the tool is not shown: ") + decision.reason;
+  record(tool.server, name, tool.pin, std::move(decision));
+}
+
+// One row for all that the policy lets nobody call, when that is news.
+void Gateway::record_closed(const std::string& server, const std::vector<std::string_view>& names) {
+  std::string words;
+  for (size_t i = 0; i < std::min(names.size(), kMaxNamesOfRow); ++i)
+    words += fmt::format("{}{}", i > 0 ? ", " : "", names[i]);
+  if (names.size() > kMaxNamesOfRow) words += fmt::format(" and {} more", names.size() - kMaxNamesOfRow);
+  if (std::exchange(closed_[server], words) == words) return;
+  if (words.empty()) words = "none";
+  record(server, "", "", {Verdict::deny, std::string(kClosedRule), "tools that no rule could let be called: " + words});
+}
+
+// A row of what becomes of tools. A server that brings ever new ones has no more of them than others have.
+void Gateway::record(const std::string& server, const std::string& tool, const std::string& pin, Decision decision) {
+  size_t& written = rows_of_tools_[server];
   if (written++ >= kMaxRowsOfTools) {
-    if (written == kMaxRowsOfTools + 1) log::warn("what else server '{}' lists is not put on record", tool.server);
+    if (written == kMaxRowsOfTools + 1) log::warn("what else server '{}' lists is not put on record", server);
     return;
   }
-  const std::string name(tool.name_is_clean ? std::string_view(tool.name) : kNamePutAway);
+  log::info("tool '{}' of server '{}': {}", tool, server, log::printable(decision.reason, 300));
   audit::McpCall row;
   row.trace_id = make_uuid();
-  row.decision = decision;
-  row.decision.reason = (decision.allowed() ? "the tool is shown: " : "the tool is not shown: ") + decision.reason;
+  row.decision = std::move(decision);
   row.method = "tools/list";
-  row.server = tool.server;
-  row.tool = name;
+  row.server = server;
+  row.tool = tool;
   row.arguments = "{}";
-  row.pin = tool.pin;
-  log::info("tool '{}' of server '{}': {}", name, tool.server, log::printable(row.decision.reason, 300));
+  row.pin = pin;
   tools_.record(std::move(row), [](const Result<void>&) {});
 }
 
@@ -166,9 +189,21 @@ void Gateway::remove_client(Client* client) {
   clients_.remove_if([client](const auto& one) { return one.get() == client; });
 }
 
+void Gateway::turned_away() {
+  if (auto row = refusals_.turned_away(std::chrono::steady_clock::now())) {
+    tools_.record(std::move(*row), [](const Result<void>&) {});
+  }
+}
+
+void Gateway::refused(int code, std::string_view method) {
+  if (auto row = refusals_.refused(code, method, std::chrono::steady_clock::now())) {
+    tools_.record(std::move(*row), [](const Result<void>&) {});
+  }
+}
+
 Decision Gateway::objection_to(const std::string& server, const std::string& tool) const {
   if (const auto of = withheld_.find(server); of != withheld_.end()) {
-    if (const auto known = of->second.find(tool); known != of->second.end()) return known->second;
+    if (const auto known = of->second.find(tool); known != of->second.end()) return known->second.why;
   }
   return {Verdict::deny, std::string(kUnlistedRule),
           settled() ? "there is no such tool here; tools/list shows those there are"

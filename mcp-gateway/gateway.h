@@ -13,6 +13,7 @@
 #include "mcp-gateway/call.h"
 #include "mcp-gateway/client.h"
 #include "mcp-gateway/pins.h"
+#include "mcp-gateway/refusals.h"
 #include "mcp-gateway/upstream.h"
 
 namespace gatehouse::mcp {
@@ -45,16 +46,26 @@ class Gateway final : public ToolHouse {
 
   Client* add_client(Client::Callbacks callbacks);
   void remove_client(Client* client);
+  // A client that could not be added, there being too many.
+  void turned_away();
 
   const Catalogue& catalogue() const override { return catalogue_; }
   bool settled() const override { return unlisted_.empty(); }
   std::unique_ptr<Call> call(const std::string& shown, Value arguments, Call::Callbacks callbacks) override;
+  void refused(int code, std::string_view method) override;
 
  private:
+  // A tool that is not shown although a rule could let it be called.
+  struct Withheld {
+    Decision why;
+    std::string pin;
+  };
   void listed(const std::string& server, std::vector<Value> definitions);
   void show(const std::string& server);
   void show_all();
-  void record(const Tool& tool, const Decision& decision);
+  void record(const Tool& tool, Decision decision);
+  void record(const std::string& server, const std::string& tool, const std::string& pin, Decision decision);
+  void record_closed(const std::string& server, const std::vector<std::string_view>& names);
   Decision objection_to(const std::string& server, const std::string& tool) const;
   void settle(const std::string& server);
 
@@ -64,9 +75,11 @@ class Gateway final : public ToolHouse {
   std::map<std::string, std::unique_ptr<Listing>> listings_;         // under way
   std::map<std::string, std::vector<Tool>> listed_;                  // of each server, looked through
   std::set<std::string> unlisted_;                                   // servers that lists wait for
-  std::map<std::string, std::map<std::string, Decision>> withheld_;  // of each server, by tool: why it is not shown
+  std::map<std::string, std::map<std::string, Withheld>> withheld_;  // of each server, by tool
+  std::map<std::string, std::string> closed_;                        // of each server, what the policy lets nobody call
   std::map<std::string, size_t> rows_of_tools_;
   Pins pins_;
+  Refusals refusals_;
   Catalogue catalogue_;
   std::list<std::unique_ptr<Client>> clients_;
   Timer patience_;

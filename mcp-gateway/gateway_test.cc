@@ -28,7 +28,7 @@ class GatewayTest : public testing::Test {
       : policy_(
             std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", std::string(kPolicy)}}).value())) {
     gateway_ = std::make_unique<Gateway>(
-        CallTools{loop_, policy_, scanner_, nullptr,
+        CallTools{loop_, policy_, scanner_, nullptr, *budgets_,
                   [this](audit::Event event, audit::AuditLog::Committed committed) {
                     rows_.push_back(std::move(event));
                     loop_.post([this, committed = std::move(committed)] {
@@ -115,6 +115,7 @@ class GatewayTest : public testing::Test {
   proxy::ScriptedScanner scanner_;
   std::vector<audit::Event> rows_;
   bool disk_full_ = false;
+  const std::unique_ptr<Budgets> budgets_ = Budgets::forgetful();
   const std::string pin_path_ = testing::TempDir() + "pins." + make_uuid();
   std::map<std::string, std::vector<Value>> written_;
   std::vector<std::string> broken_;
@@ -194,13 +195,54 @@ TEST_F(GatewayTest, SendsNothingWhenTheLogTheScannerOrThePolicySaysNo) {
   EXPECT_EQ(calls_at("a"), 0u);
 }
 
+TEST_F(GatewayTest, LetsNoMoreThroughThanTheBudgetsHold) {
+  policy_.set(
+      std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", R"({"version": 1, "name": "p", "mcp": {
+        "servers": {"a": {"command": ["x"], "budget": {"bytes_in": 100}}, "b": {"command": ["y"]}},
+        "tools": [{"id": "r", "action": "allow", "server": "a", "tools": ["*"], "tool_budget": {"requests": 2}},
+                  {"id": "m", "action": "allow", "server": "a", "tools": ["sum"],
+                   "budget": {"requests_per_minute": 1}}]}})"}})
+                                                 .value()));
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read") + "," + tool("sum"));
+  const auto call_now = [&](const std::string& id, const std::string& name) {
+    sent_.clear();
+    call(id, name);
+    allow();
+  };
+  const auto denied_by = [&] { return sent_.empty() ? "" : sent_.back()["error"]["data"]["rule"].get<std::string>(); };
+  call_now("1", "a__read");
+  answer("a", R"({"content":[{"type":"text","text":"hi"}]})");
+  allow();
+  EXPECT_TRUE(sent_.back().contains("result"));
+  call_now("2", "a__read");
+  EXPECT_EQ(denied_by(), "");
+  answer("a", R"({"content":[{"type":"text","text":")" + std::string(100, 'x') + "\"}]}");
+  allow();
+  EXPECT_EQ(denied_by(), "limit.server");
+  EXPECT_EQ(rows<audit::McpResult>().back().outcome, "withheld");
+  call_now("3", "a__read");
+  EXPECT_EQ(denied_by(), "r");
+  EXPECT_EQ(sent_.back()["error"]["code"], kBusy);
+  EXPECT_EQ(rows<audit::McpCall>().back().decision.rule_id, "r");
+  call_now("4", "a__sum");
+  EXPECT_EQ(calls_at("a"), 3u);
+  call_now("5", "a__sum");
+  EXPECT_EQ(denied_by(), "m");
+  EXPECT_GT(sent_.back()["error"]["data"]["retry_after_s"].get<int>(), 0);
+  EXPECT_EQ(calls_at("a"), 3u);
+}
+
 TEST_F(GatewayTest, PutsNoNameOnRecordThatNoServerListed) {
   start();
   gateway_->passed_over("b");
   greet("a", tool("read") + "," + tool("write"));
   for (const auto& name : {"a__write", "a__hunter2", "hunter2__x", "hunter2", "a__sum"}) call("1", name), allow();
   std::vector<std::string> told;
+  EXPECT_EQ(rows<audit::McpCall>().front().decision.reason, "tools that no rule could let be called: write");
   for (const auto& row : rows<audit::McpCall>()) {
+    if (row.method == "tools/list") continue;
     EXPECT_EQ(row.decision.verdict, Verdict::deny);
     EXPECT_EQ(row.decision.reason.find("hunter2"), std::string::npos);
     told.push_back(row.server + " " + row.tool + " " + row.decision.rule_id);

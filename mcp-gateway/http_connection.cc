@@ -117,6 +117,7 @@ void HttpConnection::answered() {
 
 // What is no request of HTTP, or none that will be read to its end.
 void HttpConnection::refuse(int status, std::string_view words) {
+  front_.unsound();
   std::string body = error_line(nullptr, {kInvalidRequest, std::string(words)});
   callbacks_.write(
       head_of(status, "", true, fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size()))

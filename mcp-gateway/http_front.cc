@@ -93,9 +93,14 @@ std::string revisions() {
 
 void HttpFront::request(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now) {
   auto checked = check_source(head);
-  if (checked) checked = serve(head, body, reply, now);
+  if (checked) {
+    checked = serve(head, body, reply, now);
+    if (!checked) gateway_.refused(checked.error().error.code, "");
+  }
   if (!checked) reply.answer(checked.error().status, "", error_line(nullptr, checked.error().error));
 }
+
+void HttpFront::unsound() { gateway_.refused(kInvalidRequest, ""); }
 
 // Before anything else is looked at. Who asks without a browser sends no Origin.
 HttpFront::Checked HttpFront::check_source(const proxy::RequestHead& head) {

@@ -26,6 +26,8 @@ class HttpFront {
 
   // One request with the whole of its body. `reply` lives until it is answered, or its `gone` has been called.
   void request(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now);
+  // For the log: what came is no request of HTTP, or none that is read to its end.
+  void unsound();
   // About once a second.
   void tick(Time now);
 

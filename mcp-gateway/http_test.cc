@@ -100,7 +100,7 @@ class HttpTest : public testing::Test {
       : policy_(
             std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", std::string(kPolicy)}}).value())),
         gateway_(std::make_unique<Gateway>(
-            CallTools{loop_, policy_, scanner_, nullptr,
+            CallTools{loop_, policy_, scanner_, nullptr, *budgets_,
                       [this](audit::Event event, audit::AuditLog::Committed committed) {
                         rows_.push_back(std::move(event));
                         loop_.post([committed = std::move(committed)] { committed({}); });
@@ -189,6 +189,7 @@ class HttpTest : public testing::Test {
   Loop loop_;
   InForce<policy::Policy> policy_;
   proxy::ScriptedScanner scanner_;
+  std::unique_ptr<Budgets> budgets_ = Budgets::forgetful();
   std::vector<audit::Event> rows_;
   std::vector<Value> written_;
   const std::string pin_path_ = testing::TempDir() + "pins." + make_uuid();
@@ -277,7 +278,12 @@ TEST_F(HttpTest, RefusesWhatIsNotInOrder) {
     ASSERT_TRUE(body) << wrong.what;
     EXPECT_TRUE((*body)["id"].is_null() && (*body)["error"]["message"].is_string()) << wrong.what;
   }
-  EXPECT_EQ(rows_.size(), rows);
+  ASSERT_EQ(rows_.size(), rows + std::size(table));
+  for (size_t i = 0; i < std::size(table); ++i) {
+    const bool no_json = table[i].what == "no JSON" || table[i].what == "twice the same key";
+    EXPECT_EQ(std::get<audit::McpCall>(rows_[rows + i]).decision.rule_id, no_json ? "mcp.malformed" : "mcp.protocol")
+        << table[i].what;
+  }
   EXPECT_EQ(ask(post(ping, "MCP-Protocol-Version: 2025-06-18\r\n")).status, 200);
 }
 

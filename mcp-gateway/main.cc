@@ -29,6 +29,8 @@ int run(int argc, char** argv) {
   if (!sockets) return report(sockets.error(), kExitUsage);
 
   Loop loop;
+  const auto budgets = Budgets::open(options.gate.audit + "-mcp-budgets");
+  if (!budgets) return report(budgets.error(), kExitFailed);
   auto pins = PinFile::open(options.pins);
   if (!pins) return report(pins.error(), kExitFailed);
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "mcp-gateway"});
@@ -42,7 +44,8 @@ int run(int argc, char** argv) {
   };
   Processes processes(loop, servers, std::move(*spawner),
                       [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
-  Gateway gateway({loop, policy, *scanner, approver.get(), record, nullptr}, std::move(*pins), processes.callbacks());
+  Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr}, std::move(*pins),
+                  processes.callbacks());
   Server server(loop, gateway, [&](audit::Event row) { (*audit)->append(std::move(row)); });
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =

@@ -167,7 +167,10 @@ Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
 }
 
 void Server::accept(std::unique_ptr<Stream> stream, bool lines_too) {
-  if (connections_.size() >= kMaxConnections) return stream->reset_on_close();
+  if (connections_.size() >= kMaxConnections) {
+    gateway_.turned_away();
+    return stream->reset_on_close();
+  }
   const auto place = connections_.emplace(connections_.end());
   *place =
       std::make_unique<Connection>(*this, std::move(stream), lines_too, [this, place] { connections_.erase(place); });

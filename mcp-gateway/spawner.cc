@@ -21,6 +21,7 @@
 #include "common/base/secret_bytes.h"
 #include "common/base/secret_source.h"
 #include "common/base/wiping.h"
+#include "mcp-gateway/sandbox.h"
 
 namespace gatehouse::mcp {
 
@@ -125,6 +126,12 @@ void Spawner::become(const policy::McpServer& server, const std::string& program
   for (int i = 0; i < static_cast<int>(kServerStreams); ++i) fine = fine && ::dup2(ends[i].get(), i) == i;
   ::umask(077);
   ::close_range(kServerStreams, ~0U, CLOSE_RANGE_CLOEXEC);
+  if (fine && server.sandbox) {
+    if (const int why = enter_sandbox(*server.sandbox, program, folder); why != 0) {
+      (void)!::write(status_pipe, &why, sizeof why);
+      ::_exit(127);
+    }
+  }
   if (fine) ::execve(program.c_str(), argv.data(), envp.data());
   const int error = errno;
   (void)!::write(status_pipe, &error, sizeof error);

@@ -17,7 +17,7 @@
 #include "common/base/verdict.h"
 #include "common/dlp/client.h"
 #include "common/git/gate_client.h"
-#include "proxy/budgets.h"
+#include "common/quota/budgets.h"
 #include "proxy/held_body.h"
 #include "proxy/http_message.h"
 #include "proxy/telemetry/telemetry.h"

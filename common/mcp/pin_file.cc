@@ -1,13 +1,13 @@
 #include "common/mcp/pin_file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <filesystem>
+
+#include "common/mcp/shown_name.h"
 
 namespace gatehouse::mcp {
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kWords[] = {"first", "waiting", "approved"};
 constexpr json::Limits kEntryLimits{.bytes = 1 << 20, .depth = 66};
-constexpr size_t kOriginBytes = 16;
+constexpr size_t kOriginDigits = 32;
 
 class Lock {
  public:
@@ -55,13 +55,7 @@ Result<void> check_owner(const struct stat& status) {
 
 std::string origin_of(const policy::McpServer& server) {
   const std::string text = json::write({{"command", server.command}, {"cwd", server.directory}});
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  // Without a digest it is nobody's, and nothing that is pinned there holds.
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
-  std::string hex;
-  for (size_t i = 0; i < kOriginBytes; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  return sha256_hex(text).substr(0, kOriginDigits);
 }
 
 std::string to_line(const PinEntry& entry) {

@@ -22,109 +22,6 @@ constexpr std::string_view kHttps = "https";
 Met stricter_of(Met a, Met b) { return std::min(a, b); }
 Met yes_if(bool holds) { return holds ? Met::yes : Met::no; }
 
-bool is_number(const Json& value) { return value.is_number(); }
-
-Met type_of(ArgumentType wanted, const Json& value) {
-  switch (wanted) {
-    case ArgumentType::boolean:
-      return yes_if(value.is_boolean());
-    case ArgumentType::integer:
-      return yes_if(value.is_number_integer());
-    case ArgumentType::number:
-      return yes_if(value.is_number());
-    case ArgumentType::string:
-      return yes_if(value.is_string());
-    case ArgumentType::array:
-      return yes_if(value.is_array());
-    case ArgumentType::object:
-      return yes_if(value.is_object());
-  }
-  return Met::no;
-}
-
-// nlohmann compares integers and floating point as numbers; a value of another kind is one that a lenient server may
-// turn into the one that is spoken of.
-Met equals(const ArgumentScalar& wanted, const Json& value) {
-  if (std::holds_alternative<std::nullptr_t>(wanted)) return yes_if(value.is_null());
-  if (value.is_null()) return Met::no;
-  if (const auto* flag = std::get_if<bool>(&wanted)) {
-    return value.is_boolean() ? yes_if(value.get<bool>() == *flag) : Met::unsure;
-  }
-  if (const auto* number = std::get_if<int64_t>(&wanted)) {
-    return is_number(value) ? yes_if(value == Json(*number)) : Met::unsure;
-  }
-  if (!value.is_string()) return Met::unsure;
-  const auto& text = value.get_ref<const std::string&>();
-  const auto& other = std::get<std::string>(wanted);
-  return text == other ? Met::yes : fold_case(text) == fold_case(other) ? Met::unsure : Met::no;
-}
-
-Met any_of(const auto& list, auto meets_one) {
-  Met best = Met::no;
-  for (const auto& item : list) best = std::max(best, meets_one(item));
-  return best;
-}
-
-Met glob_met(const std::string& glob, const Json& value) {
-  if (!value.is_string()) return Met::unsure;
-  const auto& text = value.get_ref<const std::string&>();
-  if (glob_matches(glob, text, Case::told_apart)) return Met::yes;
-  return glob_matches(glob, text, Case::ignored) ? Met::unsure : Met::no;
-}
-
-// A file's path that leads where it says, as far as its letters go.
-bool is_plain_path(std::string_view path) {
-  if (!path.starts_with('/') || path.find("//") != std::string_view::npos) return false;
-  const bool odd = std::any_of(path.begin(), path.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\' || c == '%';
-  });
-  if (odd) return false;
-  for (size_t at = 1; at <= path.size();) {
-    const size_t slash = std::min(path.find('/', at), path.size());
-    const auto segment = path.substr(at, slash - at);
-    if (segment == "." || segment == "..") return false;
-    at = slash + 1;
-  }
-  return true;
-}
-
-Met path_met(const PathGlob& glob, const Json& value) {
-  if (!value.is_string()) return Met::unsure;
-  const auto& text = value.get_ref<const std::string&>();
-  if (!is_plain_path(text)) return Met::unsure;
-  if (glob.matches(text, Case::told_apart)) return Met::yes;
-  return glob.matches(text, Case::ignored) ? Met::unsure : Met::no;
-}
-
-// Characters as JSON has them: code points, that is bytes that do not continue one.
-uint64_t characters_in(std::string_view text) {
-  return static_cast<uint64_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-Met value_met(const ArgumentCondition& condition, const Json& value, const UrlAllowed& url_allowed) {
-  Met met = Met::yes;
-  if (condition.type) met = stricter_of(met, type_of(*condition.type, value));
-  if (condition.one_of)
-    met = stricter_of(met, any_of(*condition.one_of, [&](const auto& s) { return equals(s, value); }));
-  if (condition.globs)
-    met = stricter_of(met, any_of(*condition.globs, [&](const auto& g) { return glob_met(g, value); }));
-  if (condition.paths)
-    met = stricter_of(met, any_of(*condition.paths, [&](const auto& p) { return path_met(p, value); }));
-  if (condition.least) met = stricter_of(met, is_number(value) ? yes_if(value >= Json(*condition.least)) : Met::unsure);
-  if (condition.most) met = stricter_of(met, is_number(value) ? yes_if(value <= Json(*condition.most)) : Met::unsure);
-  if (condition.most_characters) {
-    met =
-        stricter_of(met, value.is_string()
-                             ? yes_if(characters_in(value.get_ref<const std::string&>()) <= *condition.most_characters)
-                             : Met::unsure);
-  }
-  if (condition.url) {
-    met = stricter_of(met, value.is_string() ? yes_if(url_allowed(value.get_ref<const std::string&>())) : Met::unsure);
-  }
-  return met;
-}
-
 // What a pointer leads to.
 struct Found {
   std::vector<const Json*> values;
@@ -192,29 +89,19 @@ Met one_met(const ArgumentCondition& condition, const Json& arguments, Quantity 
     met = yes_if(!found.missing);
     for (const Json* value : found.values) {
       if (condition.wants == ArgumentCondition::Wants::value)
-        met = stricter_of(met, value_met(condition, *value, url_allowed));
+        met = stricter_of(met, value_met(condition.value, *value, url_allowed));
     }
   } else {
-    met = any_of(found.values, [&](const Json* value) {
-      return condition.wants == ArgumentCondition::Wants::value ? value_met(condition, *value, url_allowed) : Met::yes;
-    });
+    met = Met::no;
+    for (const Json* value : found.values) {
+      met = std::max(met, condition.wants == ArgumentCondition::Wants::value
+                              ? value_met(condition.value, *value, url_allowed)
+                              : Met::yes);
+    }
   }
   // The letters of a key decide what a strict server reads and not what every server does.
   if (found.uncertain && (met == Met::yes || quantity == Quantity::any)) return Met::unsure;
   return met;
-}
-
-std::string words_of(const ArgumentScalar& scalar) {
-  if (std::holds_alternative<std::nullptr_t>(scalar)) return "null";
-  if (const auto* flag = std::get_if<bool>(&scalar)) return *flag ? "true" : "false";
-  if (const auto* number = std::get_if<int64_t>(&scalar)) return std::to_string(*number);
-  return Json(std::get<std::string>(scalar)).dump();
-}
-
-std::string list_words(const auto& list, auto words) {
-  std::string text;
-  for (const auto& item : list) text += (text.empty() ? "" : " or ") + words(item);
-  return text.empty() ? "nothing" : text;
 }
 
 bool is_plain_host_byte(char c) {
@@ -254,17 +141,7 @@ std::string ArgumentCondition::to_string() const {
   if (at.tokens.empty()) return wants == Wants::absent ? "no other argument" : "some other argument";
   if (wants == Wants::absent) return "no " + at.text;
   if (wants == Wants::present) return "any " + at.text;
-  std::vector<std::string> words;
-  const auto itself = [](const std::string& text) { return text; };
-  if (type) words.push_back(fmt::format("a {}", kArgumentTypeNames[static_cast<size_t>(*type)]));
-  if (one_of) words.push_back(list_words(*one_of, [](const auto& scalar) { return words_of(scalar); }));
-  if (globs) words.push_back("like " + list_words(*globs, itself));
-  if (paths) words.push_back("in " + list_words(*paths, [](const PathGlob& glob) { return glob.text(); }));
-  if (least) words.push_back(fmt::format("at least {}", *least));
-  if (most) words.push_back(fmt::format("at most {}", *most));
-  if (most_characters) words.push_back(fmt::format("at most {} characters", *most_characters));
-  if (url) words.push_back("a URL that the http rules allow");
-  return fmt::format("{} {}", at.text, fmt::join(words, ", "));
+  return fmt::format("{} {}", at.text, value.to_string());
 }
 
 Met meets(const std::vector<ArgumentCondition>& conditions, const Json& arguments, Quantity quantity,

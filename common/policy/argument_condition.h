@@ -2,17 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "common/base/result.h"
-#include "common/policy/field_condition.h"
-#include "common/policy/path_glob.h"
+#include "common/policy/argument_value.h"
 
 namespace gatehouse::policy {
 
@@ -27,29 +23,14 @@ struct ArgumentPointer {
   bool names_many() const;
 };
 
-using ArgumentScalar = std::variant<std::nullptr_t, bool, int64_t, std::string>;
-enum class ArgumentType { boolean, integer, number, string, array, object };
-inline constexpr std::string_view kArgumentTypeNames[] = {"boolean", "integer", "number", "string", "array", "object"};
-
 struct ArgumentCondition {
   enum class Wants { present, absent, value };
   ArgumentPointer at;  // of no token: every argument that no other condition of the rule speaks of
   Wants wants = Wants::present;
-  // Of a value all that is said must hold:
-  std::optional<ArgumentType> type;
-  std::optional<std::vector<ArgumentScalar>> one_of;
-  std::optional<std::vector<std::string>> globs;  // '*' for any characters; one must match
-  std::optional<std::vector<PathGlob>> paths;     // one must match; no dot segments or what else leads elsewhere
-  std::optional<int64_t> least;
-  std::optional<int64_t> most;
-  std::optional<uint64_t> most_characters;
-  bool url = false;  // an http(s) URL that the http rules let a GET through to
+  ArgumentValue value;
 
   std::string to_string() const;  // "/path in /srv/**", "no /force", "no other argument"
 };
-
-// Whether the http rules allow it.
-using UrlAllowed = std::function<bool(std::string_view url)>;
 
 // Of a pointer that names many: whether all of them must meet the condition, or one is enough.
 enum class Quantity { all, any };

@@ -114,6 +114,13 @@ std::string describe_git(const GitRule& rule) {
 std::string describe_server(const McpServer& server) {
   std::string text = fmt::format("  mcp   server {} runs {}", server.name, server.command.front());
   if (!server.secrets.empty()) text += "; is given " + join_words(server.secrets);
+  if (server.sandbox) {
+    text += "; in a sandbox";
+    if (!server.sandbox->read.empty()) text += ", reads " + join_words(server.sandbox->read);
+    if (!server.sandbox->write.empty()) text += ", writes " + join_words(server.sandbox->write);
+    text += server.sandbox->network ? ", with the network" : ", without network";
+  }
+  if (server.budget) text += "; " + describe_allowance(*server.budget);
   if (server.new_tools == NewTools::approve) text += "; new tools wait for approval";
   if (!server.shares_names_with.empty()) text += "; shares names with " + join_words(server.shares_names_with);
   return text + "\n";
@@ -124,6 +131,8 @@ std::string describe_mcp(const McpRule& rule) {
                                  rule.tools.empty() ? "no tool" : join_words(rule.tools));
   for (const auto& condition : rule.arguments) text += "; argument " + condition.to_string();
   if (rule.result_bytes) text += "; result up to " + size_words(*rule.result_bytes);
+  if (rule.budget) text += "; " + describe_allowance(*rule.budget);
+  if (rule.tool_budget) text += "; each tool " + describe_allowance(*rule.tool_budget);
   return text + (rule.reason.empty() ? "\n" : fmt::format("; \"{}\"\n", rule.reason));
 }
 

@@ -209,8 +209,12 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
   if (question.kind == QuestionKind::mcp) {
     const McpDecision decision = policy.judge(question.mcp_call());
     std::string text = fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
-    if (decision.verdict == Verdict::deny || decision.result_rule.empty()) return text;
-    return text + fmt::format("  at most {} bytes of result, says '{}'\n", decision.result_bytes, decision.result_rule);
+    if (decision.verdict == Verdict::deny) return text;
+    if (!decision.result_rule.empty()) {
+      text += fmt::format("  at most {} bytes of result, says '{}'\n", decision.result_bytes, decision.result_rule);
+    }
+    for (const auto& quota : decision.quotas) text += fmt::format("  counted against {}\n", quota.whose);
+    return text;
   }
   std::vector<HeaderField> fields;
   const HttpDecision decision = question.kind == QuestionKind::dns

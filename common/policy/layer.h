@@ -115,6 +115,8 @@ struct McpRule {
   std::vector<std::string> tools;  // globs
   std::vector<ArgumentCondition> arguments;
   std::optional<uint64_t> result_bytes;
+  std::optional<Allowance> budget;       // of all that it lets through
+  std::optional<Allowance> tool_budget;  // of each tool by itself
   std::string reason;
   Place place;
   Place server_place;

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <limits>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/verdict.h"
+#include "common/policy/quota.h"
 
 namespace gatehouse::policy {
 
@@ -24,6 +26,16 @@ enum class NewTools {
 };
 inline constexpr std::string_view kNewToolsNames[] = {"pin", "approve"};
 
+// What a server may reach on the host, besides its own folder and what programs need to run: the system's programs and
+// libraries, to read and run. Never a Unix socket of somebody else's.
+struct McpSandbox {
+  std::vector<std::string> read;   // files and folders with all below them
+  std::vector<std::string> write;  // likewise, to read and change
+  bool network = false;
+
+  bool operator==(const McpSandbox&) const = default;
+};
+
 // One that the gateway starts on the host and speaks to over its standard streams.
 struct McpServer {
   std::string name;
@@ -31,6 +43,8 @@ struct McpServer {
   std::string directory = {};        // in which it is started; empty: an empty one of its own
   std::vector<std::string> secrets = {};                   // that it is given, each in a variable of its name
   std::chrono::milliseconds call_time = kDefaultCallTime;  // that one call of its may take
+  std::optional<Allowance> budget = {};                    // of all calls of its tools
+  std::optional<McpSandbox> sandbox = {};                  // nothing: it may do what the user may
   NewTools new_tools = NewTools::pin;
   std::vector<std::string> shares_names_with = {};  // servers whose tools may be called as its own are, either way
 
@@ -48,6 +62,7 @@ struct McpDecision : Decision {
   uint64_t result_bytes =
       kDefaultToolResultBytes;  // of a call that is not denied: the narrowest of all rules that match
   std::string result_rule;      // which says so; empty: the default
+  std::vector<Quota> quotas;    // what such a call is counted against
 };
 
 }  // namespace gatehouse::policy

@@ -12,6 +12,7 @@ namespace gatehouse::policy {
 namespace {
 
 constexpr size_t kMaxShownBytes = 100;
+constexpr std::string_view kServerRule = "limit.server";
 
 std::string shown(const McpCall& call) {
   return fmt::format("tool '{}' of server '{}'", log::printable(call.tool, kMaxShownBytes),
@@ -27,6 +28,28 @@ std::string nearest_words(const CompiledLayer& layer, const McpCall& call, const
     return fmt::format("; rule '{}' names it, but only for {}", matcher.rule->id, comparison.missed->to_string());
   }
   return "; no mcp rule names it";
+}
+
+// The narrower of two allowances under one name.
+void count_against(std::vector<Quota>& quotas, Quota quota) {
+  for (auto& known : quotas) {
+    if (known.counter == quota.counter) return known.allowance.narrow(quota.allowance);
+  }
+  quotas.push_back(std::move(quota));
+}
+
+void count_against(std::vector<Quota>& quotas, const CompiledLayer& layer, const McpRule& rule, const McpCall& call) {
+  const std::string counter = fmt::format("mcp rule {}/{}", layer.layer.name, rule.id);
+  const std::string whose = describe_rule(layer.layer, rule.id);
+  if (rule.budget) count_against(quotas, {counter, rule.id, whose, *rule.budget});
+  if (!rule.tool_budget) return;
+  count_against(quotas, {fmt::format("{} {} {}", counter, call.server, call.tool), rule.id,
+                         fmt::format("{} by {}", shown(call), whose), *rule.tool_budget});
+}
+
+// Whether it lets no call at all through, whatever else holds.
+bool is_spent(const McpRule& rule) {
+  return (rule.budget && rule.budget->requests == 0) || (rule.tool_budget && rule.tool_budget->requests == 0);
 }
 
 }  // namespace
@@ -80,11 +103,17 @@ McpDecision Policy::judge(const McpCall& call) const {
         answer.result_bytes = *bytes;
         answer.result_rule = matcher.rule->id;
       }
+      count_against(answer.quotas, *layer, *matcher.rule, call);
     }
     if (!matched && !layer->layer.pass_unmatched && unmatched == nullptr) unmatched = layer.get();
   }
   if (strictest != nullptr && (unmatched == nullptr || strictest->verdict == Verdict::deny)) {
     static_cast<Decision&>(answer) = *strictest;
+    for (const auto& server : compiled_->mcp_servers) {
+      if (server.name != call.server || !server.budget) continue;
+      count_against(answer.quotas, {fmt::format("mcp server {}", server.name), std::string(kServerRule),
+                                    fmt::format("server '{}'", server.name), *server.budget});
+    }
     return answer;
   }
   answer.verdict = Verdict::deny;
@@ -100,6 +129,7 @@ bool Policy::may_call(std::string_view server, std::string_view tool) const {
     bool opened = false;
     for (const auto& matcher : layer->mcp) {
       if (!matcher.names(server, tool)) continue;
+      if (is_spent(*matcher.rule)) return false;
       if (matcher.rule->action != Verdict::deny) {
         opened = true;
       } else if (matcher.rule->arguments.empty()) {

@@ -13,7 +13,8 @@ constexpr size_t kMaxServerNameBytes = 32;
 constexpr size_t kMaxConditions = 64;
 constexpr size_t kMaxCommandWords = 256;
 constexpr SizeRange kResultRange{1 << 10, uint64_t{16} << 20, "1KiB to 16MiB"};
-constexpr int64_t kMaxCharacters = int64_t{1} << 32;
+constexpr int64_t kMaxSize = int64_t{1} << 32;  // of a text in characters, of a list in items
+constexpr int kMaxValueDepth = 16;
 
 bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
@@ -24,6 +25,42 @@ bool has_control_character(std::string_view text) {
 bool is_server_name(std::string_view name) {
   return is_id(name) && name.size() <= kMaxServerNameBytes && name.find("__") == std::string_view::npos &&
          !name.starts_with('_') && !name.ends_with('_');
+}
+
+Result<std::string> parse_absolute_path(const std::string& path) {
+  if (!path.starts_with('/') || has_control_character(path)) {
+    return fail("'{}' is no absolute path", log::printable(path, 64));
+  }
+  return path;
+}
+
+Result<McpSandbox> read_sandbox(const FieldReader& reader, const JsonNode& node) {
+  if (auto ok = reader.expect_kind(node, Kind::object, "sandbox", "an object"); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(node, kMcpSandboxKeys); !ok) return failed(ok);
+  McpSandbox sandbox;
+  for (const auto& [key, into] :
+       {std::pair{std::string_view("read"), &sandbox.read}, std::pair{std::string_view("write"), &sandbox.write}}) {
+    const JsonNode* list = node.find(key);
+    if (list == nullptr) continue;
+    auto paths = reader.parsed_strings<std::string>(*list, key, parse_absolute_path);
+    if (!paths) return failed(paths);
+    *into = std::move(*paths);
+  }
+  if (const JsonNode* network = node.find("network")) {
+    if (network->kind != Kind::boolean) return reader.refuse(network->offset, "'network' must be true or false");
+    sandbox.network = network->boolean;
+  }
+  return sandbox;
+}
+
+Result<void> read_budget(const FieldReader& reader, const JsonNode& node, std::string_view key,
+                         std::optional<Allowance>& into) {
+  const JsonNode* budget = node.find(key);
+  if (budget == nullptr) return {};
+  const auto allowance = read_allowance(reader, *budget, key);
+  if (!allowance) return failed(allowance);
+  into = *allowance;
+  return {};
 }
 
 Result<McpServer> read_server(const FieldReader& reader, const JsonMember& member) {
@@ -57,11 +94,10 @@ Result<McpServer> read_server(const FieldReader& reader, const JsonMember& membe
   }
   server.command = std::move(*words);
   if (const JsonNode* cwd = node.find("cwd")) {
-    auto directory = reader.text_of(*cwd, "cwd");
-    if (!directory) return failed(directory);
-    if (!directory->starts_with('/') || has_control_character(*directory)) {
-      return reader.refuse(cwd->offset, fmt::format("'{}' is no absolute path", log::printable(*directory, 64)));
-    }
+    const auto text = reader.text_of(*cwd, "cwd");
+    if (!text) return failed(text);
+    auto directory = parse_absolute_path(*text);
+    if (!directory) return reader.refuse(cwd->offset, directory.error().message());
     server.directory = std::move(*directory);
   }
   if (const JsonNode* env = node.find("env")) {
@@ -75,6 +111,12 @@ Result<McpServer> read_server(const FieldReader& reader, const JsonMember& membe
     const auto time = read_waiting_time(reader, *call_time, "call_time");
     if (!time) return failed(time);
     server.call_time = *time;
+  }
+  if (auto ok = read_budget(reader, node, "budget", server.budget); !ok) return failed(ok);
+  if (const JsonNode* node_of_sandbox = node.find("sandbox")) {
+    auto sandbox = read_sandbox(reader, *node_of_sandbox);
+    if (!sandbox) return failed(sandbox);
+    server.sandbox = std::move(*sandbox);
   }
   if (const JsonNode* new_tools = node.find("new_tools")) {
     const auto word = reader.word_of(*new_tools, "new_tools", kNewToolsNames);
@@ -125,10 +167,19 @@ Result<std::optional<int64_t>> read_bound(const FieldReader& reader, const JsonN
   return std::optional(bound->integer);
 }
 
-Result<void> read_value_condition(const FieldReader& reader, const JsonNode& node, ArgumentCondition& into) {
-  if (auto ok = reader.check_keys(node, kMcpArgumentKeys); !ok) return ok;
-  if (node.members.empty())
-    return reader.refuse(node.offset, "nothing is asked of this argument; write true if it must be there");
+Result<void> read_size_bound(const FieldReader& reader, const JsonNode& node, std::string_view key,
+                             std::optional<uint64_t>& into) {
+  const auto bound = read_bound(reader, node, key);
+  if (!bound) return failed(bound);
+  if (!*bound) return {};
+  if (**bound < 0 || **bound > kMaxSize) {
+    return reader.refuse(node.find(key)->offset, fmt::format("'{}' is a number from 0 to 2^32", key));
+  }
+  into = static_cast<uint64_t>(**bound);
+  return {};
+}
+
+Result<void> read_choice(const FieldReader& reader, const JsonNode& node, ArgumentValue& into) {
   if (const JsonNode* type = node.find("type")) {
     const auto word = reader.word_of(*type, "type", kArgumentTypeNames);
     if (!word) return failed(word);
@@ -149,30 +200,26 @@ Result<void> read_value_condition(const FieldReader& reader, const JsonNode& nod
     if (!list) return failed(list);
     into.one_of = std::move(*list);
   }
+  return {};
+}
+
+Result<void> read_text(const FieldReader& reader, const JsonNode& node, ArgumentValue& into) {
   if (const JsonNode* globs = node.find("glob")) {
     auto list = one_or_more<std::string>(reader, *globs, "glob", parse_glob);
     if (!list) return failed(list);
     into.globs = std::move(*list);
+  }
+  if (const JsonNode* patterns = node.find("regex")) {
+    auto list = one_or_more<TextPattern>(reader, *patterns, "regex",
+                                         [](const std::string& text) { return TextPattern::compile(text); });
+    if (!list) return failed(list);
+    into.patterns = std::move(*list);
   }
   if (const JsonNode* paths = node.find("path")) {
     auto list =
         one_or_more<PathGlob>(reader, *paths, "path", [](const std::string& text) { return PathGlob::parse(text); });
     if (!list) return failed(list);
     into.paths = std::move(*list);
-  }
-  const auto least = read_bound(reader, node, "minimum");
-  if (!least) return failed(least);
-  into.least = *least;
-  const auto most = read_bound(reader, node, "maximum");
-  if (!most) return failed(most);
-  into.most = *most;
-  const auto characters = read_bound(reader, node, "maxLength");
-  if (!characters) return failed(characters);
-  if (*characters) {
-    if (**characters < 0 || **characters > kMaxCharacters) {
-      return reader.refuse(node.find("maxLength")->offset, "'maxLength' is a number of characters");
-    }
-    into.most_characters = static_cast<uint64_t>(**characters);
   }
   if (const JsonNode* url = node.find("url")) {
     if (url->kind != Kind::string || url->text != "allowed") {
@@ -181,6 +228,71 @@ Result<void> read_value_condition(const FieldReader& reader, const JsonNode& nod
     into.url = true;
   }
   return {};
+}
+
+Result<ArgumentValue> read_value(const FieldReader& reader, const JsonNode& node, std::string_view key, int depth);
+
+Result<void> read_parts(const FieldReader& reader, const JsonNode& node, int depth, ArgumentValue& into) {
+  if (const JsonNode* items = node.find("items")) {
+    auto value = read_value(reader, *items, "items", depth + 1);
+    if (!value) return failed(value);
+    into.items.push_back(std::move(*value));
+  }
+  if (const JsonNode* properties = node.find("properties")) {
+    if (auto ok = reader.expect_kind(*properties, Kind::object, "properties", "an object"); !ok) return ok;
+    for (const auto& member : properties->members) {
+      auto value = read_value(reader, member.value, member.key, depth + 1);
+      if (!value) return failed(value);
+      into.properties.push_back({member.key, std::move(*value)});
+    }
+  }
+  if (const JsonNode* required = node.find("required")) {
+    auto names = reader.parsed_strings<std::string>(*required, "required", parse_glob);
+    if (!names) return failed(names);
+    into.required = std::move(*names);
+  }
+  if (const JsonNode* others = node.find("additionalProperties")) {
+    if (others->kind != Kind::boolean || others->boolean) {
+      return reader.refuse(others->offset, "'additionalProperties' can only be false: no others");
+    }
+    into.closed = true;
+  }
+  if (const JsonNode* ways = node.find("anyOf")) {
+    auto list = reader.list_of_items<ArgumentValue>(*ways, "anyOf", "a list of objects", [&](const JsonNode& item) {
+      return read_value(reader, item, "anyOf", depth + 1);
+    });
+    if (!list) return failed(list);
+    if (list->empty()) return reader.refuse(ways->offset, "'anyOf' of nothing can never be met");
+    into.any_of = std::move(*list);
+  }
+  return {};
+}
+
+Result<ArgumentValue> read_value(const FieldReader& reader, const JsonNode& node, std::string_view key, int depth) {
+  if (depth > kMaxValueDepth) {
+    return reader.refuse(node.offset, fmt::format("conditions are deeper than {} levels", kMaxValueDepth));
+  }
+  if (auto ok = reader.expect_kind(node, Kind::object, key, "an object of conditions"); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(node, kMcpArgumentKeys); !ok) return failed(ok);
+  if (node.members.empty())
+    return reader.refuse(node.offset, "nothing is asked of this argument; write true if it must be there");
+  ArgumentValue value;
+  if (auto ok = read_choice(reader, node, value); !ok) return failed(ok);
+  if (auto ok = read_text(reader, node, value); !ok) return failed(ok);
+  const auto least = read_bound(reader, node, "minimum");
+  if (!least) return failed(least);
+  value.least = *least;
+  const auto most = read_bound(reader, node, "maximum");
+  if (!most) return failed(most);
+  value.most = *most;
+  for (const auto& [name, into] : {std::pair{std::string_view("minLength"), &value.least_characters},
+                                   std::pair{std::string_view("maxLength"), &value.most_characters},
+                                   std::pair{std::string_view("minItems"), &value.least_items},
+                                   std::pair{std::string_view("maxItems"), &value.most_items}}) {
+    if (auto ok = read_size_bound(reader, node, name, *into); !ok) return failed(ok);
+  }
+  if (auto ok = read_parts(reader, node, depth, value); !ok) return failed(ok);
+  return value;
 }
 
 Result<ArgumentCondition> read_condition(const FieldReader& reader, const JsonMember& member) {
@@ -200,7 +312,9 @@ Result<ArgumentCondition> read_condition(const FieldReader& reader, const JsonMe
   }
   condition.wants = ArgumentCondition::Wants::value;
   if (node.kind == Kind::object) {
-    if (auto ok = read_value_condition(reader, node, condition); !ok) return failed(ok);
+    auto value = read_value(reader, node, member.key, 0);
+    if (!value) return failed(value);
+    condition.value = std::move(*value);
     return condition;
   }
   if (node.kind != Kind::string && node.kind != Kind::array) {
@@ -211,7 +325,7 @@ Result<ArgumentCondition> read_condition(const FieldReader& reader, const JsonMe
   }
   auto globs = one_or_more<std::string>(reader, node, member.key, parse_glob);
   if (!globs) return failed(globs);
-  condition.globs = std::move(*globs);
+  condition.value.globs = std::move(*globs);
   return condition;
 }
 
@@ -261,6 +375,13 @@ Result<McpRule> read_rule(const FieldReader& reader, const JsonNode& node) {
     const auto size = read_size(reader, *result_size, "result_size", kResultRange);
     if (!size) return failed(size);
     rule.result_bytes = *size;
+  }
+  for (const auto& [key, into] : {std::pair{std::string_view("budget"), &rule.budget},
+                                  std::pair{std::string_view("tool_budget"), &rule.tool_budget}}) {
+    if (const JsonNode* budget = node.find(key); budget != nullptr && rule.action == Verdict::deny) {
+      return reader.refuse(budget->offset, fmt::format("'{}' bounds what a rule lets through; this one denies", key));
+    }
+    if (auto ok = read_budget(reader, node, key, *into); !ok) return failed(ok);
   }
   auto reason = reader.reason_of(node);
   if (!reason) return failed(reason);

@@ -16,7 +16,7 @@ constexpr std::string_view kPolicy = R"({"version": 1, "name": "p",
  "secrets": {"DOCS_TOKEN": {"from": "env:DOCS_TOKEN"}},
  "mcp": {
   "servers": {"files": {"command": ["mcp-files", "/srv/docs"], "cwd": "/srv", "env": ["DOCS_TOKEN"], "call_time": "5s"},
-              "web": {"command": ["mcp-web"], "new_tools": "approve", "shares_names_with": ["files"]}},
+              "web": {"command": ["mcp-web"], "sandbox": {"read": ["/srv"], "write": ["/var/x"]}, "new_tools": "approve", "shares_names_with": ["files"]}},
   "tools": [
    {"id": "read", "action": "allow", "server": "files", "tools": ["read_*", "list"], "result_size": "64KiB",
     "arguments": {"/path": {"path": ["/srv/docs/**"]}, "/head": {"minimum": 1, "maximum": 100}, "*": false}},
@@ -108,6 +108,76 @@ TEST(McpRules, LetNoUrlThroughThatTheHttpRulesDoNot) {
   EXPECT_TRUE(ask(p, R"(web fetch {"note": "", "url": "HTTPS://API.example.com/v1/x#y"})").allowed());
 }
 
+TEST(McpRules, JudgeValuesByASubsetOfJsonSchema) {
+  const Policy p = policy_of(R"({"version": 1, "mcp": {"servers": {"s": {"command": ["x"]}}, "tools": [
+    {"id": "sql", "action": "allow", "server": "s", "tools": ["sql"],
+     "arguments": {"/query": {"regex": ["(?i)select [a-z, *]+ from [a-z]+", "show tables"]}, "*": false}},
+    {"id": "no-drop", "action": "deny", "server": "s", "tools": ["*"], "arguments": {"/query": {"regex": ".*drop table.*"}}},
+    {"id": "mail", "action": "allow", "server": "s", "tools": ["mail"], "arguments": {
+      "/to": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"regex": "[a-z]+@acme\\.example"}},
+      "/opts": {"type": "object", "required": ["kind"], "additionalProperties": false,
+                "properties": {"kind": {"enum": ["plain", "html"]}, "size": {"minimum": 1}}},
+      "/id": {"anyOf": [{"type": "integer"}, {"type": "string", "minLength": 2, "maxLength": 3}]}}}]}})");
+  const std::string good = R"({"to": ["a@acme.example"], "opts": {"kind": "html"}, "id": 7})";
+  const auto mail = [&](std::string from, const std::string& to) {
+    std::string text = good;
+    text.replace(text.find(from), from.size(), to);
+    return "s mail " + text;
+  };
+  const std::tuple<std::string, Verdict, std::string> cases[] = {
+      {R"(s sql {"query": "SELECT a, b FROM t"})", Verdict::allow, "sql"},
+      {R"(s sql {"query": "show tables"})", Verdict::allow, "sql"},
+      {R"(s sql {"query": "Show tables"})", Verdict::deny, "default-deny"},
+      {R"(s sql {"query": "select a from t; delete from t"})", Verdict::deny, "default-deny"},
+      {R"(s sql {"query": "select a from t\nx"})", Verdict::deny, "default-deny"},
+      {R"(s sql {"query": ["select a from t"]})", Verdict::deny, "no-drop"},
+      {R"(s sql {"query": "a\ndrop table b"})", Verdict::deny, "no-drop"},
+      {R"(s sql {"query": "DROP TABLE b"})", Verdict::deny, "no-drop"},
+      {"s mail " + good, Verdict::allow, "mail"},
+      {mail(R"(["a@acme.example"])", R"(["a@acme.example", "b@acme.example"])"), Verdict::allow, "mail"},
+      {mail(R"(["a@acme.example"])", R"(["a@acme.example", "b@evil.example"])"), Verdict::deny, "default-deny"},
+      {mail(R"(["a@acme.example"])", "[]"), Verdict::deny, "default-deny"},
+      {mail(R"(["a@acme.example"])", R"("a@acme.example")"), Verdict::deny, "default-deny"},
+      {mail(R"({"kind": "html"})", R"({"kind": "html", "size": 1})"), Verdict::allow, "mail"},
+      {mail(R"({"kind": "html"})", R"({"kind": "html", "size": 0})"), Verdict::deny, "default-deny"},
+      {mail(R"({"kind": "html"})", R"({"kind": "html", "Size": 1})"), Verdict::deny, "default-deny"},
+      {mail(R"({"kind": "html"})", R"({"size": 1})"), Verdict::deny, "default-deny"},
+      {mail(R"({"kind": "html"})", R"({"kind": "html", "bcc": 1})"), Verdict::deny, "default-deny"},
+      {mail("7", R"("abc")"), Verdict::allow, "mail"},
+      {mail("7", R"("abcd")"), Verdict::deny, "default-deny"},
+      {mail("7", R"("a")"), Verdict::deny, "default-deny"},
+      {mail("7", "true"), Verdict::deny, "default-deny"},
+  };
+  for (const auto& [text, verdict, rule] : cases) {
+    const auto decision = ask(p, text);
+    EXPECT_EQ(decision.verdict, verdict) << text << ": " << decision.reason;
+    EXPECT_EQ(decision.rule_id, rule) << text << ": " << decision.reason;
+  }
+  EXPECT_THAT(ask(p, R"(s sql {"query": ""})").reason,
+              HasSubstr("/query matching (?i)select [a-z, *]+ from [a-z]+ or show tables"));
+  EXPECT_THAT(ask(p, mail("7", "null")).reason, HasSubstr("only for /id (a integer or a string, 2 to 3 characters)"));
+}
+
+TEST(McpRules, CountCallsAgainstRuleToolAndServer) {
+  const Policy p = policy_of(R"({"version": 1, "name": "p", "mcp": {
+    "servers": {"s": {"command": ["x"], "budget": {"requests": 100, "bytes_in": "1MiB"}}}, "tools": [
+    {"id": "a", "action": "allow", "server": "s", "tools": ["*"], "budget": {"requests_per_minute": 10}},
+    {"id": "b", "action": "ask", "server": "s", "tools": ["b*"], "tool_budget": {"requests": 3}},
+    {"id": "c", "action": "allow", "server": "s", "tools": ["spent"], "budget": {"requests": 0}}]}})");
+  const auto counters = [&](const std::string& text) {
+    std::vector<std::string> names;
+    for (const auto& quota : ask(p, text).quotas) names.push_back(quota.counter + ", " + quota.rule);
+    return names;
+  };
+  EXPECT_THAT(counters("s a"), ElementsAre("mcp rule p/a, a", "mcp server s, limit.server"));
+  EXPECT_THAT(counters("s b1"), ElementsAre("mcp rule p/a, a", "mcp rule p/b s b1, b", "mcp server s, limit.server"));
+  EXPECT_EQ(ask(p, "s b1").quotas[1].allowance.requests, 3u);
+  EXPECT_TRUE(p.may_call("s", "a"));
+  EXPECT_FALSE(p.may_call("s", "spent"));
+  EXPECT_THAT(p.explain("mcp s a").value(), HasSubstr("counted against rule 'a'"));
+  EXPECT_THAT(p.describe(), HasSubstr("server s runs x; "));
+}
+
 TEST(McpRules, TellWhichToolsCanNeverBeCalled) {
   const Policy p = policy_of(kPolicy);
   EXPECT_TRUE(p.may_call("files", "read_file"));
@@ -161,7 +231,8 @@ TEST(McpRules, RunAsTestsAndAreExplained) {
   EXPECT_THAT(*explained, HasSubstr("not these arguments (/path in /srv/docs/**)  [p.json:7]"));
   EXPECT_THAT(p.describe(), HasSubstr("server files runs mcp-files; is given DOCS_TOKEN\n"));
   EXPECT_THAT(p.describe(),
-              HasSubstr("server web runs mcp-web; new tools wait for approval; shares names with files\n"));
+              HasSubstr("server web runs mcp-web; in a sandbox, reads /srv, writes /var/x, without network; "
+                        "new tools wait for approval; shares names with files\n"));
   EXPECT_THAT(p.explain(R"(mcp files stat {"a":1,"a":2})").error().message(), HasSubstr("stands twice"));
 }
 
@@ -178,6 +249,9 @@ TEST(McpSection, SaysWhatIsWrongWithIt) {
       {server + R"(, "cwd": "srv"}}})", "'srv' is no absolute path"},
       {server + R"(, "env": ["NONE"]}}})", "'NONE' is no secret of this policy"},
       {server + R"(, "call_time": "2h"}}})", "out of its range of 1s to 1h"},
+      {server + R"(, "sandbox": {"read": ["docs"]}}}})", "'docs' is no absolute path"},
+      {server + R"(, "sandbox": {"net": true}}}})", "unknown key 'net'"},
+      {server + R"(, "sandbox": {"network": "no"}}}})", "'network' must be true or false"},
       {server + R"(, "new_tools": "trust"}}})", "unknown new_tools 'trust'; expected pin, approve"},
       {server + R"(, "shares_names_with": ["t"]}}})", "no server 't' is declared in \"servers\""},
       {R"({"servers": {"files": {"command": ["x"]}}, "tools": [{"id": "r", "action": "allow", "server": "file", "tools": []}]})",
@@ -190,6 +264,16 @@ TEST(McpSection, SaysWhatIsWrongWithIt) {
       {rule + R"(, "arguments": {"/a": {"path": "x"}}}]})", "must begin with '/'"},
       {rule + R"(, "arguments": {"*": "x"}}]})", "'*' must be false"},
       {rule + R"(, "arguments": {"/a": {"url": true}}}]})", "'url' must be \"allowed\""},
+      {rule + R"(, "arguments": {"/a": {"regex": "(a)\\1"}}}]})",
+       "p.json:1:164: no regular expression that can be used here: Back-references"},
+      {rule + R"(, "arguments": {"/a": {"pattern": "a"}}}]})", "unknown key 'pattern'"},
+      {rule + R"(, "arguments": {"/a": {"additionalProperties": true}}}]})", "can only be false"},
+      {rule + R"(, "arguments": {"/a": {"items": {}}}}]})", "nothing is asked of this argument"},
+      {rule + R"(, "arguments": {"/a": {"anyOf": []}}}]})", "'anyOf' of nothing"},
+      {rule + R"(, "arguments": {"/a": {"minLength": -1}}}]})", "a number from 0 to 2^32"},
+      {rule + R"(, "budget": {"calls": 1}}]})", "unknown key 'calls'"},
+      {R"({"servers": {"s": {"command": ["x"]}}, "tools": [{"id": "r", "action": "deny", "server": "s", "tools": ["t"], "tool_budget": {}}]})",
+       "'tool_budget' bounds what a rule lets through"},
       {rule + R"(, "result_size": "1GiB"}]})", "out of its range of 1KiB to 16MiB"},
       {rule + R"(}, {"id": "r", "action": "deny", "server": "s", "tools": []}]})", "duplicate rule id 'r'"},
   };

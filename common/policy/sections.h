@@ -38,12 +38,29 @@ Result<PathGlob> parse_repository_glob(const std::string& text);
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kMcpKeys[] = {"servers", "tools"};
-inline constexpr std::string_view kMcpServerKeys[] = {"command",   "cwd",       "env",
-                                                      "call_time", "new_tools", "shares_names_with"};
-inline constexpr std::string_view kMcpToolKeys[] = {"id",        "action",      "server", "tools",
-                                                    "arguments", "result_size", "reason"};
-inline constexpr std::string_view kMcpArgumentKeys[] = {"type",    "const",   "enum",      "glob", "path",
-                                                        "minimum", "maximum", "maxLength", "url"};
+inline constexpr std::string_view kMcpServerKeys[] = {"command", "cwd",     "env",       "call_time",
+                                                      "budget",  "sandbox", "new_tools", "shares_names_with"};
+inline constexpr std::string_view kMcpSandboxKeys[] = {"read", "write", "network"};
+inline constexpr std::string_view kMcpToolKeys[] = {"id",          "action", "server",      "tools", "arguments",
+                                                    "result_size", "budget", "tool_budget", "reason"};
+inline constexpr std::string_view kMcpArgumentKeys[] = {"type",
+                                                        "const",
+                                                        "enum",
+                                                        "glob",
+                                                        "regex",
+                                                        "path",
+                                                        "minimum",
+                                                        "maximum",
+                                                        "minLength",
+                                                        "maxLength",
+                                                        "url",
+                                                        "minItems",
+                                                        "maxItems",
+                                                        "items",
+                                                        "properties",
+                                                        "required",
+                                                        "additionalProperties",
+                                                        "anyOf"};
 Result<McpRules> read_mcp(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types", "reason"};

@@ -13,12 +13,11 @@ import tempfile
 import unittest
 
 from tests.support.house import BIN
-from tests.support.mcp_gate import Client, McpGate, server
+from tests.support.mcp_gate import SERVER, Client, McpGate, server
 from tests.support.upstream import wait_until
 
 TOKEN = "ghp_" + "A1b2C3d4E5f6" * 3  # made up
 KNOWN = "correct-horse-battery-staple-4711"
-SPREAD = "9vXq2LmT7wRb4KzN8cHy3PdG6sJf1tWe"
 RULES = [{"id": "files", "action": "allow", "server": "files", "tools": ["read_*", "echo", "environment", "write_file"]},
          {"id": "no-etc", "action": "deny", "server": "*", "tools": ["*"], "arguments": {"/path": {"path": "/etc/**"}}},
          {"id": "spare", "action": "allow", "server": "spare", "tools": ["*"]},
@@ -36,7 +35,7 @@ class Gate(unittest.TestCase):
             {"servers": {"files": server("good", cls.seen, env=["DB_PASSWORD"], call_time="3s"), "spare": server("poisoned", shares_names_with=["files"]),
                          "noise": server("garbage"), "away": {"command": ["/nonexistent/server"]}},
              "tools": RULES},
-            secrets={"DB_PASSWORD": KNOWN, "SPARE_KEY": SPREAD}, dlp={"deny": ["credentials", "known-secrets", "injection"]})
+            secrets={"DB_PASSWORD": KNOWN}, dlp={"deny": ["credentials", "known-secrets", "injection"]})
         cls.addClassCleanup(cls.gate.close)
 
     def setUp(self):
@@ -97,17 +96,6 @@ class Gate(unittest.TestCase):
         for piece in (TOKEN, KNOWN, KNOWN[::-1], base64.b64encode(TOKEN.encode()).decode()):
             self.assertNotIn(piece, self.forwarded())
 
-    def test_a_secret_that_is_spread_over_calls_does_not_leave_whole(self):
-        answers = [self.client.call("files__echo", {"text": f"part {SPREAD[at:at + 12]} of it"}) for at in (0, 10, 20)]
-        self.denied(answers[-1], "dlp.secret-fragment")
-
-    def test_an_injection_in_a_result_is_withheld(self):
-        answer = self.client.call("files__read_file", {"path": "/injected"})
-        self.assertEqual(answer["error"]["code"], 403)
-        self.assertNotIn("id_rsa", json.dumps(answer))
-        event = answer["error"]["data"]["event_id"]
-        self.assertEqual(self.gate.rows("mcp_results", event_id=event)[0]["outcome"], "withheld")
-
     def test_a_poisoned_description_or_schema_is_never_shown(self):
         tools = self.client.ask("tools/list")["result"]["tools"]
         self.assertNotIn("cursor/mcp.json", json.dumps(tools))
@@ -140,10 +128,6 @@ class Gate(unittest.TestCase):
         self.client.tell("notifications/cancelled", {"requestId": "c"})
         wait_until(lambda: self.gate.rows("mcp_results", outcome="cancelled"), 20, "the row")
 
-    def test_a_flood_on_stderr_holds_up_nothing_and_fills_no_log(self):
-        self.assertEqual(self.client.text("files__read_file", {"path": "/stderr"}), "after the noise")
-        self.assertLess(len(self.gate.log()), 2_000_000)
-
     def test_ids_are_never_confused(self):
         self.assertEqual(self.client.text("files__read_file", {"path": "/other-ids"}), "yours")
         other = self.gate.client()
@@ -175,6 +159,12 @@ class Gate(unittest.TestCase):
             answer = self.client.read()
             self.assertEqual(answer["error"]["code"], code, (line[:60], answer))
         self.assertEqual(self.client.ask("ping")["result"], {})
+        for rule, method in (("mcp.malformed", ""), ("mcp.protocol", "tools/call"), ("mcp.uncarried", "resources/list")):
+            rows = self.gate.rows(rule_id=rule, method=method)
+            self.assertTrue(rows, rule)
+            self.assertEqual({(row["verdict"], row["server"], row["tool"], row["arguments"]) for row in rows},
+                             {("deny", "", "", "{}")})
+        self.assertNotIn("nonsense", repr(self.gate.rows()))
         endless = self.gate.client()
         self.addCleanup(endless.close)
         with self.assertRaises((EOFError, ConnectionError, BrokenPipeError)):
@@ -205,6 +195,77 @@ class Gate(unittest.TestCase):
                 self.assertNotIn(KNOWN, line)
 
 
+def gatehouse_mcp(*arguments: str, state: str = "/nonexistent") -> subprocess.CompletedProcess:
+    return subprocess.run([str(BIN / "gatehouse"), "mcp", *arguments], capture_output=True, text=True, timeout=60,
+                          env={"XDG_STATE_HOME": state, "PATH": "/usr/bin:/bin"})
+
+
+class Conditions(unittest.TestCase):
+    """What the policy asks of calls beyond their name, and the host's own look at it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-mcp-"))
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.seen = cls.directory / "seen"
+        cls.gate = McpGate(cls.directory / "gate", {
+            "servers": {"files": server("poisoned", cls.seen)},
+            "tools": [{"id": "read", "action": "allow", "server": "files", "tools": ["read_file", "listed"],
+                       "arguments": {"/path": {"regex": "/srv/[a-z]+[.]txt"}, "*": False}},
+                      {"id": "echo", "action": "allow", "server": "files", "tools": ["echo"],
+                       "arguments": {"/text": {"url": "allowed"}}, "budget": {"requests": 3}}]},
+            http=[{"id": "api", "action": "allow", "hosts": ["api.example.com"], "paths": ["/v1/**"]}])
+        cls.addClassCleanup(cls.gate.close)
+
+    def setUp(self):
+        self.client = self.gate.client()
+        self.addCleanup(self.client.close)
+        self.client.tools()
+
+    def test_arguments_are_held_to_a_pattern_and_urls_to_the_http_rules(self):
+        self.assertEqual(self.client.text("files__read_file", {"path": "/srv/a.txt"}), "read_file: /srv/a.txt")
+        for tool, arguments in (("read_file", {"path": "/srv/../etc/a.txt"}), ("read_file", {"path": "/srv/a.txt\n"}),
+                                ("read_file", {"path": "/SRV/a.txt"}), ("read_file", {"path": ["/srv/a.txt"]}),
+                                ("echo", {"text": "https://evil.example/v1/"}), ("echo", {"text": "https://127.0.0.1/v1/x"}),
+                                ("echo", {"text": "https://api.example.com@evil.example/v1/x"})):
+            answer = self.client.call(f"files__{tool}", arguments)
+            self.assertEqual(answer["error"]["data"]["rule"], "default-deny", arguments)
+            [row] = self.gate.rows(event_id=answer["error"]["data"]["event_id"])
+            self.assertEqual((row["tool"], row["verdict"], row["rule_id"]), (tool, "deny", "default-deny"))
+        self.assertNotIn("evil", self.seen.read_text())
+
+    def test_the_host_sees_what_the_guest_is_shown_and_calls_as_it_does(self):
+        own = ("--socket", self.gate.socket)
+        told = gatehouse_mcp("ls", *own, "--audit", str(self.gate.audit))
+        self.assertEqual(told.returncode, 0, told.stderr)
+        shown, _, withheld = told.stdout.partition("\nnot shown:\n")
+        self.assertEqual(shown, "files__echo  Says it again.\nfiles__read_file  Reads a file.\n")
+        self.assertIn("files listed  mcp.poisoned: the tool is not shown: ", withheld)
+        self.assertIn("default-deny: tools that no rule could let be called: write_file, environment, helpful", withheld)
+        called = gatehouse_mcp("call", *own, "files__read_file", '{"path": "/srv/b.txt"}')
+        self.assertEqual((called.returncode, json.loads(called.stdout)["content"][0]["text"]), (0, "read_file: /srv/b.txt"))
+        denied = gatehouse_mcp("call", *own, "files__read_file", '{"path": "/etc/b.txt"}')
+        error = json.loads(denied.stdout)
+        self.assertEqual((denied.returncode, error["data"]["rule"]), (3, "default-deny"))
+        self.assertEqual(len(self.gate.rows(event_id=error["data"]["event_id"], verdict="deny")), 1)
+        self.assertEqual(gatehouse_mcp("call", *own, "files__echo", "[]").returncode, 2)
+
+    def test_a_budget_is_kept_over_a_crash(self):
+        url = {"text": "https://api.example.com/v1/x"}
+        for _ in range(2):
+            self.assertIn("echo: ", self.client.text("files__echo", url))
+        self.gate.crash()
+        client = self.gate.client()
+        self.addCleanup(client.close)
+        client.tools()
+        self.assertIn("echo: ", client.text("files__echo", url))
+        error = client.call("files__echo", url)["error"]
+        self.assertEqual((error["code"], error["data"]["rule"]), (429, "echo"))
+        self.assertIn("the budget of 3 requests for rule 'echo' of policy 'test' is used up", error["message"])
+        self.assertEqual(self.gate.rows(event_id=error["data"]["event_id"])[0]["rule_id"], "echo")
+        self.assertEqual(self.seen.read_text().count('"name":"echo"'), 3)
+
+
 class Pinning(unittest.TestCase):
     """What tools say of themselves, within a session and from one to the next."""
 
@@ -223,8 +284,7 @@ class Pinning(unittest.TestCase):
         return gate, client
 
     def gatehouse_mcp(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([str(BIN / "gatehouse"), "mcp", *arguments], capture_output=True, text=True, timeout=60,
-                              env={"XDG_STATE_HOME": str(self.directory / "state"), "PATH": "/usr/bin:/bin"})
+        return gatehouse_mcp(*arguments, state=str(self.directory / "state"))
 
     def denied(self, gate: McpGate, answer: dict, rule: str) -> dict:
         self.assertEqual((answer["error"]["code"], answer["error"]["data"]["rule"]), (403, rule), answer)
@@ -297,6 +357,35 @@ class Pinning(unittest.TestCase):
         self.pins.write_text("not a line of ours\n")
         with self.assertRaisesRegex(RuntimeError, "mcp-pins"):
             self.session("one", {"files": server("good")})
+
+
+class Sandbox(unittest.TestCase):
+    def test_a_server_reaches_nothing_but_what_the_policy_names_and_none_starts_without(self):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-mcp-"))
+        self.addCleanup(shutil.rmtree, directory)
+        secret, seen = directory / "secret", directory / "out" / "seen"
+        secret.write_text("x")
+        seen.parent.mkdir()
+        own = {"read": [str(pathlib.Path(SERVER).parent)], "write": [str(seen.parent)]}
+        gate = McpGate(directory / "gate", {
+            "servers": {"free": server("sandbox", shares_names_with=["held", "web", "stuck"]),
+                        "held": server("sandbox", seen, sandbox=own),
+                        "web": server("sandbox", sandbox={**own, "network": True}, shares_names_with=["held", "stuck"]),
+                        "stuck": server("sandbox", sandbox={"write": [str(directory / "missing")]})},
+            "tools": [{"id": "all", "action": "allow", "server": "*", "tools": ["probe"]}]})
+        self.addCleanup(gate.close)
+        client = gate.client()
+        self.addCleanup(client.close)
+        self.assertEqual(client.tools(), ["free__probe", "held__probe", "web__probe"])
+        reached = {}
+        for name in ("free", "held", "web"):
+            told = json.loads(client.text(f"{name}__probe", {"path": str(secret), "more": gate.socket}))
+            reached[name] = {what for what, error in told.items() if error == ""}
+        self.assertEqual(reached["held"], {"own", "run"})
+        self.assertEqual(reached["web"], {"own", "run", "inet"})
+        self.assertLessEqual({"read", "write", "own", "inet", "unix", "run"}, reached["free"])
+        self.assertEqual([row["server"] for row in gate.rows(method="tools/call", verdict="allow")], ["free", "held", "web"])
+        self.assertIn("cannot be started", gate.rows("process_events", process="mcp:stuck")[0]["detail"])
 
 
 class Ending(unittest.TestCase):

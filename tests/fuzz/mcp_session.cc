@@ -35,12 +35,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   {
     InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(fixed_policy()));
     proxy::ScriptedScanner scanner;
+    const auto budgets = Budgets::forgetful();
     auto pins = PinFile::open(path);
     require(pins.has_value());
     size_t rows = 0, calls = 0;
     std::string last_id = "0";
     Gateway gateway(
-        {loop, policy, scanner, nullptr,
+        {loop, policy, scanner, nullptr, *budgets,
          [&](audit::Event event, audit::AuditLog::Committed committed) {
            if (const auto* row = std::get_if<audit::McpCall>(&event)) rows += row->decision.allowed();
            loop.post([committed = std::move(committed)] { committed({}); });

@@ -154,12 +154,21 @@ class McpGate:
                                                         for name, value in secrets.items()]})
         self._start("gatehouse-dlp", "--listen", f"unix:{dlp}", "--cache", str(self.directory / "cache"), "--secrets", values)
         wait_until(lambda: self._accepts(dlp), 30, "gatehouse-dlp")
-        given = self._private("servers.json", secrets)
+        self._start_gateway(dlp, self._private("servers.json", secrets))
+
+    def _start_gateway(self, dlp: str, given: str) -> None:
         self.process = self._start("gatehouse-mcp-gateway", "--listen", f"unix:{self.socket}",
                                    "--listen", f"tcp:127.0.0.1:{self.port}", "--dlp", f"unix:{dlp}",
                                    "--audit", str(self.audit), "--pins", str(self.pins),
                                    "--work", str(self.directory / "work"), "--secrets", given)
         wait_until(lambda: self._accepts(self.socket), 30, "gatehouse-mcp-gateway")
+
+    def crash(self) -> None:
+        """Kills the gateway, and starts another one as the supervisor does."""
+        self.processes.remove(self.process)
+        self.process.kill()
+        self.process.wait(20)
+        self._start_gateway(str(self.directory / "dlp.sock"), str(self.directory / "servers.json"))
 
     def _private(self, name: str, value: dict) -> str:
         file = self.directory / name

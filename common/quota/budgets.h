@@ -1,7 +1,7 @@
 // What a session may still do: requests, bytes and requests a minute, of the whole session, of each host and of each
-// rule. Passive: the time goes in. One for all workers; thread-safe.
+// rule; calls of tools are requests, too. Passive: the time goes in. One for all workers; thread-safe.
 //
-// The counters live in a file that the process maps, beside the audit log: a proxy that is killed and started again
+// The counters live in a file that the process maps, beside the audit log: a gate that is killed and started again
 // finds them as they were (the kernel keeps the pages), so that a crash hands nothing out anew. A new session has a new
 // log and new counters.
 #pragma once
@@ -17,9 +17,9 @@
 
 #include "common/base/result.h"
 #include "common/base/verdict.h"
-#include "common/policy/policy.h"
+#include "common/policy/quota.h"
 
-namespace gatehouse::proxy {
+namespace gatehouse {
 
 inline constexpr size_t kMaxCounters = 4096;  // hosts and rules that are counted; more are refused
 inline constexpr size_t kMaxCounterNameBytes = 400;
@@ -59,4 +59,4 @@ class Budgets {
   std::unordered_map<std::string, Counter*> index_;
 };
 
-}  // namespace gatehouse::proxy
+}  // namespace gatehouse

@@ -1,4 +1,4 @@
-#include "proxy/budgets.h"
+#include "common/quota/budgets.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 
 #include "common/base/fd.h"
 
-namespace gatehouse::proxy {
+namespace gatehouse {
 
 namespace {
 
@@ -182,4 +182,4 @@ std::optional<Overdrawn> Budgets::spend(const std::vector<Quota>& quotas, uint64
   return std::nullopt;
 }
 
-}  // namespace gatehouse::proxy
+}  // namespace gatehouse

@@ -1,4 +1,4 @@
-#include "proxy/budgets.h"
+#include "common/quota/budgets.h"
 
 #include <gmock/gmock.h>
 #include <sys/wait.h>
@@ -9,7 +9,7 @@
 #include <fstream>
 #include <thread>
 
-namespace gatehouse::proxy {
+namespace gatehouse {
 namespace {
 
 using policy::Allowance;
@@ -150,4 +150,4 @@ TEST_F(BudgetFile, RefusesAFileThatIsNotItsOwn) {
 }
 
 }  // namespace
-}  // namespace gatehouse::proxy
+}  // namespace gatehouse
