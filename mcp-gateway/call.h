@@ -17,6 +17,7 @@
 #include "common/policy/policy.h"
 #include "common/quota/budgets.h"
 #include "mcp-gateway/catalogue.h"
+#include "mcp-gateway/room.h"
 #include "mcp-gateway/text_scan.h"
 #include "mcp-gateway/upstream.h"
 
@@ -45,6 +46,7 @@ class Call {
     std::optional<Decision> withheld;  // why it is not shown, if that is decided
     Value schema;                      // of its arguments; null if there is none
     Value arguments;
+    std::unique_ptr<Room::Share> room;  // that they take
   };
   using Outcome = std::variant<Value, RpcError>;
   struct Callbacks {

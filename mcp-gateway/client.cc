@@ -95,7 +95,7 @@ void Client::notification(const Message& message) {
     const Value* id = find(message.params, "requestId");
     if (id == nullptr || !is_id(*id)) return;
     const size_t ended =
-        calls_.erase(key_of(*id)) + std::erase_if(waiting_, [&](const Message& waiting) { return waiting.id == *id; });
+        calls_.erase(key_of(*id)) + std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == *id; });
     if (ended > 0) say(*id, "");
   }
 }
@@ -117,11 +117,6 @@ void Client::initialize(const Message& message) {
 }
 
 void Client::list_tools(const Message& message) {
-  if (!house_.settled()) {
-    if (waiting_.size() >= kMaxWaiting) return refuse(message.id, kBusy, "too many lists asked for at once");
-    waiting_.push_back(message);
-    return;
-  }
   std::string after;
   if (const Value* cursor = find(message.params, "cursor")) {
     const auto* text = cursor->get_ptr<const std::string*>();
@@ -129,6 +124,12 @@ void Client::list_tools(const Message& message) {
       return refuse(message.id, kInvalidParams, "no such cursor");
     after = *text;
   }
+  if (house_.settled()) return show_tools(message.id, after);
+  if (waiting_.size() >= kMaxWaiting) return refuse(message.id, kBusy, "too many lists asked for at once");
+  waiting_.push_back({message.id, std::move(after)});
+}
+
+void Client::show_tools(const Value& id, std::string_view after) {
   const auto page = house_.catalogue().page(after, kToolsOfPage + 1);
   Value tools = Value::array();
   for (size_t i = 0; i < std::min(page.size(), kToolsOfPage); ++i) {
@@ -143,7 +144,7 @@ void Client::list_tools(const Message& message) {
   if (page.size() > kToolsOfPage) {
     result["nextCursor"] = *find_text(page[kToolsOfPage - 1]->definition, "name");
   }
-  say(message.id, result_line(message.id, std::move(result)));
+  say(id, result_line(id, std::move(result)));
 }
 
 void Client::call_tool(Message message) {
@@ -173,7 +174,9 @@ void Client::call_tool(Message message) {
       say(id, notification_line("notifications/progress", std::move(params)), false);
     };
   }
-  calls_.emplace(key, house_.call(*name, std::move(arguments), std::move(callbacks)));
+  auto call = house_.call(*name, std::move(arguments), std::move(callbacks));
+  if (!call) return refuse(message.id, kBusy, "too much is asked for at once, by all clients; wait for answers");
+  calls_.emplace(key, std::move(call));
 }
 
 void Client::ended(const std::string& key, const Value& id, Call::Outcome outcome) {
@@ -190,7 +193,7 @@ void Client::tools_changed() {
 }
 
 void Client::settled() {
-  for (const auto& message : std::exchange(waiting_, {})) list_tools(message);
+  for (const auto& [id, after] : std::exchange(waiting_, {})) show_tools(id, after);
 }
 
 void Client::refuse(const Value& id, int code, std::string_view words, Value data) {

@@ -25,7 +25,7 @@ class ToolHouse {
   virtual const Catalogue& catalogue() const = 0;
   // Whether every server has listed its tools, or has had its time to.
   virtual bool settled() const = 0;
-  // A call of a tool by its shown name, whether there is one or not.
+  // A call of a tool by its shown name, whether there is one or not. Null: there is no room for its arguments.
   virtual std::unique_ptr<Call> call(const std::string& shown, Value arguments, Call::Callbacks callbacks) = 0;
   // For the log: what a client wrote is refused with this JSON-RPC code; `method` is what it asked for, if that is
   // known.
@@ -49,6 +49,7 @@ class Client {
   // The catalogue is another one, or has become complete.
   void tools_changed();
   void settled();
+  size_t held() const { return lines_.held(); }  // bytes of a line that is not whole
   // Whether an answer is owed.
   bool busy() const { return !calls_.empty() || !waiting_.empty(); }
   // What is spoken with it; empty before it has initialized the session.
@@ -61,6 +62,7 @@ class Client {
   void notification(const Message& message);
   void initialize(const Message& message);
   void list_tools(const Message& message);
+  void show_tools(const Value& id, std::string_view after);
   void call_tool(Message message);
   void ended(const std::string& key, const Value& id, Call::Outcome outcome);
   void refuse(const Value& id, int code, std::string_view words, Value data = nullptr);
@@ -69,10 +71,14 @@ class Client {
   ToolHouse& house_;
   Callbacks callbacks_;
   LineReader lines_{kMessageLimits.bytes};
-  std::string_view revision_;     // negotiated; empty before
-  std::string asked_;             // the method of the request that is being answered
-  bool ready_ = false;            // it has said so
-  std::vector<Message> waiting_;  // for the catalogue to be complete
+  std::string_view revision_;  // negotiated; empty before
+  std::string asked_;          // the method of the request that is being answered
+  bool ready_ = false;         // it has said so
+  struct Waiting {
+    Value id;
+    std::string after;
+  };
+  std::vector<Waiting> waiting_;  // lists, for the catalogue to be complete
   bool broken_ = false;
   std::map<std::string, std::unique_ptr<Call>> calls_;  // by id, as JSON: 1 and "1" are two
 };

@@ -212,6 +212,8 @@ Decision Gateway::objection_to(const std::string& server, const std::string& too
 
 std::unique_ptr<Call> Gateway::call(const std::string& shown, Value arguments, Call::Callbacks callbacks) {
   Call::Asked asked;
+  asked.room = std::make_unique<Room::Share>(room_);
+  if (!asked.room->resize(json::write(arguments).size())) return nullptr;
   asked.shown = shown;
   if (const Tool* tool = catalogue_.find(shown)) {
     asked.server = tool->server;

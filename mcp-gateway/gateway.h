@@ -46,8 +46,9 @@ class Gateway final : public ToolHouse {
 
   Client* add_client(Client::Callbacks callbacks);
   void remove_client(Client* client);
-  // A client that could not be added, there being too many.
+  // A client that could not be added, or kept, there being too many, or too much of what they made us hold.
   void turned_away();
+  Room& room() { return room_; }
 
   const Catalogue& catalogue() const override { return catalogue_; }
   bool settled() const override { return unlisted_.empty(); }
@@ -71,6 +72,7 @@ class Gateway final : public ToolHouse {
 
   CallTools tools_;
   Callbacks callbacks_;
+  Room room_;
   std::map<std::string, std::unique_ptr<Upstream>> upstreams_;
   std::map<std::string, std::unique_ptr<Listing>> listings_;         // under way
   std::map<std::string, std::vector<Tool>> listed_;                  // of each server, looked through

@@ -431,6 +431,38 @@ TEST_F(GatewayTest, PutsNoNameOnRecordInWhichTheScannerFindsSomething) {
   EXPECT_EQ(rows<audit::McpCall>().back().tool, "[not listed]");
 }
 
+TEST(Room, IsSharedByAllAndGivenBack) {
+  Room room(10);
+  Room::Share a(room);
+  EXPECT_TRUE(a.resize(6));
+  {
+    Room::Share b(room);
+    EXPECT_FALSE(b.resize(5));
+    EXPECT_TRUE(b.resize(4));
+    EXPECT_FALSE(a.resize(7));
+    EXPECT_TRUE(a.resize(3));
+    EXPECT_TRUE(b.resize(7));
+  }
+  EXPECT_TRUE(a.resize(10));
+}
+
+TEST_F(GatewayTest, RefusesCallsThatThereIsNoRoomFor) {
+  start();
+  gateway_->passed_over("b");
+  greet("a", tool("read"));
+  Room::Share others(gateway_->room());
+  ASSERT_TRUE(others.resize(kMaxGuestBytes - 1));
+  call("1", "a__read");
+  EXPECT_EQ(sent_.back()["error"]["code"], kBusy);
+  EXPECT_EQ(calls_at("a"), 0u);
+  turn();
+  EXPECT_EQ(rows<audit::McpCall>().back().decision.rule_id, "mcp.limit");
+  others.resize(0);
+  call("2", "a__read");
+  allow();
+  EXPECT_EQ(calls_at("a"), 1u);
+}
+
 TEST(ShownName, IsValidAndUnique) {
   EXPECT_EQ(shown_name("files", "read_file"), "files__read_file");
   for (const std::string& tool :

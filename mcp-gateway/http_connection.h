@@ -37,6 +37,7 @@ class HttpConnection final : private HttpReply {
   // About once a second.
   void tick(Time now);
 
+  size_t held() const { return body_.size() + ahead_.size(); }  // bytes of requests that are not whole, or wait
   bool wants_bytes() const { return ahead_.size() < kMaxAheadBytes; }
 
  private:

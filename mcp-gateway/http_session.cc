@@ -36,7 +36,7 @@ std::optional<EventId> parse_event_id(std::string_view text) {
 }  // namespace
 
 HttpSession::HttpSession(Gateway& gateway, std::string id, Time now)
-    : gateway_(gateway), id_(std::move(id)), now_(now), last_used_(now) {
+    : gateway_(gateway), id_(std::move(id)), held_room_(gateway.room()), now_(now), last_used_(now) {
   Stream& listening = streams_[kListening];
   listening.events = true;
   client_ = gateway_.add_client({
@@ -202,7 +202,8 @@ bool HttpSession::holds(uint64_t stream) const {
 void HttpSession::hold(Held event) {
   held_bytes_ += event.text.size();
   held_.push_back(std::move(event));
-  while (held_.size() > kMaxHeldEvents || (held_bytes_ > kMaxHeldEventBytes && held_.size() > 1)) {
+  while (held_.size() > kMaxHeldEvents || (held_bytes_ > kMaxHeldEventBytes && held_.size() > 1) ||
+         !held_room_.resize(held_bytes_)) {
     held_bytes_ -= held_.front().text.size();
     const uint64_t stream = held_.front().stream;
     held_.pop_front();

@@ -20,8 +20,9 @@
 
 namespace gatehouse::mcp {
 
-inline constexpr size_t kMaxHeldEvents = 256;            // of a session
-inline constexpr size_t kMaxHeldEventBytes = 1 << 20;    // likewise; the last one is kept whatever its size
+inline constexpr size_t kMaxHeldEvents = 256;  // of a session
+inline constexpr size_t kMaxHeldEventBytes =
+    1 << 20;  // likewise; the last one is kept whatever its size, if there is room
 inline constexpr std::chrono::seconds kQuietTime{15};    // with nothing said, after which a stream says that it lives
 inline constexpr std::chrono::minutes kSessionTime{60};  // without a request, after which a session is over
 
@@ -83,6 +84,7 @@ class HttpSession {
   uint64_t next_stream_ = 1;
   std::deque<Held> held_;
   size_t held_bytes_ = 0;
+  Room::Share held_room_;
   uint64_t heard_ = 0;  // number of the last event of stream 0 that somebody was sent
   Time now_;
   Time last_used_;

@@ -39,6 +39,8 @@ class LineReader {
     }
   }
 
+  size_t held() const { return held_.size(); }
+
  private:
   size_t max_bytes_;
   std::string held_;  // of a line that is not whole

@@ -49,7 +49,9 @@ std::optional<audit::McpCall> Refusals::refused(int code, std::string_view metho
 }
 
 std::optional<audit::McpCall> Refusals::turned_away(Time now) {
-  return row("mcp.limit", "there are as many clients as there may be at once", "", now);
+  return row("mcp.limit",
+             "there are as many clients as there may be at once, or they make the gateway hold as much as it may", "",
+             now);
 }
 
 std::optional<audit::McpCall> Refusals::row(std::string_view rule, std::string_view words, std::string_view method,

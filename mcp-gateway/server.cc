@@ -23,6 +23,7 @@ class Server::Connection {
         stream_(std::move(stream)),
         lines_too_(lines_too),
         closed_(std::move(closed)),
+        room_(server.gateway_.room()),
         linger_(server.loop_, [this] { close(); }) {
     stream_->set_callbacks({.data = [this](std::string_view bytes) { received(bytes); },
                             .end = [this] { ended(); },
@@ -46,13 +47,28 @@ class Server::Connection {
     if (client_ != nullptr) client_->take(bytes);
     if (http_) http_->take(bytes, now());
     keep_pace();
+    keep_within_room();
+  }
+
+  void write(std::string_view bytes) {
+    stream_->write(bytes);
+    keep_within_room();
+  }
+
+  // What it has sent of a message, and what it has not read of the answers.
+  void keep_within_room() {
+    if (closing_) return;
+    const size_t held = (client_ != nullptr ? client_->held() : 0) + (http_ ? http_->held() : 0) + stream_->queued();
+    if (room_.resize(held)) return;
+    server_.gateway_.turned_away();
+    close();
   }
 
   void begin(std::string_view bytes) {
     if (begins_http(bytes)) {
       http_ = std::make_unique<HttpConnection>(
           server_.front_,
-          HttpConnection::Callbacks{.write = [this](std::string_view text) { stream_->write(text); },
+          HttpConnection::Callbacks{.write = [this](std::string_view text) { write(text); },
                                     .queued = [this] { return stream_->queued(); },
                                     .close = [this] { close_after_writing(); },
                                     .wake =
@@ -64,7 +80,7 @@ class Server::Connection {
           now());
     } else if (lines_too_) {
       client_ = server_.gateway_.add_client({
-          .send = [this](std::string_view line) { stream_->write(line); },
+          .send = [this](std::string_view line) { write(line); },
           .broken =
               [this](const Error& why) {
                 log::warn("a client is closed: {}", log::printable(why.message()));
@@ -103,6 +119,7 @@ class Server::Connection {
   void drained() {
     if (closing_) return;
     keep_pace();
+    keep_within_room();
     close_if_done();
   }
 
@@ -131,6 +148,7 @@ class Server::Connection {
   std::function<void()> closed_;
   Client* client_ = nullptr;              // it speaks in lines
   std::unique_ptr<HttpConnection> http_;  // it speaks HTTP
+  Room::Share room_;
   bool ended_ = false;
   bool closing_ = false;  // nothing of it is read any more
   Timer linger_;

@@ -5,6 +5,7 @@ import base64
 import json
 import pathlib
 import shutil
+import socket
 import tempfile
 import unittest
 
@@ -181,6 +182,22 @@ class Attacks(unittest.TestCase):
         for _ in range(2_000):
             self.assertEqual(self.client.read()["error"]["code"], -32700)
         self.assertLess(len(self.gate.rows(rule_id="mcp.malformed")), 100)
+
+    def test_lines_that_do_not_end(self):
+        held = [socket.socket(socket.AF_UNIX) for _ in range(64)]
+        self.addCleanup(lambda: [one.close() for one in held])
+        cut = 0
+        for one in held:
+            one.connect(self.gate.socket)
+            try:
+                one.sendall(b"x" * (4_000_000))
+            except OSError:
+                cut += 1  # there was no room for it
+        wait_until(lambda: self.gate.rows(rule_id="mcp.limit"), 20, "its row")
+        self.assertGreater(cut, 16)
+        memory = pathlib.Path(f"/proc/{self.gate.process.pid}/status").read_text()
+        self.assertLess(int(memory.split("VmRSS:")[1].split()[0]), 300 * 1024)
+        self.assertEqual(self.client.ask("ping")["result"], {})
 
 
 if __name__ == "__main__":
