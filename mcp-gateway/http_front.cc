@@ -83,6 +83,16 @@ tl::expected<const std::string*, RpcError> single(const Fields& fields, std::str
   return value;
 }
 
+// Why a request is not served whatever it asks for, or "". Who asks without a browser sends no Origin.
+std::string_view foreign_source(const proxy::RequestHead& head) {
+  for (const Field& field : head.fields) {
+    if (same_token(field.name, "Origin") && !is_loopback_origin(field.value)) {
+      return "the request is from a page of another site (Origin)";
+    }
+  }
+  return is_loopback(head.host) ? "" : "the request is for another host than this one (Host)";
+}
+
 std::string revisions() {
   std::string all;
   for (const auto revision : kRevisions) all.append(all.empty() ? "" : ", ").append(revision);
@@ -92,35 +102,32 @@ std::string revisions() {
 }  // namespace
 
 void HttpFront::request(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now) {
-  auto checked = check_source(head);
-  if (checked) {
-    checked = serve(head, body, reply, now);
-    if (!checked) gateway_.refused(checked.error().error.code, "");
+  if (const auto why = foreign_source(head); !why.empty()) return refuse_source(why, reply);
+  if (const auto served = serve(head, body, reply, now); !served) {
+    gateway_.refused(served.error().error.code, "");
+    reply.answer(served.error().status, "", error_line(nullptr, served.error().error));
   }
-  if (!checked) reply.answer(checked.error().status, "", error_line(nullptr, checked.error().error));
 }
 
 void HttpFront::unsound() { gateway_.refused(kInvalidRequest, ""); }
 
-// Before anything else is looked at. Who asks without a browser sends no Origin.
-HttpFront::Checked HttpFront::check_source(const proxy::RequestHead& head) {
-  const bool foreign_page = std::any_of(head.fields.begin(), head.fields.end(), [](const Field& field) {
-    return same_token(field.name, "Origin") && !is_loopback_origin(field.value);
-  });
-  if (!foreign_page && is_loopback(head.host)) return {};
+void HttpFront::refuse_source(std::string_view why, HttpReply& reply) {
   audit::McpCall row;
   row.event_id = make_uuid();
   row.trace_id = make_uuid();
-  row.decision = {Verdict::deny, std::string(kSourceRule),
-                  foreign_page ? "the request is from a page of another site (Origin)"
-                               : "the request is for another host than this one (Host)"};
+  row.decision = {Verdict::deny, std::string(kSourceRule), std::string(why)};
   row.method = "http";
   row.arguments = "{}";
-  RpcError error{kDenied,
-                 fmt::format("Gatehouse denied the request: {}", row.decision.reason),
-                 {{"rule", kSourceRule}, {"event_id", row.event_id}}};
-  record_(std::move(row));
-  return tl::unexpected(Refused{403, std::move(error)});
+  auto told = error_line(nullptr, {kDenied,
+                                   fmt::format("Gatehouse denied the request: {}", why),
+                                   {{"rule", kSourceRule}, {"event_id", row.event_id}}});
+  const auto read = std::make_shared<bool>(true);
+  reply.gone = [read] { *read = false; };
+  record_(std::move(row), [read, told = std::move(told), &reply](const Result<void>&) {  // denied either way
+    if (!*read) return;
+    reply.gone = nullptr;
+    reply.answer(403, "", told);
+  });
 }
 
 HttpFront::Checked HttpFront::serve(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now) {

@@ -20,7 +20,7 @@ inline constexpr std::string_view kEndpoint = "/mcp";
 class HttpFront {
  public:
   using Time = HttpSession::Time;
-  using Record = std::function<void(audit::Event)>;
+  using Record = std::function<void(audit::Event, audit::AuditLog::Committed)>;
 
   HttpFront(Gateway& gateway, Record record) : gateway_(gateway), record_(std::move(record)) {}
 
@@ -40,7 +40,7 @@ class HttpFront {
   };
   using Checked = tl::expected<void, Refused>;
 
-  Checked check_source(const proxy::RequestHead& head);
+  void refuse_source(std::string_view why, HttpReply& reply);
   tl::expected<HttpSession*, Refused> session_of(const proxy::RequestHead& head);
   Checked serve(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now);
   Checked post(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now);

@@ -110,7 +110,10 @@ class HttpTest : public testing::Test {
             Gateway::Callbacks{
                 [this](const std::string&, std::string_view line) { written_.push_back(*json::read(line)); },
                 [](const std::string&) {}, [](const std::string&, const Error&) {}})),
-        front_(std::make_unique<HttpFront>(*gateway_, [this](audit::Event row) { rows_.push_back(std::move(row)); })) {
+        front_(std::make_unique<HttpFront>(*gateway_, [this](audit::Event row, const audit::AuditLog::Committed& done) {
+          rows_.push_back(std::move(row));
+          done({});
+        })) {
     Upstream& upstream = *gateway_->upstream("a");
     upstream.begin();
     answer(R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{}})");

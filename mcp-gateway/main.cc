@@ -46,7 +46,7 @@ int run(int argc, char** argv) {
                       [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
   Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr}, std::move(*pins),
                   processes.callbacks());
-  Server server(loop, gateway, [&](audit::Event row) { (*audit)->append(std::move(row)); });
+  Server server(loop, gateway, record);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =
       reload::Follower::start(loop, std::move(*source),

@@ -107,7 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                        if (message->contains("id")) last_id = json::write((*message)["id"]);
                      },
                      [](const std::string&) {}, [](const std::string&, const Error&) {}});
-    HttpFront front(gateway, [](audit::Event) {});
+    HttpFront front(gateway, [](audit::Event, const audit::AuditLog::Committed& done) { done({}); });
     Upstream& upstream = *gateway.upstream("a");
     const auto settle = [&] {
       for (int i = 0; i < 3; ++i) {
