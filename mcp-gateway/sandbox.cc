@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -40,6 +41,32 @@ struct Release {
   void operator()(void* filter) const { seccomp_release(filter); }
 };
 
+// Both arguments are ints, of which the kernel reads the lower half of the register alone.
+constexpr uint64_t kInt = 0xffffffff;
+constexpr uint64_t kTypeOfSocket = 0xf;                            // besides flags
+constexpr unsigned kFamilies[] = {AF_INET, AF_INET6, AF_NETLINK};  // the last for looking names up
+
+scmp_arg_cmp argument(unsigned index, uint64_t mask, uint64_t value) {
+  return {index, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
+int refuse_sockets(void* filter, uint32_t refuse, bool network) {
+  // A pair is within the process; but one of datagrams can be turned to any other socket that has a name.
+  for (const unsigned type : {SOCK_DGRAM, SOCK_RAW}) {
+    const auto of_type = argument(1, kTypeOfSocket, type);
+    if (const int done = seccomp_rule_add_array(filter, refuse, SCMP_SYS(socketpair), 1, &of_type); done != 0)
+      return done;
+  }
+  if (!network) return seccomp_rule_add(filter, refuse, SCMP_SYS(socket), 0);
+  for (unsigned family = 0; family < AF_MAX; ++family) {
+    if (std::find(std::begin(kFamilies), std::end(kFamilies), family) != std::end(kFamilies)) continue;
+    const auto of_family = argument(0, kInt, family);
+    if (const int done = seccomp_rule_add_array(filter, refuse, SCMP_SYS(socket), 1, &of_family); done != 0)
+      return done;
+  }
+  return 0;
+}
+
 int filter_calls(bool network) {
   const std::unique_ptr<void, Release> filter(seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) return ENOMEM;
@@ -47,11 +74,7 @@ int filter_calls(bool network) {
   for (const int call : kRefused) {
     if (const int done = seccomp_rule_add(filter.get(), refuse, call, 0); done != 0) return -done;
   }
-  // Socket pairs are within the process and stay.
-  const int sockets =
-      network ? seccomp_rule_add(filter.get(), refuse, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0))
-              : seccomp_rule_add(filter.get(), refuse, SCMP_SYS(socket), 0);
-  if (sockets != 0) return -sockets;
+  if (const int done = refuse_sockets(filter.get(), refuse, network); done != 0) return -done;
   // 32-bit calls have other numbers: whoever makes one is killed, as libseccomp does by itself.
   return -seccomp_load(filter.get());
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +68,13 @@ class SandboxTest : public testing::Test {
     all.emplace_back("parent", opens("/proc/" + std::to_string(::getpid()) + "/environ", O_RDONLY));
     all.emplace_back("inet", has_socket(AF_INET));
     all.emplace_back("unix", has_socket(AF_UNIX));
+    all.emplace_back("vsock", has_socket(AF_VSOCK));
+    all.emplace_back("unix-by-half-a-register",
+                     [] { return ::syscall(SYS_socket, (1UL << 32) | AF_UNIX, SOCK_STREAM, 0) >= 0; });
+    all.emplace_back("datagram-pair", [] {
+      int ends[2];
+      return ::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0;
+    });
     all.emplace_back("pair", [] {
       int ends[2];
       return ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0;
