@@ -25,14 +25,15 @@ int run(int argc, char** argv) {
   const auto servers = source->policy.mcp_servers();
   auto spawner = start_spawner(servers, options.secrets, std::filesystem::absolute(options.work).string());
   if (!spawner) return report(spawner.error(), kExitFailed);
-  auto sockets = gather_listening_sockets(options.gate.listen);
-  if (!sockets) return report(sockets.error(), kExitUsage);
-
-  Loop loop;
+  // Before anybody can connect: without them nothing is served.
   const auto budgets = Budgets::open(options.gate.audit + "-mcp-budgets");
   if (!budgets) return report(budgets.error(), kExitFailed);
   auto pins = PinFile::open(options.pins);
   if (!pins) return report(pins.error(), kExitFailed);
+  auto sockets = gather_listening_sockets(options.gate.listen);
+  if (!sockets) return report(sockets.error(), kExitUsage);
+
+  Loop loop;
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "mcp-gateway"});
   if (!audit) return report(audit.error(), kExitFailed);
   InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(source->policy));

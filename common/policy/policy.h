@@ -234,9 +234,10 @@ class Policy {
   // Of all layers, in the order written. One name with two different commands is refused at load.
   const std::vector<McpServer>& mcp_servers() const;
 
-  // Whether this name may be looked up: an explicit dns rule says so, or some http rule that does not deny covers the
-  // name. Names that are never resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like,
-  // unless a rule or a resolve override names them exactly.
+  // Whether this name may be looked up: an explicit dns rule says so, or some http or git rule that does not deny
+  // covers it (an mcp rule never: the gateway does not let guests reach servers by name). Names that are never
+  // resolvable: single-label, numeric, "localhost", ".local", ".internal" and the like, unless a rule or a resolve
+  // override names them exactly.
   Decision judge(const DnsQuestion& question) const;
 
   // Nothing when `host` is to be looked up in the real DNS.

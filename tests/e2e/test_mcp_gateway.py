@@ -160,8 +160,8 @@ class Gate(unittest.TestCase):
             self.assertEqual(answer["error"]["code"], code, (line[:60], answer))
         self.assertEqual(self.client.ask("ping")["result"], {})
         for rule, method in (("mcp.malformed", ""), ("mcp.protocol", "tools/call"), ("mcp.uncarried", "resources/list")):
+            wait_until(lambda: self.gate.rows(rule_id=rule, method=method), 10, f"the row of {rule}")
             rows = self.gate.rows(rule_id=rule, method=method)
-            self.assertTrue(rows, rule)
             self.assertEqual({(row["verdict"], row["server"], row["tool"], row["arguments"]) for row in rows},
                              {("deny", "", "", "{}")})
         self.assertNotIn("nonsense", repr(self.gate.rows()))
