@@ -63,16 +63,25 @@ Result<void> join_upstream_proxy(std::optional<UpstreamProxy>& into, const std::
   return {};
 }
 
-// Behind a proxy no address is judged: where a machine-wide layer has rules on addresses that may be nobody else's
-// doing.
-Result<void> check_networks_kept(const Policy::Compiled& policy) {
-  if (!policy.upstream_proxy) return {};
+// What another layer says may not lead past a machine-wide layer's rules on addresses. Behind a proxy none is judged,
+// nor is one that "resolve" names.
+Result<void> check_networks_kept(const Policy::Compiled& policy, const std::vector<ResolveEntry>& resolve) {
   for (const auto& layer : policy.layers) {
     const auto& from = *layer->layer.place.source;
-    if (!from.machine_wide || !layer->layer.networks || layer->layer.upstream_proxy) continue;
-    return tl::unexpected(policy.upstream_proxy->error(
-        fmt::format("it looks names up itself, so that the 'networks' of {0} could not be kept to; only {0} can say it",
-                    from.name)));
+    if (!from.machine_wide || !layer->layer.networks) continue;
+    if (policy.upstream_proxy && !layer->layer.upstream_proxy) {
+      return tl::unexpected(policy.upstream_proxy->error(fmt::format(
+          "it looks names up itself, so that the 'networks' of {0} could not be kept to; only {0} can say it",
+          from.name)));
+    }
+    for (const auto& entry : resolve) {
+      const auto& address = entry.override.address;
+      const auto& own = layer->layer.resolve;
+      const bool is_own = std::any_of(own.begin(), own.end(), [&](const auto& one) { return one.host == entry.host; });
+      if (is_own || special_purpose(address).empty() || layer->may_dial(address)) continue;
+      return tl::unexpected(entry.place.error(fmt::format("{} is not in the 'networks' of {}; only {} can say it",
+                                                          address.to_string(), from.name, from.name)));
+    }
   }
   return {};
 }
@@ -334,7 +343,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
     out_->layers.push_back(std::move(*compiled));
   }
   if (auto ok = check_passthrough(*out_); !ok) return failed(ok);
-  if (auto ok = check_networks_kept(*out_); !ok) return failed(ok);
+  if (auto ok = check_networks_kept(*out_, resolve_); !ok) return failed(ok);
   out_->limits = limits_.over(Limits{});
   for (const auto& entry : servers_) out_->mcp_servers.push_back(entry.server);
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);

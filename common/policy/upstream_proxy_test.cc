@@ -64,6 +64,23 @@ TEST(UpstreamProxy, UndoesNoMachineWideRuleOnAddresses) {
   EXPECT_TRUE(Policy::parse({source(proxy, true), source(R"("networks": ["10.0.0.0/8"])")}));
 }
 
+TEST(Resolve, UndoesNoMachineWideRuleOnAddresses) {
+  const std::string networks = R"("unmatched": "pass", "networks": ["10.1.0.0/16"])";
+  const auto to = [](const std::string& address) { return R"("resolve": {"a.example.com": ")" + address + R"("})"; };
+  for (const auto* address : {"10.2.0.1", "127.0.0.1:8443", "169.254.169.254"}) {
+    const auto undone = Policy::parse({source(networks, true), source(to(address))});
+    ASSERT_FALSE(undone) << address;
+    EXPECT_THAT(undone.error().message(), testing::StartsWith("t.json:1:"));
+    EXPECT_THAT(undone.error().message(), HasSubstr("is not in the 'networks' of m.json; only m.json can say it"));
+    EXPECT_TRUE(Policy::parse({source(networks + ", " + to(address), true), source(to(address))}));
+    EXPECT_TRUE(Policy::parse({source(R"("unmatched": "pass")", true), source(to(address))}));
+    EXPECT_TRUE(Policy::parse({source(to(address), true), source(R"("networks": [])")}));
+  }
+  for (const auto* address : {"10.1.2.3", "93.184.216.34"}) {
+    EXPECT_TRUE(Policy::parse({source(networks, true), source(to(address))})) << address;
+  }
+}
+
 TEST(UpstreamProxy, MayBeAnAddress) {
   for (const auto& [url, host, authority] : {std::tuple("http://10.0.0.1:3128", "10.0.0.1", "10.0.0.1:3128"),
                                              std::tuple("http://[fd00::1]:8080/", "fd00::1", "[fd00::1]:8080")}) {
