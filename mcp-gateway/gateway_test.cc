@@ -1,12 +1,9 @@
 // The protocol on both sides, without processes and sockets: transcripts.
 #include "mcp-gateway/gateway.h"
 
-#include <gmock/gmock.h>
-
 #include <filesystem>
 
-#include "common/base/uuid.h"
-#include "proxy/scripted_scanner.h"
+#include "mcp-gateway/test_house.h"
 
 namespace gatehouse::mcp {
 namespace {
@@ -22,60 +19,13 @@ constexpr std::string_view kPolicy = R"({"version": 1, "name": "p", "mcp": {
             {"id": "k", "action": "ask", "server": "a", "tools": ["ask"]},
             {"id": "d", "action": "deny", "server": "a", "tools": ["*"], "arguments": {"/path": "/etc/*"}}]}})";
 
-class GatewayTest : public testing::Test {
+class GatewayTest : public HouseTest {
  protected:
-  GatewayTest()
-      : policy_(
-            std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", std::string(kPolicy)}}).value())) {
-    gateway_ = std::make_unique<Gateway>(
-        CallTools{loop_, policy_, scanner_, nullptr, *budgets_,
-                  [this](audit::Event event, audit::AuditLog::Committed committed) {
-                    rows_.push_back(std::move(event));
-                    loop_.post([this, committed = std::move(committed)] {
-                      committed(disk_full_ ? Result<void>(fail("the disk is full")) : Result<void>());
-                    });
-                  },
-                  nullptr},
-        PinFile::open(pin_path_).value(),
-        Gateway::Callbacks{
-            [this](const std::string& server, std::string_view line) { written_[server].push_back(*json::read(line)); },
-            [](const std::string&) {},
-            [this](const std::string& server, const Error& why) { broken_.push_back(server + ": " + why.message()); }});
+  GatewayTest() : HouseTest(kPolicy) {
     client_ = gateway_->add_client({[this](std::string_view line) { sent_.push_back(*json::read(line)); },
                                     [this](const Error& why) { closed_ = why.message(); }, [] { return false; }});
   }
-  ~GatewayTest() override {
-    gateway_.reset();
-    turn();
-    std::filesystem::remove(pin_path_);
-  }
 
-  void turn() {
-    for (int i = 0; i < 10; ++i) loop_.turn();
-  }
-  // Lets everything that the scanner was asked pass.
-  void allow() {
-    for (int i = 0; i < 20; ++i) {
-      turn();
-      for (const auto& stream : scanner_.streams) {
-        if (stream->question) stream->answer(ScanVerdict{ScanVerdict::Outcome::allow, {}, {}});
-      }
-    }
-  }
-  // The server `name` comes up with these tools.
-  void greet(const std::string& name, const std::string& tools) {
-    Upstream& upstream = *gateway_->upstream(name);
-    upstream.begin();
-    answer(name, R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{}})");
-    answer(name, R"({"tools":[)" + tools + "]}");
-    allow();
-  }
-  // Answers the last request that the server was sent.
-  void answer(const std::string& name, const std::string& result, const std::string& kind = "result") {
-    const Value& asked = written_[name].at(written_[name].size() - (written_[name].back().contains("id") ? 1 : 2));
-    gateway_->upstream(name)->take(R"({"jsonrpc":"2.0","id":)" + json::write(asked["id"]) + ",\"" + kind +
-                                   "\":" + result + "}\n");
-  }
   void say(const std::string& line) { client_->take(line + "\n"); }
   void start() {
     say(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}})");
@@ -110,16 +60,6 @@ class GatewayTest : public testing::Test {
     return found;
   }
 
-  Loop loop_;
-  InForce<policy::Policy> policy_;
-  proxy::ScriptedScanner scanner_;
-  std::vector<audit::Event> rows_;
-  bool disk_full_ = false;
-  const std::unique_ptr<Budgets> budgets_ = Budgets::forgetful();
-  const std::string pin_path_ = testing::TempDir() + "pins." + make_uuid();
-  std::map<std::string, std::vector<Value>> written_;
-  std::vector<std::string> broken_;
-  std::unique_ptr<Gateway> gateway_;
   std::vector<Value> sent_;
   std::string closed_;
   Client* client_ = nullptr;

@@ -1,17 +1,11 @@
 // The HTTP side of the gateway without sockets: transcripts of connections, bytes in and bytes out.
-#include <gmock/gmock.h>
-
-#include <filesystem>
-
-#include "common/base/uuid.h"
 #include "mcp-gateway/http_connection.h"
+#include "mcp-gateway/test_house.h"
 #include "proxy/response_reader.h"
-#include "proxy/scripted_scanner.h"
 
 namespace gatehouse::mcp {
 namespace {
 
-using dlp::ScanVerdict;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -94,62 +88,27 @@ std::vector<Event> events(std::string_view text) {
   return all;
 }
 
-class HttpTest : public testing::Test {
+class HttpTest : public HouseTest {
  protected:
   HttpTest()
-      : policy_(
-            std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", std::string(kPolicy)}}).value())),
-        gateway_(std::make_unique<Gateway>(
-            CallTools{loop_, policy_, scanner_, nullptr, *budgets_,
-                      [this](audit::Event event, audit::AuditLog::Committed committed) {
-                        rows_.push_back(std::move(event));
-                        loop_.post([committed = std::move(committed)] { committed({}); });
-                      },
-                      nullptr},
-            PinFile::open(pin_path_).value(),
-            Gateway::Callbacks{
-                [this](const std::string&, std::string_view line) { written_.push_back(*json::read(line)); },
-                [](const std::string&) {}, [](const std::string&, const Error&) {}})),
+      : HouseTest(kPolicy),
         front_(std::make_unique<HttpFront>(*gateway_, [this](audit::Event row, const audit::AuditLog::Committed& done) {
           rows_.push_back(std::move(row));
           done({});
         })) {
-    Upstream& upstream = *gateway_->upstream("a");
-    upstream.begin();
-    answer(R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{}})");
-    answer(R"({"tools":[{"name":"read","inputSchema":{"type":"object"}}]})");
-    allow();
+    greet("a", R"({"name":"read","inputSchema":{"type":"object"}})");
   }
   ~HttpTest() override {
     peers_.clear();
     front_.reset();
-    gateway_.reset();
-    turn();
-    std::filesystem::remove(pin_path_);
   }
 
-  void turn() {
-    for (int i = 0; i < 10; ++i) loop_.turn();
-  }
-  void allow() {
-    for (int i = 0; i < 20; ++i) {
-      turn();
-      for (const auto& stream : scanner_.streams) {
-        if (stream->question) stream->answer(ScanVerdict{ScanVerdict::Outcome::allow, {}, {}});
-      }
-    }
-  }
   void answer(const std::string& result) {
-    const Value* asked = nullptr;
-    for (const auto& message : written_) {
-      if (message.contains("id")) asked = &message;
-    }
-    gateway_->upstream("a")->take(R"({"jsonrpc":"2.0","id":)" + json::write((*asked)["id"]) + R"(,"result":)" + result +
-                                  "}\n");
+    HouseTest::answer("a", result);
     allow();
   }
   void progress() {
-    const Value& asked = written_.back();
+    const Value& asked = written_["a"].back();
     gateway_->upstream("a")->take(
         R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,"progressToken":)" +
         json::write(asked["params"]["_meta"]["progressToken"]) + "}}\n");
@@ -189,14 +148,6 @@ class HttpTest : public testing::Test {
     EXPECT_EQ(ask(post(R"({"jsonrpc":"2.0","method":"notifications/initialized"})")).status, 202);
   }
 
-  Loop loop_;
-  InForce<policy::Policy> policy_;
-  proxy::ScriptedScanner scanner_;
-  std::unique_ptr<Budgets> budgets_ = Budgets::forgetful();
-  std::vector<audit::Event> rows_;
-  std::vector<Value> written_;
-  const std::string pin_path_ = testing::TempDir() + "pins." + make_uuid();
-  std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<HttpFront> front_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::string session_;
@@ -381,7 +332,7 @@ TEST_F(HttpTest, GoesOnWithACallWhoseConnectionBreaksAndKeepsItsResult) {
   const auto seen = events(peer.last().body);
   peers_.pop_back();
   answer(R"({"content":[]})");
-  EXPECT_NE(written_.back()["method"], "notifications/cancelled");
+  EXPECT_NE(written_["a"].back()["method"], "notifications/cancelled");
   const auto rest = events(ask(head("GET", "Last-Event-ID: " + seen.back().id + "\r\n\r\n")).body);
   ASSERT_EQ(rest.size(), 1u);
   EXPECT_EQ(rest[0].data["result"], json::read(R"({"content":[]})").value());
@@ -426,7 +377,7 @@ TEST_F(HttpTest, EndsTheAnswerOfWhatIsCancelled) {
   const auto told = peer.last();
   EXPECT_TRUE(told.complete);
   for (const auto& event : events(told.body)) EXPECT_EQ(event.data, nullptr);
-  EXPECT_EQ(written_.back()["method"], "notifications/cancelled");
+  EXPECT_EQ(written_["a"].back()["method"], "notifications/cancelled");
 }
 
 TEST_F(HttpTest, TellsOfOtherToolsOnTheStreamThatConcernsNoRequest) {
