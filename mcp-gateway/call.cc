@@ -157,8 +157,7 @@ void Call::ask_somebody() {
 // Nobody objects; what is left of the budgets has the last word.
 void Call::decided() {
   if (decision_.allowed() && !decision_.quotas.empty()) {
-    overdrawn_ =
-        tools_.budgets.admit(decision_.quotas, json::write(asked_.arguments).size(), std::chrono::steady_clock::now());
+    overdrawn_ = tools_.budgets.admit(decision_.quotas, asked_.arguments_bytes, std::chrono::steady_clock::now());
     if (overdrawn_) static_cast<Decision&>(decision_) = overdrawn_->denial;
   }
   record_decision();
@@ -173,7 +172,7 @@ void Call::record_decision() {
   row.server = asked_.server;
   row.tool = asked_.listed ? asked_.tool : std::string(kNotListed);
   row.arguments = describe_arguments(asked_.arguments, asked_.schema);
-  row.arguments_bytes = json::write(asked_.arguments).size();
+  row.arguments_bytes = asked_.arguments_bytes;
   row.pin = asked_.pin;
   tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
     if (*alive) recorded(committed);

@@ -46,6 +46,7 @@ class Call {
     std::optional<Decision> withheld;  // why it is not shown, if that is decided
     Value schema;                      // of its arguments; null if there is none
     Value arguments;
+    uint64_t arguments_bytes = 0;       // as JSON
     std::unique_ptr<Room::Share> room;  // that they take
   };
   using Outcome = std::variant<Value, RpcError>;

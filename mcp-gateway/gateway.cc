@@ -4,13 +4,13 @@
 
 #include "common/base/log.h"
 #include "common/base/uuid.h"
+#include "common/mcp/shown_name.h"
 #include "mcp-gateway/listing.h"
 
 namespace gatehouse::mcp {
 
 namespace {
 
-constexpr std::string_view kBetween = "__";
 constexpr std::string_view kUnlistedRule = "mcp.unlisted";
 constexpr std::string_view kApprovedRule = "mcp.approved";
 constexpr std::string_view kClosedRule = "default-deny";
@@ -19,9 +19,9 @@ constexpr std::string_view kNamePutAway = "[a name that the scanner finds someth
 
 // "server__tool" taken apart; a server's name has no "__".
 std::pair<std::string, std::string> split(const std::string& shown) {
-  const size_t at = shown.find(kBetween);
+  const size_t at = shown.find(kBetweenNames);
   if (at == std::string::npos) return {"", shown};
-  return {shown.substr(0, at), shown.substr(at + kBetween.size())};
+  return {shown.substr(0, at), shown.substr(at + kBetweenNames.size())};
 }
 
 }  // namespace
@@ -213,7 +213,8 @@ Decision Gateway::objection_to(const std::string& server, const std::string& too
 std::unique_ptr<Call> Gateway::call(const std::string& shown, Value arguments, Call::Callbacks callbacks) {
   Call::Asked asked;
   asked.room = std::make_unique<Room::Share>(room_);
-  if (!asked.room->resize(json::write(arguments).size())) return nullptr;
+  asked.arguments_bytes = json::write(arguments).size();
+  if (!asked.room->resize(asked.arguments_bytes)) return nullptr;
   asked.shown = shown;
   if (const Tool* tool = catalogue_.find(shown)) {
     asked.server = tool->server;

@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/uuid.h"
+#include "common/mcp/shown_name.h"
 
 namespace gatehouse::mcp {
 
@@ -30,7 +31,7 @@ bool is_word_byte(char c) {
 
 // Whether `text` speaks of a tool by the name under which that server's are shown.
 bool speaks_of(std::string_view text, const std::string& server) {
-  const std::string prefix = server + "__";
+  const std::string prefix = server + std::string(kBetweenNames);
   for (size_t at = text.find(prefix); at != std::string_view::npos; at = text.find(prefix, at + 1)) {
     const size_t after = at + prefix.size();
     const bool begins = at == 0 || !is_word_byte(text[at - 1]);

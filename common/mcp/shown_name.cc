@@ -11,7 +11,6 @@ namespace gatehouse::mcp {
 
 namespace {
 
-constexpr std::string_view kBetween = "__";
 constexpr size_t kHashDigits = 8;
 
 bool is_name_byte(char c) {
@@ -32,7 +31,7 @@ std::string sha256_hex(std::string_view text) {
 }
 
 std::string shown_name(std::string_view server, std::string_view tool) {
-  std::string name = fmt::format("{}{}{}", server, kBetween, tool);
+  std::string name = fmt::format("{}{}{}", server, kBetweenNames, tool);
   const bool fits = name.size() <= kMaxShownNameBytes && std::all_of(name.begin(), name.end(), is_name_byte);
   if (fits) return name;
   // A name that fits may look like this one of another tool; the digits are of the name itself, and catalogues refuse

@@ -9,6 +9,8 @@ namespace gatehouse::mcp {
 // What clients, and the models behind them, take for a name.
 inline constexpr size_t kMaxShownNameBytes = 64;
 
+inline constexpr std::string_view kBetweenNames = "__";  // which no server's name has
+
 // "server__tool": letters, digits, '_' and '-', at most kMaxShownNameBytes; a tool whose name does not fit so is shown
 // with a piece of its hash, so that names stay unique.
 std::string shown_name(std::string_view server, std::string_view tool);
