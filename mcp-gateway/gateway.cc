@@ -40,7 +40,7 @@ Gateway::Gateway(CallTools tools, PinFile pins, Callbacks callbacks)
     const std::string& name = server.name;
     unlisted_.insert(name);
     upstreams_.emplace(name, std::make_unique<Upstream>(Upstream::Callbacks{
-                                 [this, name](std::string_view line) { callbacks_.write(name, line); },
+                                 [this, name](const Outgoing& message) { callbacks_.write(name, message); },
                                  [this, name](std::vector<Value> definitions) { listed(name, std::move(definitions)); },
                                  [this, name](const Error& why) { callbacks_.broken(name, why); }}));
   }

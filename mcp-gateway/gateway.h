@@ -28,7 +28,7 @@ class Gateway final : public ToolHouse {
  public:
   // What the servers' processes are told; they tell us by upstream().
   struct Callbacks {
-    std::function<void(const std::string& server, std::string_view line)> write;
+    std::function<void(const std::string& server, const Outgoing& message)> write;
     std::function<void(const std::string& server)> greeted;  // it has said what tools it has
     std::function<void(const std::string& server, const Error& why)> broken;
   };

@@ -263,7 +263,7 @@ TEST_F(GatewayTest, BreaksOffWithAServerThatIsNone) {
   start();
   for (const auto* line : {"hello", R"({"jsonrpc":"2.0","id":1,"result":{},"result":{}})", R"({"id":1,"result":{}})",
                            R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2024-11-05"}})"}) {
-    Upstream upstream({[](std::string_view) {}, [](std::vector<Value>) {},
+    Upstream upstream({[](const Outgoing&) {}, [](std::vector<Value>) {},
                        [this](const Error& why) { broken_.push_back(why.message()); }});
     broken_.clear();
     upstream.begin();

@@ -160,8 +160,8 @@ Processes::Process* Processes::find(const std::string& server) {
 
 Gateway::Callbacks Processes::callbacks() {
   return {.write =
-              [this](const std::string& server, std::string_view line) {
-                if (Process* process = find(server)) process->write(line);
+              [this](const std::string& server, const Outgoing& message) {
+                if (Process* process = find(server)) process->write(message.line);
               },
           .greeted =
               [this](const std::string& server) {

@@ -19,23 +19,23 @@ class HouseTest : public testing::Test {
   explicit HouseTest(std::string_view policy)
       : policy_(
             std::make_shared<const policy::Policy>(policy::Policy::parse({{"p.json", std::string(policy)}}).value())),
-        gateway_(std::make_unique<Gateway>(CallTools{loop_, policy_, scanner_, nullptr, *budgets_,
-                                                     [this](audit::Event event, audit::AuditLog::Committed committed) {
-                                                       rows_.push_back(std::move(event));
-                                                       loop_.post([this, committed = std::move(committed)] {
-                                                         committed(disk_full_ ? Result<void>(fail("the disk is full"))
-                                                                              : Result<void>());
-                                                       });
-                                                     },
-                                                     nullptr},
-                                           PinFile::open(pin_path_).value(),
-                                           Gateway::Callbacks{[this](const std::string& server, std::string_view line) {
-                                                                written_[server].push_back(*json::read(line));
-                                                              },
-                                                              [](const std::string&) {},
-                                                              [this](const std::string& server, const Error& why) {
-                                                                broken_.push_back(server + ": " + why.message());
-                                                              }})) {}
+        gateway_(std::make_unique<Gateway>(
+            CallTools{loop_, policy_, scanner_, nullptr, *budgets_,
+                      [this](audit::Event event, audit::AuditLog::Committed committed) {
+                        rows_.push_back(std::move(event));
+                        loop_.post([this, committed = std::move(committed)] {
+                          committed(disk_full_ ? Result<void>(fail("the disk is full")) : Result<void>());
+                        });
+                      },
+                      nullptr},
+            PinFile::open(pin_path_).value(),
+            Gateway::Callbacks{[this](const std::string& server, const Outgoing& message) {
+                                 written_[server].push_back(*json::read(message.line));
+                               },
+                               [](const std::string&) {},
+                               [this](const std::string& server, const Error& why) {
+                                 broken_.push_back(server + ": " + why.message());
+                               }})) {}
   ~HouseTest() override {
     gateway_.reset();
     turn();

@@ -41,10 +41,31 @@ void Upstream::begin() {
   listing_id_ = 0;
   list_again_ = false;
   greeting_id_ = next_id_++;
-  callbacks_.send(request_line(greeting_id_, "initialize",
-                               {{"protocolVersion", kRevisions[0]},
-                                {"capabilities", Value::object()},
-                                {"clientInfo", {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}}}));
+  revision_ = {};
+  ask(greeting_id_, "initialize",
+      {{"protocolVersion", kRevisions[0]},
+       {"capabilities", Value::object()},
+       {"clientInfo", {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}}});
+}
+
+void Upstream::ask(uint64_t id, std::string method, Value params, std::string name) {
+  callbacks_.send({.line = request_line(id, method, std::move(params)),
+                   .request = id,
+                   .method = std::move(method),
+                   .name = std::move(name),
+                   .parameters = {},
+                   .revision = revision_,
+                   .about = std::nullopt});
+}
+
+void Upstream::tell(std::string method, Value params, std::optional<uint64_t> about) {
+  callbacks_.send({.line = notification_line(method, std::move(params)),
+                   .request = std::nullopt,
+                   .method = std::move(method),
+                   .name = {},
+                   .parameters = {},
+                   .revision = revision_,
+                   .about = about});
 }
 
 void Upstream::end(std::string_view why) {
@@ -52,6 +73,15 @@ void Upstream::end(std::string_view why) {
   auto lost = std::move(calls_);
   calls_.clear();
   for (auto& [id, pending] : lost) pending.on_answer({Answer::Kind::lost, nullptr, std::string(why)});
+}
+
+void Upstream::lose(uint64_t request, std::string_view why) {
+  if (request == listing_id_ || (request == greeting_id_ && stage_ == Stage::greeting)) return break_off(why);
+  const auto call = calls_.find(request);
+  if (call == calls_.end()) return;
+  const auto on_answer = std::move(call->second.on_answer);
+  calls_.erase(call);
+  on_answer({Answer::Kind::lost, nullptr, std::string(why)});
 }
 
 void Upstream::take(std::string_view bytes) {
@@ -66,11 +96,20 @@ bool Upstream::take_line(std::string_view line) {
     break_off(fmt::format("it wrote a line that is refused: {}", value.error().message()));
     return false;
   }
-  auto message = parse_message(std::move(*value));
+  return take_message(std::move(*value), std::nullopt);
+}
+
+void Upstream::hear(Value message, std::optional<uint64_t> about) {
+  if (stage_ == Stage::greeting || stage_ == Stage::ready) (void)take_message(std::move(message), about);
+}
+
+bool Upstream::take_message(Value value, std::optional<uint64_t> about) {
+  auto message = parse_message(std::move(value));
   if (!message) {
     break_off(fmt::format("it wrote what is no message: {}", message.error().message()));
     return false;
   }
+  if (message->kind == Message::Kind::error && message->id.is_null() && about) message->id = *about;
   switch (message->kind) {
     case Message::Kind::request:
       request(*message);
@@ -86,8 +125,12 @@ bool Upstream::take_line(std::string_view line) {
 
 // Nothing of a server's asking is carried to the guest yet: it has been told so, by capabilities we did not declare.
 void Upstream::request(const Message& message) {
-  if (message.method == "ping") return callbacks_.send(result_line(message.id, Value::object()));
-  callbacks_.send(error_line(message.id, {kMethodNotFound, "not offered by this client"}));
+  Outgoing said;
+  said.revision = revision_;
+  said.line = message.method == "ping"
+                  ? result_line(message.id, Value::object())
+                  : error_line(message.id, {kMethodNotFound, "not offered by this client", nullptr});
+  callbacks_.send(said);
 }
 
 void Upstream::notification(const Message& message) {
@@ -127,14 +170,16 @@ void Upstream::answer(Message message) {
 void Upstream::greeted(const Message& message) {
   if (message.kind == Message::Kind::error) return break_off("it refuses to be initialized");
   const std::string* revision = find_text(message.content, "protocolVersion");
-  if (revision == nullptr ||
-      std::find(std::begin(kRevisions), std::end(kRevisions), *revision) == std::end(kRevisions)) {
+  const auto* spoken =
+      revision == nullptr ? std::end(kRevisions) : std::find(std::begin(kRevisions), std::end(kRevisions), *revision);
+  if (spoken == std::end(kRevisions)) {
     return break_off("it speaks no revision of the protocol that this gateway does");
   }
+  revision_ = *spoken;
   const Value* capabilities = find(message.content, "capabilities");
   has_tools_ = capabilities != nullptr && find(*capabilities, "tools") != nullptr;
   stage_ = Stage::ready;
-  callbacks_.send(notification_line("notifications/initialized", Value::object()));
+  tell("notifications/initialized", Value::object());
   if (has_tools_) return list({});
   callbacks_.listed({});
 }
@@ -148,7 +193,7 @@ void Upstream::list(std::string_view cursor) {
   listing_id_ = next_id_++;
   Value params = Value::object();
   if (!cursor.empty()) params["cursor"] = cursor;
-  callbacks_.send(request_line(listing_id_, "tools/list", std::move(params)));
+  ask(listing_id_, "tools/list", std::move(params));
 }
 
 void Upstream::listed(const Message& message) {
@@ -177,13 +222,13 @@ uint64_t Upstream::call(const std::string& tool, const Value& arguments, OnAnswe
   Value params = {{"name", tool}, {"arguments", arguments}};
   if (on_progress) params["_meta"] = {{"progressToken", id}};
   calls_.emplace(id, Pending{std::move(on_answer), std::move(on_progress)});
-  callbacks_.send(request_line(id, "tools/call", std::move(params)));
+  ask(id, "tools/call", std::move(params), tool);
   return id;
 }
 
 void Upstream::cancel(uint64_t call, std::string_view reason) {
   if (calls_.erase(call) == 0 || stage_ != Stage::ready) return;
-  callbacks_.send(notification_line("notifications/cancelled", {{"requestId", call}, {"reason", reason}}));
+  tell("notifications/cancelled", {{"requestId", call}, {"reason", reason}}, call);
 }
 
 void Upstream::break_off(std::string_view why) {

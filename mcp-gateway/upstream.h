@@ -4,8 +4,10 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mcp-gateway/line_reader.h"
@@ -24,6 +26,18 @@ struct Progress {
   Value total;     // a number, or null
 };
 
+// One message to a server. Besides its line, what a transport with header fields must mirror (specification 2026-07-28,
+// basic/transports/streamable-http).
+struct Outgoing {
+  std::string line;                 // the whole message, with its end
+  std::optional<uint64_t> request;  // id of one that is to be answered
+  std::string method;               // of a request or notification; empty for an answer of ours
+  std::string name;                 // for Mcp-Name, of requests that have one: tool, prompt, or URI of a resource
+  std::vector<std::pair<std::string, std::string>> parameters;  // for Mcp-Param-{first}; text that is not encoded
+  std::string_view revision;                                    // that it is written in; empty before one is negotiated
+  std::optional<uint64_t> about;  // the request that a notifications/cancelled, or an answer of ours, belongs to
+};
+
 // How a call ended on the server's side.
 struct Answer {
   enum class Kind { result, error, lost };
@@ -36,7 +50,7 @@ class Upstream {
  public:
   // None comes from within a call of ours but `send`.
   struct Callbacks {
-    std::function<void(std::string_view line)> send;
+    std::function<void(const Outgoing& message)> send;
     // All of its tools, each with a name that is sound and its own: at the beginning, and when it says that they
     // changed.
     std::function<void(std::vector<Value> definitions)> listed;
@@ -47,9 +61,14 @@ class Upstream {
 
   void begin();                       // it runs: greets it
   void take(std::string_view bytes);  // of what it writes
-  void end(std::string_view why);     // it runs no more; every call under way is lost
+  // Of a transport that reads messages itself: one message, and the request on whose stream it came, if that is known.
+  // An error without an id answers that request.
+  void hear(Value message, std::optional<uint64_t> about = std::nullopt);
+  void end(std::string_view why);                     // it runs no more; every call under way is lost
+  void lose(uint64_t request, std::string_view why);  // that one will not be answered
 
-  bool ready() const { return stage_ == Stage::ready; }  // greeted
+  bool ready() const { return stage_ == Stage::ready; }    // greeted
+  std::string_view revision() const { return revision_; }  // negotiated when it was greeted last
 
   using OnAnswer = std::function<void(Answer)>;
   using OnProgress = std::function<void(Progress)>;
@@ -66,17 +85,21 @@ class Upstream {
   };
 
   bool take_line(std::string_view line);
+  bool take_message(Value value, std::optional<uint64_t> about);
   void request(const Message& message);
   void notification(const Message& message);
   void answer(Message message);
   void greeted(const Message& message);
   void list(std::string_view cursor);
   void listed(const Message& message);
+  void ask(uint64_t id, std::string method, Value params, std::string name = {});
+  void tell(std::string method, Value params, std::optional<uint64_t> about = std::nullopt);
   void break_off(std::string_view why);
 
   Callbacks callbacks_;
   Stage stage_ = Stage::down;
   LineReader lines_{kMessageLimits.bytes};
+  std::string_view revision_;
   uint64_t next_id_ = 1;
   uint64_t greeting_id_ = 0;
   uint64_t listing_id_ = 0;  // 0: none under way

@@ -99,8 +99,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                      },
                      nullptr},
                     std::move(*pins),
-                    {[&](const std::string&, std::string_view line) {
-                       const auto message = json::read(line);
+                    {[&](const std::string&, const Outgoing& sent) {
+                       const auto message = json::read(sent.line);
                        require(message.has_value());
                        calls += message->value("method", "") == "tools/call";
                        require(calls <= rows);
