@@ -166,7 +166,7 @@ void add_policy_command(CLI::App& app, Run& run) {
       ->allow_extra_args(false);
   explain_command->add_option("QUESTION", options->question,
                               "\"GET https://host/path\", \"git push https://host/path branch\", \"mcp server tool "
-                              "{...}\", \"dns A name\" or \"dlp rule host\"");
+                              "{...}\", \"resource server uri\", \"prompt server name\", \"dns A name\" or \"dlp rule host\"");
   explain_command->add_option("--header", options->headers, "header field of the request; repeatable")
       ->type_name("NAME:VALUE")
       ->allow_extra_args(false);

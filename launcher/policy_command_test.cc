@@ -151,7 +151,7 @@ TEST(PolicyCommand, ExplainsAQuestionOrTheRulesInForce) {
       unreadable.err,
       ::testing::HasSubstr(
           "cannot read 'what?'; expected \"GET https://host/path\", \"git push "
-          "https://host/path branch\", \"tls host\", \"mcp server tool {...}\", \"dns A name\" or \"dlp rule host\""));
+          "https://host/path branch\", \"tls host\", \"mcp server tool {...}\", \"resource server uri\", \"prompt server name\", \"dns A name\" or \"dlp rule host\""));
 }
 
 }  // namespace

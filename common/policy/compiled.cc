@@ -84,7 +84,7 @@ class LayerCompiler {
     for (const auto& rule : out_->layer.git) {
       if (auto ok = check(rule); !ok) return ok;
     }
-    for (const auto& rule : out_->layer.mcp.tools) {
+    for (const auto& rule : out_->layer.mcp.rules) {
       if (auto ok = check(rule); !ok) return ok;
     }
     for (const auto& exemption : out_->layer.dlp.exempt) {
@@ -182,7 +182,7 @@ class LayerCompiler {
             "no server '{}' is declared in \"servers\"{}", log::printable(name, kMaxIdBytes), suggest(name, servers))));
       }
     }
-    for (const auto& rule : rules.tools) {
+    for (const auto& rule : rules.rules) {
       // A machine-wide layer may speak of servers that sessions declare.
       const bool is_glob = rule.server.find('*') != std::string::npos;
       if (!is_glob && !rule.place.source->machine_wide && !contains(servers, rule.server)) {
@@ -191,11 +191,11 @@ class LayerCompiler {
                                                                   suggest(rule.server, servers))));
       }
       const std::string words = describe_rule(out_->layer, rule.id);
-      out_->mcp.push_back(
-          {&rule,
-           decision_of(out_->layer, rule.id, rule.action, rule.reason),
-           {Verdict::deny, rule.id,
-            fmt::format("{} may or may not match: servers may take these arguments in different ways", words)}});
+      out_->mcp.push_back({&rule,
+                           decision_of(out_->layer, rule.id, rule.action, rule.reason),
+                           {Verdict::deny, rule.id,
+                            fmt::format("{} may or may not match: servers may take {} in different ways", words,
+                                        rule.subject == McpSubject::resource ? "this URI" : "these arguments")}});
     }
     return {};
   }
@@ -290,11 +290,13 @@ class LayerCompiler {
   Result<void> add(const TestEntry& test) {
     CompiledTest compiled{&test, {}};
     if (test.kind != QuestionKind::http) {
-      auto question = test.kind == QuestionKind::tls   ? parse_tls_question(test.question)
-                      : test.kind == QuestionKind::mcp ? parse_mcp_question(test.question + " " + test.arguments)
-                      : test.kind == QuestionKind::dns ? parse_dns_question(test.question)
-                      : test.kind == QuestionKind::git ? parse_git_question(test.question)
-                                                       : parse_dlp_question(test.question);
+      auto question = test.kind == QuestionKind::tls        ? parse_tls_question(test.question)
+                      : test.kind == QuestionKind::mcp      ? parse_mcp_question(test.question + " " + test.arguments)
+                      : test.kind == QuestionKind::resource ? parse_resource_question(test.question)
+                      : test.kind == QuestionKind::prompt   ? parse_prompt_question(test.question)
+                      : test.kind == QuestionKind::dns      ? parse_dns_question(test.question)
+                      : test.kind == QuestionKind::git      ? parse_git_question(test.question)
+                                                            : parse_dlp_question(test.question);
       if (!question) return tl::unexpected(test.place.error(question.error().message()));
       compiled.questions.push_back(std::move(*question));
     } else {

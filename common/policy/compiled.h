@@ -73,14 +73,18 @@ struct GitMatcher {
 struct McpMatcher {
   struct Comparison {
     Met met = Met::no;
-    const ArgumentCondition* missed = nullptr;  // the condition that is not surely met, if server and tool are named
+    const ArgumentCondition* missed = nullptr;  // that is not surely met, of a call whose server and tool are named
   };
   const McpRule* rule = nullptr;
   Decision decision;
   Decision unsure;  // as in HttpMatcher
 
-  bool names(std::string_view server, std::string_view tool) const;
+  // Whether it speaks of that server's tool or prompt of this name.
+  bool names(McpSubject subject, std::string_view server, std::string_view name) const;
+  bool names_server(McpSubject subject, std::string_view server) const;
   Comparison compare(const McpCall& call, const UrlAllowed& url_allowed) const;
+  Comparison compare(std::string_view server, const ResourceUri& uri) const;
+  Comparison compare(const McpPrompt& prompt) const;
   const Decision* decide(const Comparison& comparison) const;  // null where the rule has no say
 };
 
@@ -167,6 +171,8 @@ void add_common_quotas(std::vector<Quota>& quotas, const Limits& limits, std::st
 using FindRegistry = std::function<Result<std::vector<RegistryOrigin>>(const std::string& symbol)>;
 Result<std::unique_ptr<const CompiledLayer>> compile_layer(Layer layer, const FindRegistry& find_registry);
 
+// "tool", "resource" or "prompt".
+std::string_view subject_word(McpSubject subject);
 // In the words of every message: "rule 'x' of policy 'demo'".
 std::string describe_rule(const Layer& layer, std::string_view id);
 // "http or https"; "none".

@@ -123,12 +123,22 @@ std::string describe_server(const McpServer& server) {
   if (server.budget) text += "; " + describe_allowance(*server.budget);
   if (server.new_tools == NewTools::approve) text += "; new tools wait for approval";
   if (!server.shares_names_with.empty()) text += "; shares names with " + join_words(server.shares_names_with);
+  if (server.own_names) text += "; under its own names";
+  for (const McpAsk& ask : server.asks) {
+    text +=
+        fmt::format("{}{}", &ask == &server.asks[0] ? "; may ask for " : ", ", kMcpAskNames[static_cast<size_t>(ask)]);
+  }
   return text + "\n";
 }
 
 std::string describe_mcp(const McpRule& rule) {
+  std::vector<std::string> globs = rule.names;
+  for (const auto& uri : rule.uris) globs.push_back(uri.text());
+  const std::string_view what = subject_word(rule.subject);
   std::string text = fmt::format("  mcp   {:5}  {:20}  {}: {}", to_string(rule.action), rule.id, rule.server,
-                                 rule.tools.empty() ? "no tool" : join_words(rule.tools));
+                                 globs.empty()                      ? fmt::format("no {}", what)
+                                 : rule.subject == McpSubject::tool ? join_words(globs)
+                                                                    : fmt::format("{} {}", what, join_words(globs)));
   for (const auto& condition : rule.arguments) text += "; argument " + condition.to_string();
   if (rule.result_bytes) text += "; result up to " + size_words(*rule.result_bytes);
   if (rule.budget) text += "; " + describe_allowance(*rule.budget);
@@ -246,7 +256,7 @@ std::string Policy::describe() const {
     for (const auto& rule : layer->layer.http) text += describe_http(*layer, rule);
     for (const auto& rule : layer->layer.git) text += describe_git(rule);
     for (const auto& entry : layer->layer.mcp.servers) text += describe_server(entry.server);
-    for (const auto& rule : layer->layer.mcp.tools) text += describe_mcp(rule);
+    for (const auto& rule : layer->layer.mcp.rules) text += describe_mcp(rule);
     for (const auto& rule : layer->layer.dns) text += describe_dns(*layer, rule);
     for (const auto& [host, override, place] : layer->layer.resolve) {
       text += fmt::format("  {} is at {}{}\n", host, override.address.to_string(),

@@ -97,23 +97,32 @@ std::string explain_tls(const CompiledLayer& layer, const Question& question) {
   return text.size() == before ? text + "  no rule names this host\n" : text;
 }
 
+std::string in_brackets(const ArgumentCondition* condition) {
+  return condition == nullptr ? "" : fmt::format(" ({})", condition->to_string());
+}
+
 std::string explain_mcp(const CompiledLayer& layer, const Question& question, const UrlAllowed& url_allowed) {
   std::string text = describe_layer(layer.layer);
   const size_t before = text.size();
+  const McpSubject subject = question.kind == QuestionKind::mcp        ? McpSubject::tool
+                             : question.kind == QuestionKind::resource ? McpSubject::resource
+                                                                       : McpSubject::prompt;
+  const auto uri = ResourceUri::parse(question.uri);
+  if (subject == McpSubject::resource && !uri) return text;
   for (const auto& matcher : layer.mcp) {
-    std::string words = "not this tool";
-    std::string_view verdict = to_string(matcher.rule->action);
-    if (matcher.names(question.server, question.tool)) {
-      const auto comparison = matcher.compare(question.mcp_call(), url_allowed);
-      const Decision* decision = matcher.decide(comparison);
-      if (decision != nullptr) verdict = to_string(decision->verdict);
-      words = comparison.met == Met::yes  ? "matches"
-              : comparison.met == Met::no ? fmt::format("not these arguments ({})", comparison.missed->to_string())
-                                          : fmt::format("servers may differ ({})", comparison.missed->to_string());
-    }
-    text += rule_line(*matcher.rule, verdict, words);
+    if (matcher.rule->subject != subject) continue;
+    const auto comparison = subject == McpSubject::tool       ? matcher.compare(question.mcp_call(), url_allowed)
+                            : subject == McpSubject::resource ? matcher.compare(question.server, *uri)
+                                                              : matcher.compare(question.mcp_prompt());
+    const Decision* decision = matcher.decide(comparison);
+    const auto* missed = comparison.missed;
+    text += rule_line(*matcher.rule, to_string(decision != nullptr ? decision->verdict : matcher.rule->action),
+                      comparison.met == Met::yes      ? "matches"
+                      : comparison.met == Met::unsure ? fmt::format("servers may differ{}", in_brackets(missed))
+                      : missed != nullptr             ? fmt::format("not these arguments{}", in_brackets(missed))
+                                                      : fmt::format("not this {}", subject_word(subject)));
   }
-  return text.size() == before ? text + "  has no mcp rule\n" : text;
+  return text.size() == before ? text + fmt::format("  has no mcp rule for {}s\n", subject_word(subject)) : text;
 }
 
 std::string explain_dns(const CompiledLayer& layer, const Question& question) {
@@ -190,6 +199,8 @@ std::string explain_in_layer(const CompiledLayer& layer, const Question& questio
     case QuestionKind::tls:
       return explain_tls(layer, question);
     case QuestionKind::mcp:
+    case QuestionKind::resource:
+    case QuestionKind::prompt:
       return explain_mcp(layer, question, url_allowed);
     case QuestionKind::dns:
       return explain_dns(layer, question);
@@ -206,8 +217,8 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
     return fmt::format("{}{}: {}\n", to_string(decision.action),
                        decision.exemption.empty() ? "" : " by " + decision.exemption, decision.cause);
   }
-  if (question.kind == QuestionKind::mcp) {
-    const McpDecision decision = policy.judge(question.mcp_call());
+  if (is_mcp(question.kind)) {
+    const McpDecision decision = question.judge_mcp(policy);
     std::string text = fmt::format("{} by {}: {}\n", to_string(decision.verdict), decision.rule_id, decision.reason);
     if (decision.verdict == Verdict::deny) return text;
     if (!decision.result_rule.empty()) {
@@ -234,19 +245,28 @@ std::string answer_line(const Policy& policy, const Question& question, const Fi
   return text;
 }
 
+// Of questions that take nothing else to be read.
+Result<Question> (*parser_of(std::string_view word))(std::string_view) {
+  constexpr std::pair<std::string_view, Result<Question> (*)(std::string_view)> kParsers[] = {
+      {"git", parse_git_question},
+      {"mcp", parse_mcp_question},
+      {"resource", parse_resource_question},
+      {"prompt", parse_prompt_question},
+      {"tls", parse_tls_question}};
+  for (const auto& [known, parse] : kParsers) {
+    if (known == word) return parse;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::string> Policy::explain(std::string_view question_text, const std::vector<FindingRule>& rules,
                                     const std::vector<std::string>& fields) const {
   std::vector<Question> questions;
   const bool dns = question_text.starts_with("dns ");
-  const bool git = question_text.starts_with("git ");
-  if (git || question_text.starts_with("mcp ")) {
-    auto question = git ? parse_git_question(question_text.substr(4)) : parse_mcp_question(question_text.substr(4));
-    if (!question) return failed(question);
-    questions.push_back(std::move(*question));
-  } else if (question_text.starts_with("tls ")) {
-    auto question = parse_tls_question(question_text.substr(4));
+  if (const auto parse = parser_of(question_text.substr(0, question_text.find(' ')))) {
+    auto question = parse(question_text.substr(std::min(question_text.find(' ') + 1, question_text.size())));
     if (!question) return failed(question);
     questions.push_back(std::move(*question));
   } else if (dns || question_text.starts_with("dlp ")) {

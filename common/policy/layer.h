@@ -22,6 +22,7 @@
 #include "common/policy/registries.h"
 #include "common/policy/source_text.h"
 #include "common/policy/upstream_proxy.h"
+#include "common/policy/uri_glob.h"
 
 namespace gatehouse::policy {
 
@@ -108,12 +109,16 @@ struct GitRule {
   bool names(const GitRemote& remote) const;
 };
 
+enum class McpSubject { tool, resource, prompt };
+
 struct McpRule {
+  McpSubject subject = McpSubject::tool;
   std::string id;
   Verdict action = Verdict::deny;
-  std::string server;              // a glob
-  std::vector<std::string> tools;  // globs
-  std::vector<ArgumentCondition> arguments;
+  std::string server;                        // a glob
+  std::vector<std::string> names;            // globs, of tools or prompts
+  std::vector<UriGlob> uris;                 // of resources
+  std::vector<ArgumentCondition> arguments;  // of tools
   std::optional<uint64_t> result_bytes;
   std::optional<Allowance> budget;       // of all that it lets through
   std::optional<Allowance> tool_budget;  // of each tool by itself
@@ -125,11 +130,12 @@ struct McpRule {
 struct McpServerEntry {
   McpServer server;
   Place place;
+  Place names_place;  // of "names", if it is said
 };
 
 struct McpRules {
   std::vector<McpServerEntry> servers;
-  std::vector<McpRule> tools;
+  std::vector<McpRule> rules;
 };
 
 struct DnsRule {
@@ -223,7 +229,7 @@ struct SecretEntry {
 
 struct TestEntry {
   QuestionKind kind = QuestionKind::http;
-  std::string question;  // "GET https://host/path", "A name", "rule host" or "server tool"
+  std::string question;  // "GET https://host/path", "A name", "rule host", "server tool", "server uri"...
   std::vector<std::pair<std::string, std::string>> headers;  // of http
   std::string arguments;                                     // of mcp: JSON
   Verdict expect = Verdict::deny;                            // of http and dns

@@ -159,21 +159,23 @@ TEST(PolicyError, NamesTheWrongKeyOrValue) {
       {R"("registries": {"@nmp": []})", "16: unknown key '@nmp'; did you mean '@npm'?"},
       {R"("registries": {"@npm": ["http://10.0.0.5/npm"]})", "25: registry '10.0.0.5' is an address; give it a name"},
       {R"("registries": {"@npm": ["https://u:secret@/x"]})", "25: registry '' is no host name"},
-      {R"("tests": [{"expect": "deny"}])", "11: a test needs one of 'http', 'git', 'tls', 'mcp', 'dns' and 'dlp'"},
+      {R"("tests": [{"expect": "deny"}])",
+       "11: a test needs one of 'http', 'git', 'tls', 'mcp', 'resource', 'prompt', 'dns' and 'dlp'"},
       {R"("tests": [{"dns": "A x", "http": "GET https://x/", "expect": "deny"}])",
        "11: a test asks one question, not several"},
       {R"("tests": [{"dns": "A x"}])", "11: 'expect' is missing"},
       {R"("tests": [{"http": "https://x/", "expect": "deny"}])",
        "11: cannot read 'https://x/'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls "
-       "host\", \"mcp server tool {...}\", \"dns "
+       "host\", \"mcp server tool {...}\", \"resource server uri\", \"prompt server name\", \"dns "
        "A name\" or \"dlp rule host\""},
       {R"("tests": [{"dlp": "github-pat", "expect": "deny"}])",
        "11: cannot read 'github-pat'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls "
-       "host\", \"mcp server tool {...}\", \"dns "
+       "host\", \"mcp server tool {...}\", \"resource server uri\", \"prompt server name\", \"dns "
        "A name\" or \"dlp rule host\""},
       {R"("tests": [{"dlp": "GitHub a.example.com", "expect": "deny"}])",
        "11: cannot read 'GitHub a.example.com'; expected \"GET https://host/path\", \"git push https://host/path "
-       "branch\", \"tls host\", \"mcp server tool {...}\", \"dns A name\" or \"dlp rule "
+       "branch\", \"tls host\", \"mcp server tool {...}\", \"resource server uri\", \"prompt server name\", \"dns A "
+       "name\" or \"dlp rule "
        "host\""},
       {R"("tests": [{"dlp": "github-pat a.example.com", "expect": "allow"}])",
        "57: unknown expect 'allow'; expected deny, redact, warn, exempt"},

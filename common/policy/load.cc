@@ -123,6 +123,34 @@ Result<void> join_server(std::vector<McpServerEntry>& into, const McpServerEntry
       fmt::format("the server '{}' is another one at {}", entry.server.name, same->place.to_string())));
 }
 
+// What one client is shown comes apart again by its server's name, unless there is no other server.
+Result<void> check_names_apart(const std::vector<McpServerEntry>& servers) {
+  const auto scheme_of = [](const McpServerEntry& entry) {
+    std::string name = fold_case(entry.server.name);
+    std::replace(name.begin(), name.end(), '_', '-');
+    return name;
+  };
+  for (const auto& entry : servers) {
+    const auto other =
+        std::find_if(servers.begin(), servers.end(), [&](const auto& e) { return e.server.name != entry.server.name; });
+    if (entry.server.own_names && other != servers.end()) {
+      return tl::unexpected(entry.names_place.error(
+          fmt::format("'{}' can only keep its own names while it is the only server, and '{}' is another ({}); leave "
+                      "\"names\" out, or take the other away",
+                      entry.server.name, other->server.name, other->place.to_string())));
+    }
+    for (const auto& one : servers) {
+      if (&one == &entry) break;
+      if (scheme_of(one) != scheme_of(entry)) continue;
+      return tl::unexpected(entry.place.error(
+          fmt::format("resources of '{}' could not be told from those of '{}' ({}): letters of either case, '_' and "
+                      "'-' are the same there; give it another name",
+                      entry.server.name, one.server.name, one.place.to_string())));
+    }
+  }
+  return {};
+}
+
 // Of a layer and one that it extends: what the layer itself says wins, where the value is and where it goes each for
 // itself.
 void extend_secret(std::vector<SecretEntry>& extended, const SecretEntry& own) {
@@ -144,7 +172,7 @@ void put_before(std::vector<T>& into, std::vector<T> extended) {
 Result<void> join(Layer& into, Layer extended) {
   put_before(into.http, std::move(extended.http));
   put_before(into.git, std::move(extended.git));
-  put_before(into.mcp.tools, std::move(extended.mcp.tools));
+  put_before(into.mcp.rules, std::move(extended.mcp.rules));
   for (auto& entry : extended.mcp.servers) {
     const auto same = [&](const McpServerEntry& own) { return own.server.name == entry.server.name; };
     if (std::any_of(into.mcp.servers.begin(), into.mcp.servers.end(), same)) continue;
@@ -344,6 +372,7 @@ Result<std::unique_ptr<Policy::Compiled>> Loader::load(const std::vector<Source>
   }
   if (auto ok = check_passthrough(*out_); !ok) return failed(ok);
   if (auto ok = check_networks_kept(*out_, resolve_); !ok) return failed(ok);
+  if (auto ok = check_names_apart(servers_); !ok) return failed(ok);
   out_->limits = limits_.over(Limits{});
   for (const auto& entry : servers_) out_->mcp_servers.push_back(entry.server);
   for (const auto& entry : resolve_) out_->resolve.emplace(entry.host, entry.override);

@@ -1,5 +1,5 @@
-// Tools of the Model Context Protocol in a policy's terms: the servers that are started for a session, and which calls
-// of their tools pass.
+// The Model Context Protocol in a policy's terms: the servers that are started for a session, which calls of their
+// tools pass, which resources may be read, and which prompts be had.
 #pragma once
 
 #include <chrono>
@@ -26,6 +26,10 @@ enum class NewTools {
 };
 inline constexpr std::string_view kNewToolsNames[] = {"pin", "approve"};
 
+// What a server may ask of the client while it works for it.
+enum class McpAsk { elicitation, sampling, roots };
+inline constexpr std::string_view kMcpAskNames[] = {"elicitation", "sampling", "roots"};
+
 // What a server may reach on the host, besides its own folder and what programs need to run: the system's programs and
 // libraries, to read and run. Never a Unix socket of somebody else's.
 struct McpSandbox {
@@ -47,6 +51,8 @@ struct McpServer {
   std::optional<McpSandbox> sandbox = {};                  // nothing: it may do what the user may
   NewTools new_tools = NewTools::pin;
   std::vector<std::string> shares_names_with = {};  // servers whose tools may be called as its own are, either way
+  bool own_names = false;                           // shown as it calls them itself; then there is no other server
+  std::vector<McpAsk> asks = {};                    // none: nothing
 
   bool operator==(const McpServer&) const = default;
 };
@@ -58,11 +64,22 @@ struct McpCall {
   const nlohmann::json& arguments;  // an object
 };
 
+// A resource to be read, by the server's own URI.
+struct McpRead {
+  std::string_view server;
+  std::string_view uri;
+};
+
+// A prompt to be had, by the server's own name.
+struct McpPrompt {
+  std::string_view server;
+  std::string_view prompt;
+};
+
 struct McpDecision : Decision {
-  uint64_t result_bytes =
-      kDefaultToolResultBytes;  // of a call that is not denied: the narrowest of all rules that match
-  std::string result_rule;      // which says so; empty: the default
-  std::vector<Quota> quotas;    // what such a call is counted against
+  uint64_t result_bytes = kDefaultToolResultBytes;  // of what is not denied: the narrowest of all rules that match
+  std::string result_rule;                          // which says so; empty: the default
+  std::vector<Quota> quotas;                        // what such a call is counted against
 };
 
 }  // namespace gatehouse::policy

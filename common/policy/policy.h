@@ -231,7 +231,16 @@ class Policy {
   McpDecision judge(const McpCall& call) const;
   // Whether any call of that tool can be allowed, or asked for: otherwise it need not be shown.
   bool may_call(std::string_view server, std::string_view tool) const;
-  // Of all layers, in the order written. One name with two different commands is refused at load.
+  // Likewise of reading a resource: a rule that denies or asks takes for its own what a server may take the URI for;
+  // and of having a prompt. Built-in denials: "mcp.uri", of a URI without a safe reading (ResourceUri).
+  McpDecision judge(const McpRead& read) const;
+  McpDecision judge(const McpPrompt& prompt) const;
+  bool may_read(std::string_view server, std::string_view uri) const;
+  // Whether some rule could let anything of that server be read.
+  bool may_read_some(std::string_view server) const;
+  bool may_prompt(std::string_view server, std::string_view prompt) const;
+  // Of all layers, in the order written. One name with two different commands is refused at load, and so is one whose
+  // resources would be shown as another's are.
   const std::vector<McpServer>& mcp_servers() const;
 
   // Whether this name may be looked up: an explicit dns rule says so, or some http or git rule that does not deny

@@ -431,7 +431,7 @@ TEST(Policy, ExplainsWhichRulesSpeakOfARequest) {
             "  no rule names this host\n");
   EXPECT_EQ(policy.explain("hello").error().message(),
             "cannot read 'hello'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls "
-            "host\", \"mcp server tool {...}\", \"dns A "
+            "host\", \"mcp server tool {...}\", \"resource server uri\", \"prompt server name\", \"dns A "
             "name\" or \"dlp rule host\"");
 }
 

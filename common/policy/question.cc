@@ -20,8 +20,7 @@ constexpr uint16_t kHttpPort = 80;
 tl::unexpected<Error> unreadable(std::string_view text) {
   return fail(
       "cannot read '{}'; expected \"GET https://host/path\", \"git push https://host/path branch\", \"tls host\", "
-      "\"mcp server tool {{...}}\", "
-      "\"dns A name\" or "
+      "\"mcp server tool {{...}}\", \"resource server uri\", \"prompt server name\", \"dns A name\" or "
       "\"dlp rule host\"",
       log::printable(text, 100));
 }
@@ -57,6 +56,8 @@ std::string Question::to_string() const {
   if (kind == QuestionKind::dns) return fmt::format("dns {} {}", type, host);
   if (kind == QuestionKind::dlp) return fmt::format("dlp {} {}", rule, host);
   if (kind == QuestionKind::mcp) return fmt::format("mcp {} {} {}", server, tool, json::write(*arguments));
+  if (kind == QuestionKind::resource) return fmt::format("resource {} {}", server, uri);
+  if (kind == QuestionKind::prompt) return fmt::format("prompt {} {}", server, prompt);
   if (kind == QuestionKind::git) {
     const std::string url =
         fmt::format("https://{}{}{}", host, port == kHttpsPort ? "" : fmt::format(":{}", port), path);
@@ -191,6 +192,31 @@ Result<Question> parse_mcp_question(std::string_view text) {
     return fail("the arguments of '{}' must be an object", log::printable(question.tool, 64));
   question.arguments = std::make_shared<const nlohmann::json>(std::move(*arguments));
   return question;
+}
+
+Result<Question> parse_resource_question(std::string_view text) {
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) return unreadable(text);
+  Question question;
+  question.kind = QuestionKind::resource;
+  question.server = text.substr(0, space);
+  question.uri = text.substr(space + 1);
+  return question;
+}
+
+Result<Question> parse_prompt_question(std::string_view text) {
+  auto question = parse_resource_question(text);
+  if (!question) return question;
+  question->kind = QuestionKind::prompt;
+  question->prompt = std::move(question->uri);
+  question->uri.clear();
+  return question;
+}
+
+McpDecision Question::judge_mcp(const Policy& policy) const {
+  if (kind == QuestionKind::resource) return policy.judge(McpRead{server, uri});
+  if (kind == QuestionKind::prompt) return policy.judge(McpPrompt{server, prompt});
+  return policy.judge(mcp_call());
 }
 
 Result<Question> parse_dns_question(std::string_view text) {

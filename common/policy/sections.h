@@ -37,12 +37,16 @@ Result<std::vector<RemotePattern>> read_remotes(const FieldReader& reader, const
 Result<PathGlob> parse_repository_glob(const std::string& text);
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kMcpKeys[] = {"servers", "tools"};
-inline constexpr std::string_view kMcpServerKeys[] = {"command", "cwd",     "env",       "call_time",
-                                                      "budget",  "sandbox", "new_tools", "shares_names_with"};
+inline constexpr std::string_view kMcpKeys[] = {"servers", "tools", "resources", "prompts"};
+inline constexpr std::string_view kMcpServerKeys[] = {
+    "command", "cwd", "env", "call_time", "budget", "sandbox", "new_tools", "shares_names_with", "names", "asks"};
 inline constexpr std::string_view kMcpSandboxKeys[] = {"read", "write", "network"};
 inline constexpr std::string_view kMcpToolKeys[] = {"id",          "action", "server",      "tools", "arguments",
                                                     "result_size", "budget", "tool_budget", "reason"};
+inline constexpr std::string_view kMcpResourceKeys[] = {"id",          "action", "server", "uris",
+                                                        "result_size", "budget", "reason"};
+inline constexpr std::string_view kMcpPromptKeys[] = {"id",          "action", "server", "prompts",
+                                                      "result_size", "budget", "reason"};
 inline constexpr std::string_view kMcpArgumentKeys[] = {"type",
                                                         "const",
                                                         "enum",
@@ -62,6 +66,11 @@ inline constexpr std::string_view kMcpArgumentKeys[] = {"type",
                                                         "additionalProperties",
                                                         "anyOf"};
 Result<McpRules> read_mcp(const FieldReader& reader, const JsonNode& section);
+// "tools", "resources" or "prompts" of it, "arguments" of one of the first, and a budget under `key`, if it is there.
+Result<std::vector<McpRule>> read_mcp_rules(const FieldReader& reader, const JsonNode& list, McpSubject subject);
+Result<std::vector<ArgumentCondition>> read_mcp_arguments(const FieldReader& reader, const JsonNode& node);
+Result<void> read_budget(const FieldReader& reader, const JsonNode& node, std::string_view key,
+                         std::optional<Allowance>& into);
 
 inline constexpr std::string_view kDnsKeys[] = {"id", "action", "names", "types", "reason"};
 Result<std::vector<DnsRule>> read_dns(const FieldReader& reader, const JsonNode& section);
@@ -90,8 +99,8 @@ inline constexpr std::string_view kTlsKeys[] = {"client_certificates"};
 inline constexpr std::string_view kClientCertificateKeys[] = {"hosts", "ports", "certificate", "key"};
 Result<TlsRules> read_tls(const FieldReader& reader, const JsonNode& section);
 
-inline constexpr std::string_view kTestKeys[] = {"http",      "headers", "git", "tls",    "mcp",
-                                                 "arguments", "dns",     "dlp", "expect", "rule"};
+inline constexpr std::string_view kTestKeys[] = {"http",     "headers", "git", "tls", "mcp",    "arguments",
+                                                 "resource", "prompt",  "dns", "dlp", "expect", "rule"};
 Result<std::vector<TestEntry>> read_tests(const FieldReader& reader, const JsonNode& section);
 
 // "resolve", "registries", "upstream_proxy" and "networks": where hosts are.

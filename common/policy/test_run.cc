@@ -1,6 +1,8 @@
 // Whether a policy's own tests hold.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/policy/compiled.h"
 #include "common/policy/finding_words.h"
 
@@ -40,7 +42,9 @@ Answer ask(const Policy& policy, const Question& question, const TestEntry& test
     case QuestionKind::tls:
       return answer(policy.judge(question.tls_question()), test);
     case QuestionKind::mcp:
-      return answer(policy.judge(question.mcp_call()), test);
+    case QuestionKind::resource:
+    case QuestionKind::prompt:
+      return answer(question.judge_mcp(policy), test);
     case QuestionKind::dns:
       return answer(policy.judge(question.dns_question()), test);
     case QuestionKind::dlp:
@@ -54,16 +58,12 @@ TestOutcome outcome_of(const TestEntry& test) {
   outcome.source = test.place.source->name;
   outcome.line = test.place.line();
   const bool dlp = test.kind == QuestionKind::dlp;
-  const bool git = test.kind == QuestionKind::git;
-  const bool tls = test.kind == QuestionKind::tls;
-  const bool mcp = test.kind == QuestionKind::mcp;
-  outcome.test = (test.kind == QuestionKind::http ? ""
-                  : dlp                           ? "dlp "
-                  : git                           ? "git "
-                  : tls                           ? "tls "
-                  : mcp                           ? "mcp "
-                                                  : "dns ") +
-                 test.question;
+  if (test.kind != QuestionKind::http) {
+    const auto word = std::find_if(std::begin(kQuestionWords), std::end(kQuestionWords),
+                                   [&](const auto& one) { return one.second == test.kind; });
+    outcome.test = fmt::format("{} ", word->first);
+  }
+  outcome.test += test.question;
   if (!test.arguments.empty()) outcome.test += " " + test.arguments;
   outcome.expected = with_cause(dlp ? to_string(test.expect_finding) : to_string(test.expect), test.rule);
   return outcome;

@@ -42,11 +42,8 @@ Result<json::Value> json_of(const FieldReader& reader, const JsonNode& node) {
 }
 
 Result<void> read_question(const FieldReader& reader, const JsonNode& node, TestEntry& test) {
-  constexpr std::pair<std::string_view, QuestionKind> kKinds[] = {
-      {"http", QuestionKind::http}, {"git", QuestionKind::git}, {"tls", QuestionKind::tls},
-      {"mcp", QuestionKind::mcp},   {"dns", QuestionKind::dns}, {"dlp", QuestionKind::dlp}};
   const JsonNode* asked = nullptr;
-  for (const auto& [key, kind] : kKinds) {
+  for (const auto& [key, kind] : kQuestionWords) {
     const JsonNode* found = node.find(key);
     if (found == nullptr) continue;
     if (asked != nullptr) return reader.refuse(node.offset, "a test asks one question, not several");
@@ -57,7 +54,8 @@ Result<void> read_question(const FieldReader& reader, const JsonNode& node, Test
     test.question = std::move(*question);
   }
   if (asked == nullptr)
-    return reader.refuse(node.offset, "a test needs one of 'http', 'git', 'tls', 'mcp', 'dns' and 'dlp'");
+    return reader.refuse(node.offset,
+                         "a test needs one of 'http', 'git', 'tls', 'mcp', 'resource', 'prompt', 'dns' and 'dlp'");
   return {};
 }
 
