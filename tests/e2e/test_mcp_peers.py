@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 
+from tests.support.conformance import inspect
 from tests.support.mcp_gate import McpGate
 from tests.support.mcp_peers import node_server, run_client
 from tests.support.upstream import wait_until
@@ -50,7 +51,9 @@ class Peers(unittest.TestCase):
             cls.directory / "gate",
             {"servers": {"everything": cls.everything, "files": cls.files},
              "tools": [{"id": "all", "action": "allow", "server": "*", "tools": ["*"]},
-                       {"id": "no-env", "action": "deny", "server": "everything", "tools": ["get-env"]}]},
+                       {"id": "no-env", "action": "deny", "server": "everything", "tools": ["get-env"]},
+                       {"id": "no-shouting", "action": "deny", "server": "everything", "tools": ["echo"],
+                        "arguments": {"/message": {"glob": "*!!!"}}}]},
             dlp={"deny": ["credentials"]})
         cls.addClassCleanup(cls.gate.close)
         client = cls.gate.client()
@@ -82,6 +85,26 @@ class Peers(unittest.TestCase):
             self.assertIn(rule, answer["error"])
             self.assertIn("Gatehouse denied the call", answer["error"])
         self.assertEqual(len(self.gate.rows(tool="get-env", rule_id="no-env")), 1)
+
+    def test_the_inspector_lists_calls_and_is_denied_in_words(self):
+        for where in ([f"http://127.0.0.1:{self.gate.port}/mcp"], [sys.executable, "-c", RELAY, self.gate.socket]):
+            def told(*what: str) -> dict:
+                done = inspect(self.directory, "--format", "json", "--quiet", "--method", *what, *where)
+                self.assertEqual(done.returncode == 0, bool(done.stdout), done.stderr)
+                return json.loads(done.stdout or done.stderr)
+            tools = [tool["name"] for tool in told("tools/list")["result"]["tools"]]
+            self.assertIn("files__read_text_file", tools)
+            self.assertNotIn("everything__get-env", tools)
+            before = len(self.gate.rows())
+
+            def echo(words: str) -> dict:
+                return told("tools/call", "--tool-name", "everything__echo", "--tool-args-json", json.dumps({"message": words}))
+            self.assertEqual(echo("hello")["result"]["content"], [{"type": "text", "text": "Echo: hello"}])
+            denied = echo("hello!!!")["error"]["message"]
+            self.assertIn("Gatehouse denied the call", denied)
+            self.assertIn("no-shouting", denied)
+            rows = [(row["tool"], row["verdict"], row["rule_id"]) for row in self.gate.rows()[before:]]
+            self.assertEqual(rows, [("echo", "allow", "all"), ("echo", "deny", "no-shouting")])
 
 
 if __name__ == "__main__":
