@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from tests.support.conformance import inspect
+from tests.support.conformance import inspect, run_peer
 from tests.support.mcp_gate import McpGate
 from tests.support.mcp_peers import node_server, run_client
 from tests.support.upstream import wait_until
@@ -79,12 +79,33 @@ class Peers(unittest.TestCase):
         self.compare({"command": sys.executable, "args": ["-c", RELAY, self.gate.socket]})
 
     def test_what_is_denied_is_so_in_words_that_the_client_shows(self):
+        before = len(self.gate.rows(tool="get-env", rule_id="no-env"))
         told = run_client({"url": f"http://127.0.0.1:{self.gate.port}/mcp"},
                           [[f"everything__{tool}", arguments] for tool, arguments in DENIED])
         for answer, rule in zip(told["answers"], ("no-env", "mcp.unlisted")):
             self.assertIn(rule, answer["error"])
             self.assertIn("Gatehouse denied the call", answer["error"])
-        self.assertEqual(len(self.gate.rows(tool="get-env", rule_id="no-env")), 1)
+        self.assertEqual(len(self.gate.rows(tool="get-env", rule_id="no-env")), before + 1)
+
+    def test_the_client_of_the_second_sdk_gets_the_same(self):
+        command, *args = self.everything["command"]
+        direct = run_peer({"command": command, "args": args}, "legacy",
+                          [["tools/call", {"name": tool, "arguments": arguments}] for tool, arguments in EVERYTHING])
+        calls = [["tools/call", {"name": f"everything__{tool}", "arguments": arguments}]
+                 for tool, arguments in EVERYTHING + DENIED]
+        for where in ({"url": f"http://127.0.0.1:{self.gate.port}/mcp"},
+                      {"command": sys.executable, "args": ["-c", RELAY, self.gate.socket]}):
+            for mode in ("legacy", "auto"):
+                with self.subTest(mode=mode, **where):
+                    before = len(self.gate.rows(tool="get-env", rule_id="no-env"))
+                    through = run_peer(where, mode, calls)
+                    answers = [{key: value for key, value in answer.items() if key != "_meta"} for answer in through["answers"]]
+                    self.assertEqual(*(CLOCK.sub("", json.dumps(told, sort_keys=True))
+                                       for told in (answers[:len(EVERYTHING)], direct["answers"])))
+                    for answer, rule in zip(answers[len(EVERYTHING):], ("no-env", "mcp.unlisted")):
+                        self.assertIn(rule, answer["error"])
+                        self.assertIn("Gatehouse denied the call", answer["error"])
+                    self.assertEqual(len(self.gate.rows(tool="get-env", rule_id="no-env")), before + 1)
 
     def test_the_inspector_lists_calls_and_is_denied_in_words(self):
         for where in ([f"http://127.0.0.1:{self.gate.port}/mcp"], [sys.executable, "-c", RELAY, self.gate.socket]):

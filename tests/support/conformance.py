@@ -74,6 +74,16 @@ def _suite(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([str(NODE), str(SUITE), *arguments], cwd=PACKAGES, capture_output=True, text=True, timeout=300)
 
 
+def run_peer(where: dict, mode: str | dict, calls: list) -> dict:
+    """What tests/conformance/peer.mjs, the client of SDK 2, says."""
+    install()
+    done = subprocess.run([str(NODE), "peer.mjs", *(json.dumps(given) for given in (where, mode, calls))], cwd=PACKAGES,
+                          capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return json.loads(done.stdout)
+
+
 class Server:
     """Our fixture over HTTP."""
 
