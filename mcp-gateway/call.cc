@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/base/uuid.h"
+#include "mcp-gateway/header_parameters.h"
 
 namespace gatehouse::mcp {
 
@@ -11,8 +12,7 @@ namespace {
 
 constexpr size_t kMaxDescribedMembers = 64;
 constexpr std::string_view kNotListed = "[not listed]";
-constexpr size_t kMaxErrorBytes = 4 << 10;  // of an upstream's words
-constexpr std::chrono::milliseconds kDefaultTime = policy::kDefaultCallTime;
+constexpr size_t kMaxRowNameBytes = 512;
 
 std::string kind_words(const Value& value) {
   switch (value.type()) {
@@ -31,24 +31,19 @@ std::string kind_words(const Value& value) {
   }
 }
 
-std::chrono::milliseconds call_time(const policy::Policy& policy, const std::string& server) {
+// What of a client's abilities a server may be told of.
+Value told_capabilities(const policy::Policy& policy, const std::string& server, const Value& of_client) {
+  Value told = Value::object();
   for (const auto& declared : policy.mcp_servers()) {
-    if (declared.name == server) return declared.call_time;
+    if (declared.name != server) continue;
+    for (const auto ask : declared.asks) {
+      const auto name = policy::kMcpAskNames[static_cast<size_t>(ask)];
+      if (const Value* ability = find(of_client, name); ability != nullptr && ability->is_object()) {
+        told[std::string(name)] = *ability;
+      }
+    }
   }
-  return kDefaultTime;
-}
-
-// A server's error in the form that the guest is given.
-RpcError error_of(const Value& object) {
-  RpcError error;
-  if (const Value* code = find(object, "code"); code != nullptr && code->is_number_integer()) {
-    const auto number = code->get<int64_t>();
-    error.code = number >= -100'000 && number <= 100'000 ? static_cast<int>(number) : kInternalError;
-  }
-  const std::string* message = find_text(object, "message");
-  error.message = message == nullptr ? "the server says no more" : log::printable(*message, kMaxErrorBytes);
-  if (const Value* data = find(object, "data")) error.data = *data;
-  return error;
+  return told;
 }
 
 }  // namespace
@@ -83,16 +78,37 @@ Call::Call(CallTools& tools, Asked asked, Callbacks callbacks)
         end("timeout", "no answer in time",
             RpcError{kTimeout, fmt::format("'{}' did not answer within its call_time", asked_.shown), nullptr});
       }) {
-  decision_ = policy_->judge(policy::McpCall{asked_.server, asked_.tool, asked_.arguments});
-  if (asked_.withheld) {
-    if (decision_.verdict != Verdict::deny) static_cast<Decision&>(decision_) = *asked_.withheld;
-    if (!asked_.listed) decision_.reason = asked_.withheld->reason;  // the policy's names the tool
-  }
-  if (decision_.verdict == Verdict::deny) {
+  judge();
+  // The auditor wants to know what else was asked for, but no secret on record: it is looked through, denied or not.
+  const bool unknown_address = asked_.what == What::resource && !asked_.listed;
+  if (decision_.verdict == Verdict::deny && !unknown_address) {
     record_decision();
   } else {
     look_out();
   }
+}
+
+void Call::judge() {
+  switch (asked_.what) {
+    case What::tool:
+      decision_ = policy_->judge(policy::McpCall{asked_.server, asked_.name, arguments()});
+      break;
+    case What::prompt:
+      decision_ = policy_->judge(policy::McpPrompt{asked_.server, asked_.name});
+      break;
+    case What::resource:
+      decision_ = policy_->judge(policy::McpRead{asked_.server, asked_.name});
+      break;
+    case What::completion:
+      // Of what is shown; which values are suggested is no more than its server tells of it anyway.
+      decision_.rule_id = "mcp.shown";
+      decision_.verdict = Verdict::allow;
+      decision_.reason = "it is about what the policy lets be used";
+      break;
+  }
+  if (!asked_.withheld) return;
+  if (decision_.verdict != Verdict::deny) static_cast<Decision&>(decision_) = *asked_.withheld;
+  if (!asked_.listed) decision_.reason = asked_.withheld->reason;  // the policy's names the tool
 }
 
 Call::~Call() {
@@ -109,12 +125,31 @@ Call::~Call() {
       [](const Result<void>&) {});
 }
 
+// Of a tool or a prompt.
+const Value& Call::arguments() const {
+  static const Value kNone = Value::object();
+  const Value* given = find(asked_.params, "arguments");
+  return given == nullptr ? kNone : *given;
+}
+
+// What the guest chose of it.
+const Value& Call::outward() const {
+  return asked_.what == What::tool && asked_.params.size() == 2 ? arguments() : asked_.params;
+}
+
+std::chrono::milliseconds Call::call_time() const {
+  for (const auto& declared : policy_->mcp_servers()) {
+    if (declared.name == asked_.server) return declared.call_time;
+  }
+  return policy::kDefaultCallTime;
+}
+
 dlp::StreamInfo Call::stream(dlp::Direction direction) const {
   return {"mcp", direction, scan_host(asked_.server), trace_id_};
 }
 
 void Call::look_out() {
-  scan_ = std::make_unique<TextScan>(tools_.scanner, stream(dlp::Direction::out), "arguments", asked_.arguments,
+  scan_ = std::make_unique<TextScan>(tools_.scanner, stream(dlp::Direction::out), "arguments", outward(),
                                      [this](Looked looked) { looked_out(std::move(looked)); });
 }
 
@@ -124,7 +159,10 @@ void Call::looked_out(Looked looked) {
   for (auto& row : finding_rows(looked, stream(dlp::Direction::out))) {
     tools_.record(std::move(row), [](const Result<void>&) {});
   }
-  if (looked.decision.verdict == Verdict::deny) static_cast<Decision&>(decision_) = looked.decision;
+  name_is_clean_ = looked.findings.empty() && looked.decision.allowed();
+  if (looked.decision.verdict == Verdict::deny && decision_.verdict != Verdict::deny) {
+    static_cast<Decision&>(decision_) = looked.decision;
+  }
   if (decision_.verdict == Verdict::ask) return ask_somebody();
   decided();
 }
@@ -140,9 +178,10 @@ void Call::ask_somebody() {
   wanted.rule = decision_.rule_id;
   wanted.reason = decision_.reason;
   wanted.channel = "mcp";
-  wanted.what = fmt::format("{} {}", asked_.server, asked_.tool);
-  wanted.detail = describe_arguments(asked_.arguments, asked_.schema);
-  wanted.key = fmt::format("mcp {} {} {} {}", asked_.server, asked_.tool, asked_.pin, pin_of(asked_.arguments));
+  wanted.what = fmt::format("{} {}", asked_.server, asked_.name);
+  wanted.detail = describe_arguments(arguments(), asked_.schema);
+  wanted.key =
+      fmt::format("mcp {} {} {} {} {}", asked_.method, asked_.server, asked_.name, asked_.pin, pin_of(asked_.params));
   wanted.time = policy_->limits().approval_time;
   question_ = tools_.approver->ask(std::move(wanted), [this](approval::Decided decided) {
     const auto asked = std::move(question_);  // it is what calls
@@ -157,7 +196,7 @@ void Call::ask_somebody() {
 // Nobody objects; what is left of the budgets has the last word.
 void Call::decided() {
   if (decision_.allowed() && !decision_.quotas.empty()) {
-    overdrawn_ = tools_.budgets.admit(decision_.quotas, asked_.arguments_bytes, std::chrono::steady_clock::now());
+    overdrawn_ = tools_.budgets.admit(decision_.quotas, asked_.params_bytes, std::chrono::steady_clock::now());
     if (overdrawn_) static_cast<Decision&>(decision_) = overdrawn_->denial;
   }
   record_decision();
@@ -168,11 +207,12 @@ void Call::record_decision() {
   row.event_id = event_id_;
   row.trace_id = trace_id_;
   row.decision = decision_;
-  row.method = "tools/call";
+  row.method = asked_.method;
   row.server = asked_.server;
-  row.tool = asked_.listed ? asked_.tool : std::string(kNotListed);
-  row.arguments = describe_arguments(asked_.arguments, asked_.schema);
-  row.arguments_bytes = asked_.arguments_bytes;
+  const bool told = asked_.listed || (asked_.what == What::resource && name_is_clean_);
+  row.tool = told ? log::printable(asked_.name, kMaxRowNameBytes) : std::string(kNotListed);
+  row.arguments = describe_arguments(arguments(), asked_.schema);
+  row.arguments_bytes = asked_.params_bytes;
   row.pin = asked_.pin;
   tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
     if (*alive) recorded(committed);
@@ -212,105 +252,27 @@ void Call::forward() {
         "failed", "the server is not running",
         RpcError{kUpstream, fmt::format("the server '{}' is not running; try again later", asked_.server), nullptr});
   }
-  deadline_.start(call_time(*policy_, asked_.server));
-  Upstream::OnProgress on_progress;
-  if (callbacks_.progress) on_progress = [this](Progress progress) { callbacks_.progress(std::move(progress)); };
-  sent_ = upstream->call(
-      asked_.tool, asked_.arguments, [this](Answer answer) { answered(std::move(answer)); }, std::move(on_progress));
-}
-
-void Call::answered(Answer answer) {
-  sent_.reset();
-  deadline_.stop();
-  if (answer.kind == Answer::Kind::lost) {
-    return end(
-        "failed", answer.words,
-        RpcError{kUpstream, fmt::format("the server '{}' ended during the call: {}", asked_.server, answer.words),
-                 nullptr});
+  deadline_.start(call_time());
+  Wanted wanted;
+  wanted.method = asked_.method;
+  wanted.params = asked_.params;
+  if (asked_.what != What::completion) wanted.name = asked_.name;
+  if (asked_.what == What::tool && !asked_.schema.is_null()) {
+    wanted.parameters = parameter_values(asked_.schema, arguments());
   }
-  answer_bytes_ = json::write(answer.content).size();
-  if (answer_bytes_ > decision_.result_bytes) {
-    const std::string by =
-        decision_.result_rule.empty() ? "the default" : fmt::format("rule '{}'", decision_.result_rule);
-    return end(
-        "withheld", "too large",
-        RpcError{kDenied,
-                 fmt::format("the result of '{}' has {} bytes, more than the {} that {} lets through; ask for less",
-                             asked_.shown, answer_bytes_, decision_.result_bytes, by),
-                 {{"rule", decision_.result_rule.empty() ? "limit.result" : decision_.result_rule},
-                  {"event_id", event_id_}}});
-  }
-  if (!decision_.quotas.empty()) {
-    if (const auto over = tools_.budgets.spend(decision_.quotas, 0, answer_bytes_)) {
-      return end("withheld", over->denial.rule_id,
-                 RpcError{kBusy,
-                          fmt::format("Gatehouse withheld the answer of '{}': {}", asked_.shown, over->denial.reason),
-                          {{"rule", over->denial.rule_id}, {"event_id", event_id_}}});
-    }
-  }
-  if (answer.kind == Answer::Kind::result) {
-    const Value* content = find(answer.content, "content");
-    const Value* failed_flag = find(answer.content, "isError");
-    const bool sound =
-        content != nullptr && content->is_array() && (failed_flag == nullptr || failed_flag->is_boolean());
-    if (!sound) {
-      return end("failed", "no result of a tool",
-                 RpcError{kUpstream, fmt::format("what the server '{}' answered is no result of a tool", asked_.server),
-                          nullptr});
-    }
-  }
-  look_in(std::move(answer));
-}
-
-void Call::look_in(Answer answer) {
-  answer_ = std::move(answer);
-  const bool result = answer_.kind == Answer::Kind::result;
-  scan_ = std::make_unique<TextScan>(tools_.scanner, stream(dlp::Direction::in), result ? "result" : "error",
-                                     answer_.content, [this](const Looked& looked) { looked_in(looked); });
-}
-
-void Call::looked_in(const Looked& looked) {
-  const auto scan = std::move(scan_);  // it is what calls
-  for (auto& row : finding_rows(looked, stream(dlp::Direction::in))) {
-    tools_.record(std::move(row), [](const Result<void>&) {});
-  }
-  if (looked.decision.verdict == Verdict::deny) {
-    return end("withheld", looked.decision.rule_id,
-               RpcError{kDenied,
-                        fmt::format("Gatehouse withheld the answer of '{}': {}", asked_.shown, looked.decision.reason),
-                        {{"rule", looked.decision.rule_id},
-                         {"event_id", event_id_},
-                         {"what_to_do", "The call itself may have taken effect. Do without its answer."}}});
-  }
-  if (answer_.kind == Answer::Kind::error) return end("error", "", error_of(answer_.content));
-  Value told = {{"content", answer_.content["content"]}};
-  for (const auto member : {"structuredContent", "isError"}) {
-    if (const Value* value = find(answer_.content, member)) told[member] = *value;
-  }
-  const Value* is_error = find(told, "isError");
-  end(is_error != nullptr && is_error->get<bool>() ? "tool-error" : "result", "", std::move(told));
-}
-
-void Call::end(std::string outcome, std::string error, Outcome told) {
-  under_way_ = false;
-  deadline_.stop();
-  const auto lasted = std::chrono::steady_clock::now() - sent_at_;
-  audit::McpResult row{event_id_,
-                       trace_id_,
-                       std::move(outcome),
-                       answer_bytes_,
-                       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(lasted).count()),
-                       log::printable(error)};
-  tools_.record(std::move(row), [this, alive = alive_, told = std::move(told)](const Result<void>& committed) mutable {
-    if (!*alive) return;
-    if (!committed) return finish(RpcError{kDenied, "the audit log cannot be written, so nothing may pass", nullptr});
-    finish(std::move(told));
-  });
-}
-
-void Call::finish(Outcome told) {
-  const auto done = std::move(callbacks_.done);
-  done(std::move(told));
+  wanted.capabilities = told_capabilities(*policy_, asked_.server, asked_.capabilities);
+  wanted.log_level = asked_.log_level;
+  wanted.progress = asked_.progress;
+  Upstream::Handlers handlers;
+  handlers.answer = [this](Answer answer) {
+    sent_.reset();
+    came(std::move(answer));
+  };
+  if (callbacks_.said) handlers.said = [this](Said said) { came(std::move(said)); };
+  if (callbacks_.asked) handlers.asked = [this](Question question) { came(std::move(question)); };
+  sent_ = 0;  // it may be answered at once
+  const auto number = upstream->call(std::move(wanted), std::move(handlers));
+  if (sent_) sent_ = number;
 }
 
 }  // namespace gatehouse::mcp

@@ -6,32 +6,74 @@ namespace gatehouse::mcp {
 
 namespace {
 
-constexpr std::string_view kShownMembers[] = {"title", "description", "inputSchema", "outputSchema", "annotations"};
+// Of a definition, what clients are shown besides its name.
+std::vector<std::string_view> shown_members(ListKind kind) {
+  switch (kind) {
+    case ListKind::tools:
+      return {"title", "description", "inputSchema", "outputSchema", "annotations"};
+    case ListKind::prompts:
+      return {"title", "description", "arguments"};
+    case ListKind::resources:
+      return {"name", "title", "description", "mimeType", "size", "annotations"};
+    case ListKind::templates:
+      return {"name", "title", "description", "mimeType", "annotations"};
+  }
+  return {};
+}
+
+std::string scheme_of(std::string_view server) {
+  std::string scheme(server);
+  std::replace(scheme.begin(), scheme.end(), '_', '.');
+  return scheme + '+';
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
 
 std::string pin_of(const Value& definition) { return sha256_hex(json::write(definition)); }
 
-Value shown_definition(std::string_view server, const Value& definition) {
-  Value shown = Value::object();
-  for (const auto member : kShownMembers) {
-    if (const Value* value = find(definition, member)) shown[std::string(member)] = *value;
-  }
-  const std::string* name = find_text(definition, "name");
-  shown["name"] = shown_name(server, name == nullptr ? "" : *name);
-  return shown;
+std::string shown_as(ListKind kind, std::string_view server, std::string_view name, bool own) {
+  if (own) return std::string(name);
+  const bool by_name = kind == ListKind::tools || kind == ListKind::prompts;
+  return by_name ? shown_name(server, name) : scheme_of(server).append(name);
 }
 
-bool Catalogue::replace(const std::string& server, std::vector<Tool> tools) {
-  std::map<std::string, Tool, std::less<>> next;
-  for (auto& tool : tools) {
-    std::string shown = shown_name(server, tool.name);
-    const auto other = tools_.find(shown);
-    if (other != tools_.end() && other->second.server != server) continue;  // whoever was there first keeps the name
-    next.emplace(std::move(shown), std::move(tool));
+std::optional<std::string> uri_of(std::string_view server, std::string_view shown, bool own) {
+  if (own) return std::string(shown);
+  const std::string scheme = scheme_of(server);
+  // Clients may write a scheme in small letters.
+  const bool of_it = shown.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), shown.begin(),
+                                                                [](char a, char b) { return lower(a) == lower(b); });
+  if (!of_it) return std::nullopt;
+  return std::string(shown.substr(scheme.size()));
+}
+
+Value shown_definition(ListKind kind, std::string_view shown, const Value& definition) {
+  Value told = Value::object();
+  for (const auto member : shown_members(kind)) {
+    if (const Value* value = find(definition, member)) told[std::string(member)] = *value;
+  }
+  told[std::string(words_of(kind).key)] = shown;
+  return told;
+}
+
+void show_uris(std::string_view server, Value& content) {
+  if (!content.is_object()) return;
+  if (const std::string* uri = find_text(content, "uri")) content["uri"] = scheme_of(server) + *uri;
+  if (const auto resource = content.find("resource"); resource != content.end()) show_uris(server, *resource);
+}
+
+bool Catalogue::replace(const std::string& server, std::vector<Item> items) {
+  std::map<std::string, Item, std::less<>> next;
+  for (auto& item : items) {
+    std::string shown = item.shown;
+    const auto other = items_.find(shown);
+    if (other != items_.end() && other->second.server != server) continue;  // whoever was there first keeps the name
+    next.emplace(std::move(shown), std::move(item));
   }
   bool changed = false;
-  for (auto at = tools_.begin(); at != tools_.end();) {
+  for (auto at = items_.begin(); at != items_.end();) {
     if (at->second.server != server) {
       ++at;
       continue;
@@ -42,22 +84,22 @@ bool Catalogue::replace(const std::string& server, std::vector<Tool> tools) {
       next.erase(same);
       ++at;
     } else {
-      at = tools_.erase(at);
+      at = items_.erase(at);
     }
   }
   changed |= !next.empty();
-  tools_.merge(next);
+  items_.merge(next);
   return changed;
 }
 
-const Tool* Catalogue::find(std::string_view shown) const {
-  const auto found = tools_.find(shown);
-  return found == tools_.end() ? nullptr : &found->second;
+const Item* Catalogue::find(std::string_view shown) const {
+  const auto found = items_.find(shown);
+  return found == items_.end() ? nullptr : &found->second;
 }
 
-std::vector<const Tool*> Catalogue::page(std::string_view after, size_t count) const {
-  std::vector<const Tool*> page;
-  for (auto at = after.empty() ? tools_.begin() : tools_.upper_bound(after); at != tools_.end() && page.size() < count;
+std::vector<const Item*> Catalogue::page(std::string_view after, size_t count) const {
+  std::vector<const Item*> page;
+  for (auto at = after.empty() ? items_.begin() : items_.upper_bound(after); at != items_.end() && page.size() < count;
        ++at) {
     page.push_back(&at->second);
   }

@@ -3,19 +3,59 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "mcp-gateway/log_level.h"
 
 namespace gatehouse::mcp {
 
 namespace {
 
-constexpr std::string_view kModern = "2026-07-28";
 constexpr size_t kMaxWaiting = 16;
-// With these, revisions from 2025-06-18 on; what an older one does not know is left out for it.
+constexpr size_t kMaxCursorBytes = 2 * kMaxUriBytes;
+// The oldest revision; what it does not know is left out for it.
 constexpr std::string_view kFirst = "2025-03-26";
+constexpr std::string_view kVersionKey = "io.modelcontextprotocol/protocolVersion";
+constexpr std::string_view kCapabilitiesKey = "io.modelcontextprotocol/clientCapabilities";
+constexpr std::string_view kLevelKey = "io.modelcontextprotocol/logLevel";
+constexpr std::string_view kUsualLevel = "info";
+constexpr std::string_view kServerKey = "io.modelcontextprotocol/serverInfo";
 
-std::string key_of(const Value& id) { return json::write(id); }
+constexpr std::string_view kInstructions =
+    "Tools, prompts and resources of several servers, named server__tool and server+uri. Every call is judged by a "
+    "policy and put on record; a denied call says by which rule. What the policy never allows is not listed.";
+
+Value server_info() { return {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}; }
+
+Value capabilities() {
+  return {{"tools", {{"listChanged", true}}},
+          {"prompts", {{"listChanged", true}}},
+          {"resources", {{"subscribe", true}, {"listChanged", true}}},
+          {"completions", Value::object()},
+          {"logging", Value::object()}};
+}
+
+std::vector<std::string> all_revisions() {
+  std::vector<std::string> all{std::string(kModern)};
+  all.insert(all.end(), std::begin(kRevisions), std::end(kRevisions));
+  return all;
+}
+
+bool is_cached(const Value& result) {
+  for (const auto* member : {"tools", "prompts", "resources", "resourceTemplates", "contents", "supportedVersions"}) {
+    if (result.contains(member)) return true;
+  }
+  return false;
+}
 
 }  // namespace
+
+Client::~Client() {
+  std::set<std::string> watched = std::move(watched_);
+  for (const auto& [key, listen] : listens_) watched.insert(listen.uris.begin(), listen.uris.end());
+  watched_.clear();
+  exchanges_.clear();
+  listens_.clear();
+  for (const auto& uri : watched) house_.unwatched(uri);
+}
 
 void Client::take(std::string_view bytes) {
   if (broken_) return;
@@ -57,35 +97,88 @@ void Client::take_value(Value value) {
   take(std::move(*message));
 }
 
-// Results and errors answer nothing: we ask the client for nothing.
 void Client::take(Message message) {
   if (message.kind == Message::Kind::request) {
     request(std::move(message));
   } else if (message.kind == Message::Kind::notification) {
     notification(message);
+  } else {
+    answer(std::move(message));
   }
+}
+
+// By what a request of 2026-07-28 says of itself, or by the session. Nothing: it is refused.
+std::optional<Client::Terms> Client::terms_of(const Message& message) {
+  const Value* meta = find(message.params, "_meta");
+  const Value* version = meta == nullptr ? nullptr : find(*meta, kVersionKey);
+  if (version == nullptr && !stateless_) {
+    // A session that has not said how much it wants to know leaves it to the servers.
+    return Terms{revision_, capabilities_, std::string(log_level_.empty() ? kUsualLevel : log_level_)};
+  }
+  const auto* text = version == nullptr ? nullptr : version->get_ptr<const std::string*>();
+  if (text == nullptr) {
+    refuse(message.id, kInvalidParams, fmt::format("\"_meta\" says no {}", kVersionKey));
+    return std::nullopt;
+  }
+  if (*text != kModern) {
+    refuse(message.id, kNoRevision, "that revision is not spoken without a session",
+           {{"supported", all_revisions()}, {"requested", log::printable(*text, 64)}});
+    return std::nullopt;
+  }
+  const Value* capabilities = find(*meta, kCapabilitiesKey);
+  if (capabilities == nullptr || !capabilities->is_object()) {
+    refuse(message.id, kInvalidParams, fmt::format("\"_meta\" says no {}", kCapabilitiesKey));
+    return std::nullopt;
+  }
+  Terms terms{kModern, *capabilities, {}};
+  if (const Value* level = find(*meta, kLevelKey)) {
+    const auto* name = level->get_ptr<const std::string*>();
+    if (name == nullptr || !severity_of(*name)) {
+      refuse(message.id, kInvalidParams, "there is no such level of log messages");
+      return std::nullopt;
+    }
+    terms.log_level = *name;
+  }
+  return terms;
 }
 
 void Client::request(Message message) {
   asked_ = message.method;
-  const Value* meta = find(message.params, "_meta");
-  if (meta != nullptr && find(*meta, "io.modelcontextprotocol/protocolVersion") != nullptr) {
-    return refuse(message.id, kInvalidRequest,
-                  fmt::format("revision {} is not spoken here yet; begin with initialize", kModern),
-                  {{"supported", std::vector<std::string>(std::begin(kRevisions), std::end(kRevisions))}});
+  auto terms = terms_of(message);
+  if (!terms) return;
+  if (in_use(message.id)) return refuse(message.id, kInvalidRequest, "a request of this id is under way");
+  if (!terms->modern()) {
+    if (message.method == "initialize") return initialize(message);
+    if (message.method == "ping") return say(message.id, result_line(message.id, Value::object()));
+    // To find out who speaks 2026-07-28 it is asked for by itself, too; whoever asks so is told how.
+    if (message.method == "server/discover") {
+      return refuse(message.id, kInvalidParams, fmt::format("\"_meta\" says no {}", kVersionKey));
+    }
+    if (revision_.empty()) return refuse(message.id, kInvalidRequest, "the session is not initialized");
   }
-  if (message.method == "initialize") return initialize(message);
-  if (message.method == "ping") return say(message.id, result_line(message.id, Value::object()));
-  if (message.method == "server/discover") {
-    return refuse(message.id, kMethodNotFound,
-                  fmt::format("revision {} is not spoken here yet; begin with initialize", kModern));
+  serve(std::move(message), std::move(*terms));
+}
+
+void Client::serve(Message message, Terms terms) {
+  for (const auto kind : kListKinds) {
+    if (message.method == words_of(kind).method) return list(message, kind, std::move(terms));
   }
-  if (revision_.empty()) return refuse(message.id, kInvalidRequest, "the session is not initialized");
-  if (message.method == "tools/list") return list_tools(message);
-  if (message.method == "tools/call") return call_tool(std::move(message));
+  const auto is_one_of = [&](std::initializer_list<std::string_view> methods) {
+    return std::find(methods.begin(), methods.end(), message.method) != methods.end();
+  };
+  if (is_one_of({"tools/call", "prompts/get", "resources/read", "completion/complete"})) {
+    return carry(std::move(message), std::move(terms));
+  }
+  if (terms.modern()) {
+    if (message.method == "server/discover") return discover(message.id);
+    if (message.method == "subscriptions/listen") return listen(message);
+  } else {
+    if (message.method == "resources/subscribe") return carry(std::move(message), std::move(terms));
+    if (message.method == "resources/unsubscribe") return unsubscribe(message);
+    if (message.method == "logging/setLevel") return set_log_level(message);
+  }
   refuse(message.id, kMethodNotFound,
-         fmt::format("'{}' is not carried by this gateway; tools/list and tools/call are",
-                     log::printable(message.method, 64)));
+         fmt::format("'{}' is not carried by this gateway", log::printable(message.method, 64)));
 }
 
 void Client::notification(const Message& message) {
@@ -94,8 +187,16 @@ void Client::notification(const Message& message) {
   } else if (message.method == "notifications/cancelled") {
     const Value* id = find(message.params, "requestId");
     if (id == nullptr || !is_id(*id)) return;
-    const size_t ended =
-        calls_.erase(key_of(*id)) + std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == *id; });
+    const std::string key = json::write(*id);
+    const auto exchange = exchanges_.extract(key);
+    forget_questions(key);
+    const auto listen = listens_.extract(key);
+    if (listen) {
+      std::erase_if(exchanges_, [&](const auto& entry) { return entry.second.listen == key; });
+      for (const auto& uri : listen.mapped().uris) house_.unwatched(uri);
+    }
+    const size_t ended = (exchange ? 1 : 0) + (listen ? 1 : 0) +
+                         std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == *id; });
     if (ended > 0) say(*id, "");
   }
 }
@@ -106,104 +207,107 @@ void Client::initialize(const Message& message) {
   if (asked == nullptr) return refuse(message.id, kInvalidParams, "\"protocolVersion\" is missing");
   const auto* spoken = std::find(std::begin(kRevisions), std::end(kRevisions), *asked);
   revision_ = spoken == std::end(kRevisions) ? kRevisions[0] : *spoken;
-  say(message.id,
-      result_line(message.id, {{"protocolVersion", revision_},
-                               {"capabilities", {{"tools", {{"listChanged", true}}}}},
-                               {"serverInfo", {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}},
-                               {"instructions",
-                                "Tools of several servers, named server__tool. Every call is judged by a policy and "
-                                "put on record; a denied call "
-                                "says by which rule. Tools that the policy never allows are not listed."}}));
+  if (const Value* able = find(message.params, "capabilities"); able != nullptr && able->is_object()) {
+    capabilities_ = *able;
+  }
+  say(message.id, result_line(message.id, {{"protocolVersion", revision_},
+                                           {"capabilities", capabilities()},
+                                           {"serverInfo", server_info()},
+                                           {"instructions", kInstructions}}));
 }
 
-void Client::list_tools(const Message& message) {
-  std::string after;
+void Client::discover(const Value& id) {
+  answer_with(
+      id, {kModern},
+      {{"supportedVersions", all_revisions()}, {"capabilities", capabilities()}, {"instructions", kInstructions}});
+}
+
+void Client::list(const Message& message, ListKind kind, Terms terms) {
+  Waiting asked{message.id, kind, "", std::move(terms)};
   if (const Value* cursor = find(message.params, "cursor")) {
     const auto* text = cursor->get_ptr<const std::string*>();
-    if (text == nullptr || text->size() > kMaxShownNameBytes)
-      return refuse(message.id, kInvalidParams, "no such cursor");
-    after = *text;
+    if (text == nullptr || text->size() > kMaxCursorBytes) return refuse(message.id, kInvalidParams, "no such cursor");
+    asked.after = *text;
   }
-  if (house_.settled()) return show_tools(message.id, after);
+  if (house_.settled()) return show(asked);
   if (waiting_.size() >= kMaxWaiting) return refuse(message.id, kBusy, "too many lists asked for at once");
-  waiting_.push_back({message.id, std::move(after)});
+  waiting_.push_back(std::move(asked));
 }
 
-void Client::show_tools(const Value& id, std::string_view after) {
-  const auto page = house_.catalogue().page(after, kToolsOfPage + 1);
-  Value tools = Value::array();
+void Client::show(const Waiting& asked) {
+  const auto& words = words_of(asked.kind);
+  const auto page = house_.catalogue(asked.kind).page(asked.after, kToolsOfPage + 1);
+  Value entries = Value::array();
   for (size_t i = 0; i < std::min(page.size(), kToolsOfPage); ++i) {
-    tools.push_back(page[i]->definition);
-    if (revision_ == kFirst) {
-      tools.back().erase("title");
-      tools.back().erase("outputSchema");
+    entries.push_back(page[i]->definition);
+    if (asked.terms.revision != kFirst) continue;
+    entries.back().erase("title");
+    entries.back().erase("outputSchema");
+  }
+  Value result = Value::object();
+  result[std::string(words.member)] = std::move(entries);
+  // A cursor is the last name shown: it means the same whatever comes or goes meanwhile.
+  if (page.size() > kToolsOfPage) result["nextCursor"] = page[kToolsOfPage - 1]->shown;
+  answer_with(asked.id, asked.terms, std::move(result));
+}
+
+void Client::set_log_level(const Message& message) {
+  const std::string* level = find_text(message.params, "level");
+  if (level == nullptr || !severity_of(*level)) {
+    return refuse(message.id, kInvalidParams, "there is no such level of log messages");
+  }
+  log_level_ = *level;
+  house_.log_levels_changed();
+  say(message.id, result_line(message.id, Value::object()));
+}
+
+void Client::changed(ListKind kind) {
+  if (ready_ && !callbacks_.crowded()) tell(words_of(kind).changed);
+  const auto flag = fmt::format("{}ListChanged", words_of(kind).capability);
+  for (const auto& [key, listen] : listens_) {
+    if (listen.owed == 0 && listen.granted.contains(flag)) {
+      tell_listener(listen, words_of(kind).changed, Value::object());
     }
   }
-  Value result = {{"tools", std::move(tools)}};
-  // A cursor is the last name shown: it means the same whatever comes or goes meanwhile.
-  if (page.size() > kToolsOfPage) {
-    result["nextCursor"] = *find_text(page[kToolsOfPage - 1]->definition, "name");
-  }
-  say(id, result_line(id, std::move(result)));
 }
 
-void Client::call_tool(Message message) {
-  const std::string* name = find_text(message.params, "name");
-  if (name == nullptr || name->empty()) return refuse(message.id, kInvalidParams, "\"name\" of the tool is missing");
-  if (find(message.params, "task") != nullptr) {
-    return refuse(message.id, kMethodNotFound, "tasks are not carried by this gateway; call without \"task\"");
-  }
-  Value arguments = Value::object();
-  if (auto given = message.params.find("arguments"); given != message.params.end() && !given->is_null()) {
-    if (!given->is_object()) return refuse(message.id, kInvalidParams, "\"arguments\" must be an object");
-    arguments = std::move(*given);
-  }
-  const std::string key = key_of(message.id);
-  if (calls_.contains(key)) return refuse(message.id, kInvalidRequest, "a request of this id is under way");
-  if (calls_.size() >= kMaxCallsOfClient) return refuse(message.id, kBusy, "too many calls at once; wait for answers");
-
-  Call::Callbacks callbacks;
-  callbacks.done = [this, key, id = message.id](Call::Outcome outcome) { ended(key, id, std::move(outcome)); };
-  const Value* meta = find(message.params, "_meta");
-  const Value* token = meta == nullptr ? nullptr : find(*meta, "progressToken");
-  if (token != nullptr && is_id(*token)) {
-    callbacks.progress = [this, id = message.id, token = *token](const Progress& progress) {
-      if (callbacks_.crowded()) return;
-      Value params = {{"progressToken", token}, {"progress", progress.progress}};
-      if (!progress.total.is_null()) params["total"] = progress.total;
-      say(id, notification_line("notifications/progress", std::move(params)), false);
-    };
-  }
-  auto call = house_.call(*name, std::move(arguments), std::move(callbacks));
-  if (!call) return refuse(message.id, kBusy, "too much is asked for at once, by all clients; wait for answers");
-  calls_.emplace(key, std::move(call));
-}
-
-void Client::ended(const std::string& key, const Value& id, Call::Outcome outcome) {
-  const auto call = calls_.extract(key);  // it is what calls
-  if (auto* error = std::get_if<RpcError>(&outcome)) return say(id, error_line(id, *error));
-  auto& result = std::get<Value>(outcome);
-  if (revision_ == kFirst) result.erase("structuredContent");
-  say(id, result_line(id, std::move(result)));
-}
-
-void Client::tools_changed() {
-  if (ready_ && !callbacks_.crowded())
-    callbacks_.send(notification_line("notifications/tools/list_changed", Value::object()));
+void Client::logged(const Value& params) {
+  if (!ready_ || callbacks_.crowded()) return;
+  if (!log_level_.empty() && severity_of(params.at("level").get<std::string>()) < severity_of(log_level_)) return;
+  tell("notifications/message", params);
 }
 
 void Client::settled() {
-  for (const auto& [id, after] : std::exchange(waiting_, {})) show_tools(id, after);
+  for (const auto& asked : std::exchange(waiting_, {})) show(asked);
 }
 
 void Client::refuse(const Value& id, int code, std::string_view words, Value data) {
   house_.refused(code, asked_);
-  say(id, error_line(id, {code, std::string(words), std::move(data)}));
+  say(id, error_line(id, {code, std::string(words), std::move(data)}), true, code);
 }
 
-void Client::say(const Value& request, std::string_view line, bool last) {
-  if (callbacks_.about) return callbacks_.about(request, line, last);
+// In the form of the revision (what each lacks: changelogs of the specification).
+void Client::answer_with(const Value& id, const Terms& terms, Value result) {
+  if (terms.modern()) {
+    if (!result.contains("resultType")) result["resultType"] = "complete";
+    if (is_cached(result)) {
+      result["ttlMs"] = 0;
+      result["cacheScope"] = "private";
+    }
+    result["_meta"][std::string(kServerKey)] = server_info();
+  } else if (const Value* structured = find(result, "structuredContent")) {
+    if (terms.revision == kFirst || !structured->is_object()) result.erase("structuredContent");
+  }
+  say(id, result_line(id, std::move(result)));
+}
+
+void Client::say(const Value& request, std::string_view line, bool last, int code) {
+  if (callbacks_.about) return callbacks_.about(request, line, last, code);
   if (!line.empty()) callbacks_.send(line);
+}
+
+void Client::tell(std::string_view method, Value params) {
+  callbacks_.send(notification_line(method, std::move(params)));
 }
 
 }  // namespace gatehouse::mcp

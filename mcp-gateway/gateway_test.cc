@@ -195,7 +195,7 @@ TEST_F(GatewayTest, KeepsWhatAServerListedWhileItListsAnew) {
   start();
   gateway_->passed_over("b");
   Upstream& upstream = *gateway_->upstream("a");
-  upstream.begin();
+  begin("a");
   answer("a", R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}}})");
   upstream.take(R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})"
                 "\n");
@@ -262,9 +262,13 @@ TEST_F(GatewayTest, TellsTheServerOfWhatIsNoLongerWanted) {
 TEST_F(GatewayTest, BreaksOffWithAServerThatIsNone) {
   start();
   for (const auto* line : {"hello", R"({"jsonrpc":"2.0","id":1,"result":{},"result":{}})", R"({"id":1,"result":{}})",
-                           R"({"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2024-11-05"}})"}) {
-    Upstream upstream({[](const Outgoing&) {}, [](std::vector<Value>) {},
-                       [this](const Error& why) { broken_.push_back(why.message()); }});
+                           R"({"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2024-11-05"]}}
+{"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2024-11-05"}})"}) {
+    Upstream::Callbacks told;
+    told.send = [](const Outgoing&) {};
+    told.listed = [](ListKind, std::vector<Value>) {};
+    told.broken = [this](const Error& why) { broken_.push_back(why.message()); };
+    Upstream upstream(std::move(told));
     broken_.clear();
     upstream.begin();
     upstream.take(std::string(line) + "\n");
@@ -276,7 +280,7 @@ TEST_F(GatewayTest, BreaksOffWithAServerThatIsNone) {
 TEST_F(GatewayTest, WithholdsPoisonedToolsAndThoseThatShareAName) {
   start();
   gateway_->passed_over("b");
-  gateway_->upstream("a")->begin();
+  begin("a");
   answer("a", R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}}})");
   answer("a", R"({"tools":[)" + tool("read") + "," + tool("sum") + "," + tool("sum") + "," + tool("bad name") + "]}");
   turn();
@@ -351,7 +355,7 @@ TEST_F(GatewayTest, TakesNoNewToolBeforeAllServersHaveListedTheirs) {
 TEST_F(GatewayTest, PutsNoNameOnRecordInWhichTheScannerFindsSomething) {
   start();
   gateway_->passed_over("b");
-  gateway_->upstream("a")->begin();
+  begin("a");
   answer("a", R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}}})");
   answer("a", R"({"tools":[)" + tool("read") + "]}");
   ScanVerdict found{ScanVerdict::Outcome::deny, {{}}, {}};

@@ -1,9 +1,6 @@
 #include "mcp-gateway/http_front.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "common/base/log.h"
@@ -24,15 +21,6 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kEvents = "text/event-stream";
 constexpr std::string_view kBatchRevision = "2025-03-26";
 constexpr std::string_view kSourceRule = "mcp.origin";
-
-// Not to be guessed; what is more, whoever reaches this endpoint is the guest.
-std::string make_session_id() {
-  std::array<unsigned char, 16> random;
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) std::abort();
-  std::string id;
-  for (const auto byte : random) id += fmt::format("{:02x}", byte);
-  return id;
-}
 
 // This machine by any of its names.
 bool is_loopback(std::string_view host) { return host == "localhost" || host == "127.0.0.1" || host == "[::1]"; }
@@ -93,6 +81,19 @@ std::string_view foreign_source(const proxy::RequestHead& head) {
   return is_loopback(head.host) ? "" : "the request is for another host than this one (Host)";
 }
 
+// The revision that a request of 2026-07-28 says it is of.
+const Value* revision_of(const Message& message) {
+  const Value* meta = find(message.params, "_meta");
+  return meta == nullptr ? nullptr : find(*meta, "io.modelcontextprotocol/protocolVersion");
+}
+
+// Told by its header field, too, since what it lacks is then refused in that revision's words.
+bool is_stateless(const proxy::RequestHead& head, const std::vector<Message>& messages) {
+  const auto* field = proxy::find_field(head.fields, kRevisionField);
+  return (field != nullptr && field->value == kModern) ||
+         std::any_of(messages.begin(), messages.end(), [](const auto& one) { return revision_of(one) != nullptr; });
+}
+
 std::string revisions() {
   std::string all;
   for (const auto revision : kRevisions) all.append(all.empty() ? "" : ", ").append(revision);
@@ -102,10 +103,11 @@ std::string revisions() {
 }  // namespace
 
 void HttpFront::request(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now) {
+  exchanges_.remove_if([](const auto& exchange) { return exchange.over(); });
   if (const auto why = foreign_source(head); !why.empty()) return refuse_source(why, reply);
   if (const auto served = serve(head, body, reply, now); !served) {
     gateway_.refused(served.error().error.code, "");
-    reply.answer(served.error().status, "", error_line(nullptr, served.error().error));
+    reply.answer(served.error().status, "", error_line(served.error().id, served.error().error));
   }
 }
 
@@ -202,6 +204,7 @@ HttpFront::Checked HttpFront::post(const proxy::RequestHead& head, std::string_v
     if (!message) return refuse(400, kInvalidRequest, message.error().message());
     messages.push_back(std::move(*message));
   }
+  if (is_stateless(head, messages)) return stateless(head, std::move(messages), reply, now);
   const bool opens = !batch && messages[0].kind == Message::Kind::request && messages[0].method == "initialize" &&
                      proxy::find_field(head.fields, kSessionField) == nullptr;
   if (opens) return open_session(std::move(messages[0]), reply, now);
@@ -213,6 +216,34 @@ HttpFront::Checked HttpFront::post(const proxy::RequestHead& head, std::string_v
   if (auto ok = (*session)->post(std::move(messages), reply, now); !ok) {
     return refuse(400, kInvalidRequest, ok.error().message());
   }
+  return {};
+}
+
+// What the header fields say is compared with the body, so that whoever judges by the former is not deceived.
+HttpFront::Checked HttpFront::stateless(const proxy::RequestHead& head, std::vector<Message> messages, HttpReply& reply,
+                                        Time now) {
+  Message& message = messages[0];
+  const auto refuse = [&](int code, std::string words) {
+    return tl::unexpected(Refused{400, {code, std::move(words)}, message.id});
+  };
+  if (messages.size() > 1) return refuse(kInvalidRequest, fmt::format("there are no batches in revision {}", kModern));
+  if (message.kind == Message::Kind::notification) {
+    reply.answer(202, "", "");
+    return {};
+  }
+  if (message.kind != Message::Kind::request) return refuse(kInvalidRequest, "nothing was asked that this answers");
+  const auto revision = single(head.fields, kRevisionField);
+  const Value* told = revision_of(message);
+  const auto* text = told == nullptr ? nullptr : told->get_ptr<const std::string*>();
+  if (text != nullptr && (!revision || *revision == nullptr || **revision != *text)) {
+    return refuse(kHeaderMismatch, fmt::format("{} does not say the revision in the body", kRevisionField));
+  }
+  if (text != nullptr && *text == kModern) {
+    if (auto why = header_mismatch(head.fields, message, gateway_.catalogue(ListKind::tools))) {
+      return refuse(kHeaderMismatch, std::move(*why));
+    }
+  }
+  exchanges_.emplace_back(gateway_, reply, now).take(std::move(message));
   return {};
 }
 
@@ -235,7 +266,7 @@ HttpFront::Checked HttpFront::get(const proxy::RequestHead& head, HttpReply& rep
 
 HttpFront::Checked HttpFront::open_session(Message message, HttpReply& reply, Time now) {
   if (auto ok = make_room(); !ok) return ok;
-  std::string id = make_session_id();
+  std::string id = make_token();
   auto session = std::make_unique<HttpSession>(gateway_, id, now);
   std::vector<Message> messages;
   messages.push_back(std::move(message));
@@ -257,6 +288,8 @@ HttpFront::Checked HttpFront::make_room() {
 }
 
 void HttpFront::tick(Time now) {
+  exchanges_.remove_if([](const auto& exchange) { return exchange.over(); });
+  for (auto& exchange : exchanges_) exchange.tick(now);
   std::erase_if(sessions_, [now](const auto& entry) { return entry.second->over(now); });
   for (const auto& [id, session] : sessions_) session->tick(now);
 }

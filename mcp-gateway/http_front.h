@@ -5,10 +5,12 @@
 // without meaning to (Origin, Host; specification 2025-11-25, basic/transports, Security Warning).
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "mcp-gateway/http_exchange.h"
 #include "mcp-gateway/http_session.h"
 #include "proxy/http_message.h"
 
@@ -37,6 +39,7 @@ class HttpFront {
   struct Refused {
     int status;
     RpcError error;
+    Value id = nullptr;  // of the request, where it is known
   };
   using Checked = tl::expected<void, Refused>;
 
@@ -45,12 +48,14 @@ class HttpFront {
   Checked serve(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now);
   Checked post(const proxy::RequestHead& head, std::string_view body, HttpReply& reply, Time now);
   Checked get(const proxy::RequestHead& head, HttpReply& reply, Time now);
+  Checked stateless(const proxy::RequestHead& head, std::vector<Message> messages, HttpReply& reply, Time now);
   Checked open_session(Message message, HttpReply& reply, Time now);
   Checked make_room();
 
   Gateway& gateway_;
   Record record_;
   std::map<std::string, std::unique_ptr<HttpSession>, std::less<>> sessions_;
+  std::list<HttpExchange> exchanges_;  // of 2026-07-28
 };
 
 }  // namespace gatehouse::mcp

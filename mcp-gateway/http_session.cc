@@ -43,7 +43,7 @@ HttpSession::HttpSession(Gateway& gateway, std::string id, Time now)
       .send = [this](std::string_view line) { say(streams_.find(kListening), line, false); },
       .broken = [](const Error&) {},  // it is given no bytes
       .crowded = [] { return false; },
-      .about = [this](const Value& request, std::string_view line, bool last) { said(request, line, last); },
+      .about = [this](const Value& request, std::string_view line, bool last, int) { said(request, line, last); },
   });
 }
 

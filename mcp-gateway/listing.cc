@@ -29,9 +29,14 @@ std::optional<Suspicion> suspicion_of(const Looked& looked) {
 
 }  // namespace
 
-Listing::Listing(CallTools& tools, std::string server, std::vector<Value> definitions,
-                 std::function<void(std::vector<Tool>)> done)
-    : tools_(tools), server_(std::move(server)), definitions_(std::move(definitions)), done_(std::move(done)) {
+Listing::Listing(CallTools& tools, std::string server, ListKind kind, bool own_names, std::vector<Value> definitions,
+                 std::function<void(std::vector<Item>)> done)
+    : tools_(tools),
+      server_(std::move(server)),
+      kind_(kind),
+      own_names_(own_names),
+      definitions_(std::move(definitions)),
+      done_(std::move(done)) {
   next();
 }
 
@@ -45,21 +50,23 @@ void Listing::next() {
     return;
   }
   info_ = {"mcp", dlp::Direction::in, scan_host(server_), make_uuid()};
-  scan_ = std::make_unique<TextScan>(tools_.scanner, info_, "tool definition", definitions_[at_],
-                                     [this](const Looked& looked) { looked_at(looked); });
+  scan_ = std::make_unique<TextScan>(tools_.scanner, info_, fmt::format("{} definition", words_of(kind_).one),
+                                     definitions_[at_], [this](const Looked& looked) { looked_at(looked); });
 }
 
 void Listing::looked_at(const Looked& looked) {
   const auto scan = std::move(scan_);  // it is what calls
   Value& definition = definitions_[at_++];
-  Tool tool{.server = server_,
-            .name = *find_text(definition, "name"),
-            .pin = pin_of(definition),
-            .whole = {},
-            .definition = shown_definition(server_, definition),
-            .suspicion = suspicion_of(looked)};
-  tool.whole = std::move(definition);
-  found_.push_back(std::move(tool));
+  Item item;
+  item.kind = kind_;
+  item.server = server_;
+  item.name = *find_text(definition, words_of(kind_).key);
+  item.shown = shown_as(kind_, server_, item.name, own_names_);
+  item.pin = pin_of(definition);
+  item.definition = shown_definition(kind_, item.shown, definition);
+  item.suspicion = suspicion_of(looked);
+  item.whole = std::move(definition);
+  found_.push_back(std::move(item));
   if (!found_.back().suspicion) return next();
   for (auto& row : finding_rows(looked, info_)) tools_.record(std::move(row), [](const Result<void>&) {});
   look_at_name();
@@ -67,8 +74,8 @@ void Listing::looked_at(const Looked& looked) {
 
 // Names go on record; one that has something in it must not.
 void Listing::look_at_name() {
-  scan_ = std::make_unique<TextScan>(tools_.scanner, info_, "tool name", Value(found_.back().name),
-                                     [this](const Looked& looked) {
+  scan_ = std::make_unique<TextScan>(tools_.scanner, info_, fmt::format("{} name", words_of(kind_).one),
+                                     Value(found_.back().name), [this](const Looked& looked) {
                                        const auto scan = std::move(scan_);
                                        found_.back().name_is_clean = !suspicion_of(looked);
                                        next();

@@ -12,6 +12,10 @@ namespace gatehouse::mcp {
 
 using json::Value;
 
+inline constexpr std::string_view kModern = "2026-07-28";  // every request stands by itself
+inline constexpr std::string_view kRevisions[] = {"2025-11-25", "2025-06-18",
+                                                  "2025-03-26"};  // of sessions; latest first
+
 inline constexpr json::Limits kMessageLimits{};
 inline constexpr size_t kMaxIdBytes = 256;
 inline constexpr size_t kMaxMethodBytes = 128;
@@ -34,6 +38,11 @@ inline constexpr int kInvalidRequest = -32600;
 inline constexpr int kMethodNotFound = -32601;
 inline constexpr int kInvalidParams = -32602;
 inline constexpr int kInternalError = -32603;
+inline constexpr int kNoResource = -32002;      // of the session era
+inline constexpr int kHeaderMismatch = -32020;  // these three of 2026-07-28
+inline constexpr int kNoCapability = -32021;
+inline constexpr int kNoRevision = -32022;
+inline constexpr int kRefusedByClient = -1;
 inline constexpr int kDenied = 403;    // by the policy or the scanner
 inline constexpr int kBusy = 429;      // too much at once
 inline constexpr int kUpstream = 502;  // the server is away, or not understood

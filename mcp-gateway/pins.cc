@@ -93,7 +93,7 @@ bool Pins::refresh() {
 }
 
 std::vector<Pins::Judged> Pins::judge(const std::vector<policy::McpServer>& servers, const policy::McpServer& server,
-                                      const std::vector<Tool>& tools, const MayCall& may_call) {
+                                      const std::vector<Item>& tools, const MayCall& may_call) {
   const std::string origin = origin_of(server);
   struct Other {
     const policy::McpServer* server;
@@ -111,7 +111,7 @@ std::vector<Pins::Judged> Pins::judge(const std::vector<policy::McpServer>& serv
     if (may_call(of->second->name, held->tool)) others.emplace(look_of(held->tool), Other{of->second, held});
   }
 
-  const auto judge_one = [&](const Tool& tool) -> std::optional<Judgement> {
+  const auto judge_one = [&](const Item& tool) -> std::optional<Judgement> {
     if (!broken_.empty()) {
       return Judgement{{Verdict::deny, std::string(kPinsRule), "what was approved of tools cannot be read"}, false};
     }
@@ -150,7 +150,7 @@ std::vector<Pins::Judged> Pins::judge(const std::vector<policy::McpServer>& serv
   };
 
   std::vector<PinEntry> entries;
-  const auto put_down = [&](const Tool& tool, PinEntry::What what, const std::string& reason) {
+  const auto put_down = [&](const Item& tool, PinEntry::What what, const std::string& reason) {
     entries.push_back({.what = what,
                        .server = server.name,
                        .origin = origin,

@@ -29,7 +29,7 @@ class Pins {
   // Of `tools`, all of `server`, in their order; `servers` are all that are declared. What is new and clean is pinned,
   // and what must wait for a person is put down, on the disk before this returns.
   std::vector<Judged> judge(const std::vector<policy::McpServer>& servers, const policy::McpServer& server,
-                            const std::vector<Tool>& tools, const MayCall& may_call);
+                            const std::vector<Item>& tools, const MayCall& may_call);
 
   // Whether that tool was seen before.
   bool knows(const policy::McpServer& server, const std::string& tool) const;

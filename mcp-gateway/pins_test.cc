@@ -17,12 +17,13 @@ class PinsTest : public testing::Test {
   ~PinsTest() override { std::filesystem::remove(path_); }
 
   static policy::McpServer server(const std::string& name) { return {.name = name, .command = {"run-" + name}}; }
-  static Tool tool(const std::string& name, const std::string& description = "Reads.") {
+  static Item tool(const std::string& name, const std::string& description = "Reads.") {
     const Value definition = {{"name", name}, {"description", description}, {"inputSchema", Value::object()}};
-    return {.server = "", .name = name, .pin = pin_of(definition), .whole = definition, .definition = {}};
+    return {
+        .server = "", .name = name, .shown = name, .pin = pin_of(definition), .whole = definition, .definition = {}};
   }
   // The rule that objects to each, "" for none; by a gateway that begins now.
-  std::vector<std::string> rules(const std::string& of, const std::vector<Tool>& tools) {
+  std::vector<std::string> rules(const std::string& of, const std::vector<Item>& tools) {
     Pins pins(PinFile::open(path_).value());
     const auto own = std::find_if(servers_.begin(), servers_.end(), [&](const auto& one) { return one.name == of; });
     std::vector<std::string> found;
@@ -63,14 +64,14 @@ TEST_F(PinsTest, TakesAToolAsItIsAndHoldsItToThat) {
 }
 
 TEST_F(PinsTest, HoldsEveryMemberOfADefinition) {
-  Tool before = tool("read");
+  Item before = tool("read");
   before.whole["inputSchema"] = {{"properties", {{"p", {{"enum", {"a"}}, {"default", "a"}}}}}};
   before.whole["annotations"] = {{"readOnlyHint", true}};
   before.pin = pin_of(before.whole);
   ASSERT_THAT(rules("files", {before}), ElementsAre(""));
   for (const auto* place : {"/description", "/title", "/inputSchema/properties/p/enum/0",
                             "/inputSchema/properties/p/default", "/annotations/readOnlyHint", "/_meta"}) {
-    Tool after = before;
+    Item after = before;
     after.whole[Value::json_pointer(place)] = "other";
     after.pin = pin_of(after.whole);
     EXPECT_THAT(rules("files", {after}), ElementsAre("mcp.changed")) << place;
@@ -129,7 +130,7 @@ TEST_F(PinsTest, LetsNewToolsWaitWhereThePolicySaysSo) {
 }
 
 TEST_F(PinsTest, ShowsWhatIsSuspectOnlyWhenItIsWarnedOfAndApproved) {
-  Tool warned = tool("read"), denied = tool("write");
+  Item warned = tool("read"), denied = tool("write");
   warned.suspicion = Suspicion{{Verdict::deny, "mcp.poisoned", "an instruction"}, true};
   denied.suspicion = Suspicion{{Verdict::deny, "mcp.poisoned", "a token"}, false};
   EXPECT_THAT(rules("files", {warned, denied}), ElementsAre("mcp.poisoned", "mcp.poisoned"));
@@ -146,7 +147,7 @@ TEST_F(PinsTest, BelongToOneCommand) {
 
 TEST_F(PinsTest, KeepNoMoreThanSoManyChangesOfAServer) {
   servers_[0].new_tools = policy::NewTools::approve;
-  std::vector<Tool> many;
+  std::vector<Item> many;
   for (int i = 0; i < 100; ++i) many.push_back(tool(fmt::format("t{}", i)));
   const auto found = rules("files", many);
   EXPECT_EQ(std::count(found.begin(), found.end(), "mcp.new"), 100);

@@ -54,9 +54,15 @@ class HouseTest : public testing::Test {
       }
     }
   }
-  // The server `name` comes up with these tools.
-  void greet(const std::string& name, const std::string& tools) {
+  // The server `name` comes up, and is one of the session era.
+  void begin(const std::string& name) {
     gateway_->upstream(name)->begin();
+    if (written_[name].back()["method"] == "server/discover")
+      answer(name, R"({"code":-32601,"message":"no"})", "error");
+  }
+  // With these tools.
+  void greet(const std::string& name, const std::string& tools) {
+    begin(name);
     answer(name, R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{}})");
     answer(name, R"({"tools":[)" + tools + "]}");
     allow();

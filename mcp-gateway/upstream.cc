@@ -1,7 +1,6 @@
 #include "mcp-gateway/upstream.h"
 
 #include <algorithm>
-#include <map>
 
 #include "common/base/log.h"
 
@@ -9,83 +8,123 @@ namespace gatehouse::mcp {
 
 namespace {
 
-constexpr size_t kMaxCursorBytes = 4096;
-
-bool is_tool_name(const std::string& name) {
-  return !name.empty() && name.size() <= kMaxToolNameBytes &&
-         std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+// Not to be taken for a request of anybody's.
+void merge_meta(Value& params, const Value& meta) {
+  Value& into = params["_meta"];
+  if (!into.is_object()) into = Value::object();
+  for (const auto& [key, value] : meta.items()) into[key] = value;
 }
 
-// Drops what is no tool, and every one of those that share a name: which of them a call would reach is the server's
-// guess.
-std::vector<Value> sound_definitions(std::vector<Value> definitions) {
-  std::map<std::string, size_t> names;
-  std::vector<Value> sound;
-  for (auto& definition : definitions) {
-    const std::string* name = find_text(definition, "name");
-    const Value* schema = find(definition, "inputSchema");
-    if (name == nullptr || !is_tool_name(*name) || schema == nullptr || !schema->is_object()) continue;
-    if (json::write(definition).size() > kMaxDefinitionBytes) continue;
-    ++names[*name];
-    sound.push_back(std::move(definition));
-  }
-  std::erase_if(sound, [&](const Value& definition) { return names[*find_text(definition, "name")] > 1; });
-  return sound;
-}
+Value client_info() { return {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}; }
 
 }  // namespace
 
 void Upstream::begin() {
-  stage_ = Stage::greeting;
   lines_ = LineReader(kMessageLimits.bytes);
+  revision_ = {};
+  modern_ = false;
+  capabilities_ = Value::object();
   listing_id_ = 0;
-  list_again_ = false;
+  listen_id_ = 0;
+  to_list_.clear();
+  asked_.clear();
+  if (of_sessions_) return initialize();
+  probe();
+}
+
+// A server of the session era answers this with whatever error it likes, or never, or dies of it.
+void Upstream::probe() {
+  stage_ = Stage::probing;
+  probe_ticks_ = 0;
   greeting_id_ = next_id_++;
+  modern_ = true;
+  revision_ = kModern;
+  ask(greeting_id_, "server/discover", Value::object());
+}
+
+void Upstream::initialize() {
+  stage_ = Stage::greeting;
+  greeting_id_ = next_id_++;
+  modern_ = false;
   revision_ = {};
   ask(greeting_id_, "initialize",
-      {{"protocolVersion", kRevisions[0]},
-       {"capabilities", Value::object()},
-       {"clientInfo", {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}}});
+      {{"protocolVersion", kRevisions[0]}, {"capabilities", questions_allowed_}, {"clientInfo", client_info()}});
 }
 
-void Upstream::ask(uint64_t id, std::string method, Value params, std::string name) {
-  callbacks_.send({.line = request_line(id, method, std::move(params)),
-                   .request = id,
-                   .method = std::move(method),
-                   .name = std::move(name),
-                   .parameters = {},
-                   .revision = revision_,
-                   .about = std::nullopt});
+void Upstream::probed(const Message& message) {
+  const Value* versions = find(message.content, "supportedVersions");
+  const bool spoken = message.kind == Message::Kind::result && versions != nullptr && versions->is_array() &&
+                      std::find(versions->begin(), versions->end(), kModern) != versions->end();
+  if (!spoken) {
+    of_sessions_ = true;
+    return initialize();
+  }
+  if (const Value* capabilities = find(message.content, "capabilities"); capabilities && capabilities->is_object()) {
+    capabilities_ = *capabilities;
+  }
+  became_ready();
 }
 
-void Upstream::tell(std::string method, Value params, std::optional<uint64_t> about) {
-  callbacks_.send({.line = notification_line(method, std::move(params)),
-                   .request = std::nullopt,
-                   .method = std::move(method),
-                   .name = {},
-                   .parameters = {},
-                   .revision = revision_,
-                   .about = about});
+void Upstream::greeted(const Message& message) {
+  if (message.kind == Message::Kind::error) {
+    of_sessions_ = false;
+    return break_off("it refuses to be initialized");
+  }
+  const std::string* revision = find_text(message.content, "protocolVersion");
+  const auto* spoken =
+      revision == nullptr ? std::end(kRevisions) : std::find(std::begin(kRevisions), std::end(kRevisions), *revision);
+  if (spoken == std::end(kRevisions)) {
+    return break_off("it speaks no revision of the protocol that this gateway does");
+  }
+  revision_ = *spoken;
+  if (const Value* capabilities = find(message.content, "capabilities"); capabilities && capabilities->is_object()) {
+    capabilities_ = *capabilities;
+  }
+  tell("notifications/initialized", Value::object());
+  became_ready();
+}
+
+void Upstream::became_ready() {
+  stage_ = Stage::ready;
+  to_list_.assign(std::begin(kListKinds), std::end(kListKinds));
+  if (!log_level_.empty()) set_log_level(std::exchange(log_level_, {}));
+  if (modern_) {
+    listen();
+  } else {
+    for (const auto& uri : watched_) ask(next_id_++, "resources/subscribe", {{"uri", uri}});
+  }
+  list_next();
 }
 
 void Upstream::end(std::string_view why) {
+  if (stage_ == Stage::probing) of_sessions_ = true;  // it may be what it died of
   stage_ = Stage::down;
   auto lost = std::move(calls_);
   calls_.clear();
-  for (auto& [id, pending] : lost) pending.on_answer({Answer::Kind::lost, nullptr, std::string(why)});
+  requests_.clear();
+  asked_.clear();
+  for (auto& [id, pending] : lost) pending.handlers.answer({Answer::Kind::lost, nullptr, std::string(why)});
 }
 
-void Upstream::lose(uint64_t request, std::string_view why) {
-  if (request == listing_id_ || (request == greeting_id_ && stage_ == Stage::greeting)) return break_off(why);
-  const auto call = calls_.find(request);
-  if (call == calls_.end()) return;
-  const auto on_answer = std::move(call->second.on_answer);
-  calls_.erase(call);
-  on_answer({Answer::Kind::lost, nullptr, std::string(why)});
+void Upstream::tick() {
+  if (stage_ == Stage::probing && ++probe_ticks_ > kProbeTicks) {
+    of_sessions_ = true;
+    return initialize();
+  }
+  if (stage_ != Stage::ready) return;
+  std::vector<uint64_t> waiting;
+  for (const auto& [id, pending] : calls_) {
+    if (!pending.responses.is_null()) waiting.push_back(id);
+  }
+  for (const auto id : waiting) {
+    const auto at = calls_.find(id);
+    if (at != calls_.end()) retry(at, std::exchange(at->second.responses, nullptr));
+  }
+  if (modern_ && listen_id_ == 0) listen();
 }
 
 void Upstream::take(std::string_view bytes) {
-  if (stage_ == Stage::down || stage_ == Stage::broken) return;
+  if (!alive()) return;
   const auto read = lines_.feed(bytes, [this](std::string_view line) { return take_line(line); });
   if (!read) break_off(read.error().message());
 }
@@ -100,7 +139,7 @@ bool Upstream::take_line(std::string_view line) {
 }
 
 void Upstream::hear(Value message, std::optional<uint64_t> about) {
-  if (stage_ == Stage::greeting || stage_ == Stage::ready) (void)take_message(std::move(message), about);
+  if (alive()) (void)take_message(std::move(message), about);
 }
 
 bool Upstream::take_message(Value value, std::optional<uint64_t> about) {
@@ -112,123 +151,120 @@ bool Upstream::take_message(Value value, std::optional<uint64_t> about) {
   if (message->kind == Message::Kind::error && message->id.is_null() && about) message->id = *about;
   switch (message->kind) {
     case Message::Kind::request:
-      request(*message);
+      request(*message, about);
       break;
     case Message::Kind::notification:
-      notification(*message);
+      notification(*message, about);
       break;
     default:
       answer(std::move(*message));
   }
-  return stage_ == Stage::greeting || stage_ == Stage::ready;
+  return alive();
 }
 
-// Nothing of a server's asking is carried to the guest yet: it has been told so, by capabilities we did not declare.
-void Upstream::request(const Message& message) {
-  Outgoing said;
-  said.revision = revision_;
-  said.line = message.method == "ping"
-                  ? result_line(message.id, Value::object())
-                  : error_line(message.id, {kMethodNotFound, "not offered by this client", nullptr});
-  callbacks_.send(said);
-}
-
-void Upstream::notification(const Message& message) {
-  if (message.method == "notifications/tools/list_changed") {
-    if (stage_ != Stage::ready || !has_tools_) return;
-    if (listing_id_ != 0) {
-      list_again_ = true;
-    } else {
-      list({});
-    }
+void Upstream::notification(const Message& message, std::optional<uint64_t> about) {
+  if (stage_ != Stage::ready) return;
+  if (message.method == "notifications/progress") return take_progress(message.params);
+  if (message.method == "notifications/message") return take_log(message.params, about);
+  if (message.method == "notifications/resources/updated") {
+    const std::string* uri = find_text(message.params, "uri");
+    // Of what is watched its name is known; any other would be one more text that nobody has looked through.
+    if (uri != nullptr && watched_.contains(*uri) && callbacks_.updated) callbacks_.updated(*uri);
     return;
   }
-  if (message.method != "notifications/progress") return;
-  const Value* token = find(message.params, "progressToken");
-  const Value* progress = find(message.params, "progress");
-  const Value* total = find(message.params, "total");
-  if (token == nullptr || !token->is_number_unsigned() || progress == nullptr || !progress->is_number()) return;
-  const auto call = calls_.find(token->get<uint64_t>());
-  if (call == calls_.end() || !call->second.on_progress) return;
-  // Its message would be one more text that nobody has looked through.
-  call->second.on_progress({*progress, total != nullptr && total->is_number() ? *total : Value(nullptr)});
+  changed(message.method);
 }
 
 void Upstream::answer(Message message) {
   if (!message.id.is_number_unsigned()) return;
   const auto id = message.id.get<uint64_t>();
+  if (id == greeting_id_ && stage_ == Stage::probing) return probed(message);
   if (id == greeting_id_ && stage_ == Stage::greeting) return greeted(message);
   if (id == listing_id_ && listing_id_ != 0) return listed(message);
-  const auto call = calls_.find(id);
-  if (call == calls_.end()) return;  // late, or never asked
-  auto on_answer = std::move(call->second.on_answer);
-  calls_.erase(call);
-  const bool result = message.kind == Message::Kind::result;
-  on_answer({result ? Answer::Kind::result : Answer::Kind::error, std::move(message.content), {}});
+  if (id == listen_id_ && listen_id_ != 0) return heard_of_listening(message);
+  const auto request = requests_.find(id);
+  if (request == requests_.end()) return;  // late, or never asked
+  const auto at = calls_.find(request->second);
+  if (message.kind == Message::Kind::error) {
+    return finish(at, {Answer::Kind::error, std::move(message.content), {}});
+  }
+  const std::string* type = find_text(message.content, "resultType");
+  if (!modern_ || type == nullptr || *type == "complete") {
+    return finish(at, {Answer::Kind::result, std::move(message.content), {}});
+  }
+  if (*type == "input_required") return input_required(at, std::move(message.content));
+  finish(at, {Answer::Kind::lost, nullptr, "it answered with a kind of result that this gateway does not carry"});
 }
 
-void Upstream::greeted(const Message& message) {
-  if (message.kind == Message::Kind::error) return break_off("it refuses to be initialized");
-  const std::string* revision = find_text(message.content, "protocolVersion");
-  const auto* spoken =
-      revision == nullptr ? std::end(kRevisions) : std::find(std::begin(kRevisions), std::end(kRevisions), *revision);
-  if (spoken == std::end(kRevisions)) {
-    return break_off("it speaks no revision of the protocol that this gateway does");
+void Upstream::lose(uint64_t request, std::string_view why) {
+  if (request == greeting_id_ && stage_ == Stage::probing) {
+    of_sessions_ = true;
+    return initialize();
   }
-  revision_ = *spoken;
-  const Value* capabilities = find(message.content, "capabilities");
-  has_tools_ = capabilities != nullptr && find(*capabilities, "tools") != nullptr;
-  stage_ = Stage::ready;
-  tell("notifications/initialized", Value::object());
-  if (has_tools_) return list({});
-  callbacks_.listed({});
+  if (request == listing_id_ || (request == greeting_id_ && stage_ == Stage::greeting)) return break_off(why);
+  if (request == listen_id_) {
+    listen_id_ = 0;
+    return;
+  }
+  const auto found = requests_.find(request);
+  if (found != requests_.end()) finish(calls_.find(found->second), {Answer::Kind::lost, nullptr, std::string(why)});
 }
 
-void Upstream::list(std::string_view cursor) {
-  if (cursor.empty()) {
-    definitions_.clear();
-    pages_ = 0;
-  }
-  ++pages_;
-  listing_id_ = next_id_++;
-  Value params = Value::object();
-  if (!cursor.empty()) params["cursor"] = cursor;
-  ask(listing_id_, "tools/list", std::move(params));
+void Upstream::set_log_level(const std::string& level) {
+  if (std::exchange(log_level_, level) == level || stage_ != Stage::ready || modern_ || !offers("logging")) return;
+  ask(next_id_++, "logging/setLevel", {{"level", level}});
 }
 
-void Upstream::listed(const Message& message) {
-  listing_id_ = 0;
-  const Value* tools = find(message.content, "tools");
-  if (message.kind == Message::Kind::error || tools == nullptr || !tools->is_array()) {
-    return break_off("it does not list its tools");
-  }
-  for (const auto& definition : *tools) definitions_.push_back(definition);
-  if (definitions_.size() > kMaxToolsOfServer)
-    return break_off(fmt::format("it has more than {} tools", kMaxToolsOfServer));
-  if (const Value* next = find(message.content, "nextCursor"); next != nullptr && !next->is_null()) {
-    const auto* cursor = next->get_ptr<const std::string*>();
-    if (cursor == nullptr || cursor->empty() || cursor->size() > kMaxCursorBytes || pages_ >= kMaxPagesOfServer) {
-      return break_off("the list of its tools does not end");
+Value Upstream::meta() const {
+  return {{"io.modelcontextprotocol/protocolVersion", kModern},
+          {"io.modelcontextprotocol/clientInfo", client_info()},
+          {"io.modelcontextprotocol/clientCapabilities", Value::object()}};
+}
+
+void Upstream::ask(uint64_t id, Wanted wanted) {
+  if (modern_) {
+    Value all = meta();
+    for (const auto& [name, value] : wanted.capabilities.items()) {
+      all["io.modelcontextprotocol/clientCapabilities"][name] = value;
     }
-    return list(*cursor);
+    if (!wanted.log_level.empty()) all["io.modelcontextprotocol/logLevel"] = wanted.log_level;
+    merge_meta(wanted.params, all);
   }
-  auto sound = sound_definitions(std::exchange(definitions_, {}));
-  if (std::exchange(list_again_, false)) list({});
-  callbacks_.listed(std::move(sound));
+  if (wanted.progress) merge_meta(wanted.params, {{"progressToken", id}});
+  callbacks_.send({.line = request_line(id, wanted.method, std::move(wanted.params)),
+                   .request = id,
+                   .method = std::move(wanted.method),
+                   .name = std::move(wanted.name),
+                   .parameters = std::move(wanted.parameters),
+                   .revision = revision_,
+                   .about = std::nullopt});
 }
 
-uint64_t Upstream::call(const std::string& tool, const Value& arguments, OnAnswer on_answer, OnProgress on_progress) {
-  const uint64_t id = next_id_++;
-  Value params = {{"name", tool}, {"arguments", arguments}};
-  if (on_progress) params["_meta"] = {{"progressToken", id}};
-  calls_.emplace(id, Pending{std::move(on_answer), std::move(on_progress)});
-  ask(id, "tools/call", std::move(params), tool);
-  return id;
+void Upstream::ask(uint64_t id, std::string method, Value params) {
+  Wanted wanted;
+  wanted.method = std::move(method);
+  wanted.params = std::move(params);
+  ask(id, std::move(wanted));
 }
 
-void Upstream::cancel(uint64_t call, std::string_view reason) {
-  if (calls_.erase(call) == 0 || stage_ != Stage::ready) return;
-  tell("notifications/cancelled", {{"requestId", call}, {"reason", reason}}, call);
+void Upstream::tell(std::string method, Value params, std::optional<uint64_t> about) {
+  callbacks_.send({.line = notification_line(method, std::move(params)),
+                   .request = std::nullopt,
+                   .method = std::move(method),
+                   .name = {},
+                   .parameters = {},
+                   .revision = revision_,
+                   .about = about});
+}
+
+void Upstream::tell_answer(std::string line, std::optional<uint64_t> about) {
+  callbacks_.send({.line = std::move(line),
+                   .request = std::nullopt,
+                   .method = {},
+                   .name = {},
+                   .parameters = {},
+                   .revision = revision_,
+                   .about = about});
 }
 
 void Upstream::break_off(std::string_view why) {
