@@ -105,7 +105,9 @@ class Call {
   void question_looked_in(const Looked& looked);
   std::string objection_to_question() const;
   void reply_looked_out(const Looked& looked);
-  void refuse_question(Decision why);
+  // `asked`: the client has been, and has answered.
+  void refuse_question(Decision why, bool asked);
+  void give_up_unrecorded();
   void send_reply(const Value& responses);
   audit::McpCall question_row(Decision decision) const;
   void answered(Answer answer);

@@ -163,17 +163,17 @@ void Call::questioned(Question question) {
     return next();
   }
   if (auto why = objection_to_question(); !why.empty()) {
-    return refuse_question({Verdict::deny, std::string(kAsksRule), std::move(why)});
+    return refuse_question({Verdict::deny, std::string(kAsksRule), std::move(why)}, false);
   }
   look_in("question", asking_.requests, [this](const Looked& looked) { question_looked_in(looked); });
 }
 
 void Call::question_looked_in(const Looked& looked) {
-  if (looked.decision.verdict == Verdict::deny) return refuse_question(looked.decision);
+  if (looked.decision.verdict == Verdict::deny) return refuse_question(looked.decision, false);
   auto row = question_row({Verdict::allow, std::string(kAsksRule), "the server asks the client"});
   tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
     if (!*alive || !under_way_) return;
-    if (!committed) return refuse_question({Verdict::deny, "audit.unavailable", "the audit log cannot be written"});
+    if (!committed) return give_up_unrecorded();
     looking_in_ = false;
     deadline_.start(kQuestionTime);
     if (callbacks_.asked) callbacks_.asked(asking_);
@@ -195,7 +195,7 @@ audit::McpCall Call::question_row(Decision decision) const {
 }
 
 // Each in the words of the protocol: the user declines, or there is nobody to answer.
-void Call::refuse_question(Decision why) {
+void Call::refuse_question(Decision why, bool asked) {
   Value responses = Value::object();
   for (const auto& [key, request] : asking_.requests.items()) {
     if (*find_text(request, "method") == "elicitation/create") {
@@ -204,10 +204,22 @@ void Call::refuse_question(Decision why) {
       responses[key] = {{"error", {{"code", kRefusedByClient}, {"message", "Gatehouse denied it: " + why.reason}}}};
     }
   }
-  tools_.record(question_row(std::move(why)), [](const Result<void>&) {});
-  send_reply(responses);
-  looking_in_ = false;
-  next();
+  tools_.record(question_row(std::move(why)), [this, alive = alive_, responses, asked](const Result<void>& committed) {
+    if (!*alive || !under_way_) return;
+    if (!committed) return give_up_unrecorded();
+    send_reply(responses);
+    if (asked) return;
+    looking_in_ = false;
+    next();
+  });
+}
+
+void Call::give_up_unrecorded() {
+  if (Upstream* upstream = tools_.upstream(asked_.server); upstream != nullptr && sent_) {
+    upstream->cancel(*std::exchange(sent_, std::nullopt), "its questions cannot be put on record");
+  }
+  end("failed", "the audit log cannot be written",
+      RpcError{kDenied, "the audit log cannot be written, so nothing may pass", nullptr});
 }
 
 void Call::reply(Value responses) {
@@ -227,12 +239,12 @@ void Call::reply_looked_out(const Looked& looked) {
     tools_.record(std::move(row), [](const Result<void>&) {});
   }
   if (!under_way_) return;
-  if (looked.decision.verdict == Verdict::deny) return refuse_question(looked.decision);
+  if (looked.decision.verdict == Verdict::deny) return refuse_question(looked.decision, true);
   auto row = question_row({Verdict::allow, std::string(kAnswersRule), "the client answers the server"});
   row.arguments_bytes = json::write(replies_).size();
   tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
     if (!*alive || !under_way_) return;
-    if (!committed) return refuse_question({Verdict::deny, "audit.unavailable", "the audit log cannot be written"});
+    if (!committed) return give_up_unrecorded();
     send_reply(replies_);
   });
 }

@@ -152,14 +152,14 @@ class Gate(unittest.TestCase):
     def test_what_is_no_message_is_refused_in_words_and_the_next_one_heard(self):
         for line, code in (("nonsense", -32700), ('{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', -32700),
                            ("[" * 100_000, -32700), ('{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600), ("[]", -32600),
-                           ('{"jsonrpc":"2.0","id":1,"method":"resources/list"}', -32601),
+                           ('{"jsonrpc":"2.0","id":1,"method":"tasks/list"}', -32601),
                            ('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}', -32602),
                            ('{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600), (b'{"a":"\xff"}', -32700)):
             self.client.raw(line)
             answer = self.client.read()
             self.assertEqual(answer["error"]["code"], code, (line[:60], answer))
         self.assertEqual(self.client.ask("ping")["result"], {})
-        for rule, method in (("mcp.malformed", ""), ("mcp.protocol", "tools/call"), ("mcp.uncarried", "resources/list")):
+        for rule, method in (("mcp.malformed", ""), ("mcp.protocol", "tools/call"), ("mcp.uncarried", "tasks/list")):
             wait_until(lambda: self.gate.rows(rule_id=rule, method=method), 10, f"the row of {rule}")
             rows = self.gate.rows(rule_id=rule, method=method)
             self.assertEqual({(row["verdict"], row["server"], row["tool"], row["arguments"]) for row in rows},
@@ -180,7 +180,7 @@ class Gate(unittest.TestCase):
         raw = self.gate.client(None)
         self.addCleanup(raw.close)
         self.assertEqual(raw.ask("tools/list")["error"]["code"], -32600)
-        self.assertEqual(raw.ask("server/discover")["error"]["code"], -32601)
+        self.assertEqual(raw.ask("server/discover")["error"]["code"], -32602)
 
     def test_servers_have_a_clean_environment_and_a_group_of_their_own(self):
         names, _, folder = self.client.text("files__environment").rpartition(" ")

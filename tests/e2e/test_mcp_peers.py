@@ -35,6 +35,11 @@ while piece := host.recv(65536):
 """
 
 
+def said(answers: list) -> str:
+    """Without what the time changes, and with resources under their own URIs."""
+    return CLOCK.sub("", json.dumps(answers, sort_keys=True)).replace('"everything+demo:', '"demo:')
+
+
 class Peers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -67,7 +72,7 @@ class Peers(unittest.TestCase):
             through = run_client(where, [[f"{name}__{tool}", arguments] for tool, arguments in calls])
             self.assertEqual({tool.removeprefix(f"{name}__") for tool in through["tools"] if tool.startswith(name)},
                              set(direct["tools"]) - {"get-env"})
-            self.assertEqual(*(CLOCK.sub("", json.dumps(told["answers"], sort_keys=True)) for told in (through, direct)))
+            self.assertEqual(*(said(told["answers"]) for told in (through, direct)))
             # The last one may come with the result, when nobody asks for progress any more.
             steps = [[note["progress"] for note in told["progress"]][:3] for told in (through, direct)]
             self.assertEqual(*steps)
@@ -100,8 +105,7 @@ class Peers(unittest.TestCase):
                     before = len(self.gate.rows(tool="get-env", rule_id="no-env"))
                     through = run_peer(where, mode, calls)
                     answers = [{key: value for key, value in answer.items() if key != "_meta"} for answer in through["answers"]]
-                    self.assertEqual(*(CLOCK.sub("", json.dumps(told, sort_keys=True))
-                                       for told in (answers[:len(EVERYTHING)], direct["answers"])))
+                    self.assertEqual(*(said(told) for told in (answers[:len(EVERYTHING)], direct["answers"])))
                     for answer, rule in zip(answers[len(EVERYTHING):], ("no-env", "mcp.unlisted")):
                         self.assertIn(rule, answer["error"])
                         self.assertIn("Gatehouse denied the call", answer["error"])

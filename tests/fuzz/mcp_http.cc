@@ -22,9 +22,20 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+// Whether it goes out only after a row that allows it; one that brings answers is not the first of its call.
+bool is_carried(const Value& message) {
+  const auto method = message.value("method", "");
+  const bool carried = method == "tools/call" || method == "prompts/get" || method == "resources/read" ||
+                       method == "completion/complete";
+  return carried && !message["params"].contains("inputResponses") && !message["params"].contains("requestState");
+}
+
 const policy::Policy& fixed_policy() {
   static const auto policy = policy::Policy::parse({{"p.json", R"({"version": 1, "mcp": {
-    "servers": {"a": {"command": ["x"]}}, "tools": [{"id": "r", "action": "allow", "server": "a", "tools": ["r*"]}]}})"}});
+    "servers": {"a": {"command": ["x"], "asks": ["elicitation", "sampling", "roots"]}},
+    "tools": [{"id": "r", "action": "allow", "server": "a", "tools": ["r*"]}],
+    "resources": [{"id": "s", "action": "allow", "server": "a", "uris": ["x:**"]}],
+    "prompts": [{"id": "p", "action": "allow", "server": "a", "prompts": ["*"]}]}})"}});
   require(policy.has_value());
   return *policy;
 }
@@ -36,9 +47,11 @@ void require_events(std::string_view text) {
     const std::string_view event = text.substr(0, end);
     text.remove_prefix(end + 2);
     if (event.starts_with(":")) continue;
-    const size_t data = event.find("\ndata: ");
-    require(event.starts_with("id: ") && data != std::string_view::npos);
-    const std::string_view line = event.substr(data + 7);
+    // Those of 2026-07-28 have no number to resume from.
+    const bool numbered = event.starts_with("id: ");
+    const size_t data = numbered ? event.find("\ndata: ") + 1 : 0;
+    require(event.substr(data).starts_with("data: "));
+    const std::string_view line = event.substr(data + 6);
     require(line.find('\n') == std::string_view::npos);
     require(line.empty() || json::read(line, {.bytes = 16 << 20}).has_value());
   }
@@ -102,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                     {[&](const std::string&, const Outgoing& sent) {
                        const auto message = json::read(sent.line);
                        require(message.has_value());
-                       calls += message->value("method", "") == "tools/call";
+                       calls += is_carried(*message);
                        require(calls <= rows);
                        if (message->contains("id")) last_id = json::write((*message)["id"]);
                      },
@@ -124,6 +137,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     };
     const std::string tools = R"({"tools":[{"name":"r","inputSchema":{}}]})";
     upstream.begin();
+    answer("{}");  // it is of the session era
     answer(R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{}}})");
     answer(tools);
 

@@ -16,9 +16,20 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+// Whether it goes out only after a row that allows it; one that brings answers is not the first of its call.
+bool is_carried(const Value& message) {
+  const auto method = message.value("method", "");
+  const bool carried = method == "tools/call" || method == "prompts/get" || method == "resources/read" ||
+                       method == "completion/complete";
+  return carried && !message["params"].contains("inputResponses") && !message["params"].contains("requestState");
+}
+
 const policy::Policy& fixed_policy() {
   static const auto policy = policy::Policy::parse({{"p.json", R"({"version": 1, "mcp": {
-    "servers": {"a": {"command": ["x"]}}, "tools": [{"id": "r", "action": "allow", "server": "a", "tools": ["r*"]}]}})"}});
+    "servers": {"a": {"command": ["x"], "asks": ["elicitation", "sampling", "roots"]}},
+    "tools": [{"id": "r", "action": "allow", "server": "a", "tools": ["r*"]}],
+    "resources": [{"id": "s", "action": "allow", "server": "a", "uris": ["x:**"]}],
+    "prompts": [{"id": "p", "action": "allow", "server": "a", "prompts": ["*"]}]}})"}});
   require(policy.has_value());
   return *policy;
 }
@@ -39,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto pins = PinFile::open(path);
     require(pins.has_value());
     size_t rows = 0, calls = 0;
-    std::string last_id = "0";
+    std::string last_id = "0", last_state;
     Gateway gateway(
         {loop, policy, scanner, nullptr, *budgets,
          [&](audit::Event event, audit::AuditLog::Committed committed) {
@@ -51,14 +62,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         {[&](const std::string&, const Outgoing& sent) {
            const auto message = json::read(sent.line);
            require(message.has_value());
-           calls += message->value("method", "") == "tools/call";
+           calls += is_carried(*message);
            require(calls <= rows);
            if (message->contains("id")) last_id = json::write((*message)["id"]);
          },
          [](const std::string&) {}, [&](const std::string&, const Error& why) { require(!why.message().empty()); }});
     Client* client = gateway.add_client({[&](std::string_view line) {
                                            require(line.ends_with('\n') && line.find('\n') + 1 == line.size());
-                                           require(json::read(line, {.bytes = 16 << 20}).has_value());
+                                           const auto message = json::read(line, {.bytes = 16 << 20});
+                                           require(message.has_value());
+                                           const Value* result = find(*message, "result");
+                                           const std::string* state =
+                                               result == nullptr ? nullptr : find_text(*result, "requestState");
+                                           if (state != nullptr) last_state = *state;
                                          },
                                          [](const Error&) {}, [] { return false; }});
     Upstream& upstream = *gateway.upstream("a");
@@ -72,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       line.erase(0, 1);
       if (const size_t dollar = line.find('$'); dollar != std::string::npos && to == 's')
         line.replace(dollar, 1, last_id);
+      if (const size_t at = line.find('@'); at != std::string::npos && to == 'c') line.replace(at, 1, last_state);
       line += '\n';
       const size_t half = line.size() / 2;
       if (to == 'c') {
