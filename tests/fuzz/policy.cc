@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/policy/policy.h"
+#include "common/policy/request_path.h"
 #include "common/policy/request_query.h"
 
 namespace {
@@ -33,7 +34,10 @@ const Policy& fixed_policy() {
         {"id": "plain", "action": "allow", "hosts": ["c.example.com"], "query": {"mode": "plain"}},
         {"id": "d", "action": "allow", "hosts": ["d.example.com"]},
         {"id": "not-plain", "action": "deny", "hosts": ["d.example.com"], "query": {"mode": "plain"}},
-        {"id": "admin", "action": "deny", "hosts": ["a.example.com"], "paths": ["/admin/**", "/**/secret"]}]})"}});
+        {"id": "admin", "action": "deny", "hosts": ["a.example.com"], "paths": ["/admin/**", "/**/secret"]}],
+        "mcp": {"servers": {"s": {"command": ["x"]}}, "resources": [
+        {"id": "docs", "action": "allow", "server": "s", "uris": ["file:///srv/docs/*", "https://*.a.example/**", "x:**"]},
+        {"id": "keys", "action": "deny", "server": "s", "uris": ["file:///srv/docs/keys", "https://evil.a.example/**"]}]}})"}});
     require(parsed.has_value());
     return std::move(*parsed);
   }();
@@ -80,6 +84,29 @@ void judge_conditions(std::string_view text) {
   if (text.find("mode=plain") == std::string_view::npos && text.find('%') == std::string_view::npos) require(!allowed);
 }
 
+// A URI that is let through leads nowhere else, and a rule that denies it has the last word however it is written.
+void judge_read(const Policy& policy, std::string_view uri) {
+  const auto decision = policy.judge(McpRead{"s", uri});
+  require(!decision.rule_id.empty() && !decision.reason.empty());
+  require(decision.reason.find('\n') == std::string::npos);
+  require(policy.may_read("s", uri) || decision.verdict == Verdict::deny || &policy != &fixed_policy());
+  if (decision.verdict == Verdict::deny) return;
+  require(uri.size() <= 2048 && uri.find(':') != std::string_view::npos);
+  for (const char c : uri) require(c > ' ' && c < 0x7f && c != '\\');
+  std::string decoded(uri);
+  for (int i = 0; i < 5; ++i) {
+    require(decoded.find("/../") == std::string::npos && !decoded.ends_with("/.."));
+    decoded = decode_escapes(decoded);
+  }
+  if (&policy != &fixed_policy()) return;
+  if (uri.starts_with("file:"))
+    require(decoded.starts_with("file:///srv/docs/") && decoded.find('/', 17) > decoded.size());
+  require(!decoded.starts_with("file:///srv/docs/keys") || decoded.size() > 21);
+  if (!uri.starts_with("https:")) return;
+  const std::string_view host = uri.substr(8, uri.find_first_of("/?#", 8) - 8);
+  require(host.ends_with(".a.example") && host.find("evil.a.example") == std::string_view::npos);
+}
+
 // What is found is never let go by an exemption unless it names the rule and is no canary, and nothing that was not
 // scanned is made less of.
 void judge_finding(const Policy& policy, std::string_view rule, std::string_view host) {
@@ -112,6 +139,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (fixed_policy().judge(to_fixed).allowed()) require(line.starts_with("/v1"));
 
   judge_conditions(line);
+  for (const std::string front : {"", "file:///srv/docs/", "https://"})
+    judge_read(fixed_policy(), front + std::string(line));
 
   const Source source{"fuzz.json", std::string(input), false};
   const auto policy = Policy::parse({source});
@@ -122,6 +151,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   judge(*policy, request);
   judge_finding(*policy, method, host);
+  judge_read(*policy, line);
   for (const auto& selector : policy->finding_selectors()) judge_finding(*policy, selector.name, host);
   const Limits& limits = policy->limits();
   require(limits.request_body_bytes >= 1024 && limits.decoded_bytes >= 65536);
@@ -133,6 +163,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)policy->explain("dlp " + std::string(method) + " " + std::string(host));
   (void)policy->explain(std::string(method) + " https://" + std::string(host) + std::string(line));
   (void)policy->explain("mcp s t " + std::string(line));
+  (void)policy->explain("resource s " + std::string(line));
+  (void)policy->explain("prompt s " + std::string(line));
   for (const auto& server : policy->mcp_servers()) require(!server.command.empty() && !server.name.empty());
   const DnsQuestion question{host, "A"};
   require(policy->judge(question).allowed() <= !gatehouse::looks_like_ip(host));
