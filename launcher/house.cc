@@ -51,12 +51,12 @@ Result<void> House::start() {
     if (auto ok = supervisor_.start({"git-gate", OnDeath::restart, [this] { return git_gate(); }}); !ok)
       return failed(ok);
   }
+  if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
+  if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
   if (!settings_.mcp_work.empty()) {
     if (auto ok = supervisor_.start({"mcp-gateway", OnDeath::restart, [this] { return mcp_gateway(); }}); !ok)
       return failed(ok);
   }
-  if (auto ok = supervisor_.start({"dns", OnDeath::restart, [this] { return dns(); }}); !ok) return failed(ok);
-  if (auto ok = supervisor_.start({"proxy", OnDeath::restart, [this] { return proxy(); }}); !ok) return failed(ok);
   if (auto ok = supervisor_.start({"bridge", OnDeath::end_session, [this] { return bridge(); }}); !ok)
     return failed(ok);
   return supervisor_.start({"qemu", OnDeath::end_session, [this] { return machine(); }});
@@ -65,8 +65,8 @@ Result<void> House::start() {
 Result<void> House::open_sockets() {
   for (const auto& [name, socket] :
        {std::pair{"dlp", &dlp_socket_}, std::pair{"git", &git_socket_}, std::pair{"mcp", &mcp_socket_},
-        std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_}, std::pair{"vhost", &vhost_socket_},
-        std::pair{"host", &host_socket_}}) {
+        std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_}, std::pair{"tools", &tools_socket_},
+        std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
     auto fd = listen_on(socket_path(name));
     if (!fd) return failed(fd);
     *socket = std::move(*fd);
@@ -133,6 +133,7 @@ Result<ProcessSpec> House::mcp_gateway() const {
   let_record(*spec);
   add(*spec, {"--dlp", "unix:" + socket_path("dlp"), "--approvals", "unix:" + ask_socket()});
   add(*spec, {"--work", settings_.mcp_work, "--pins", settings_.mcp_pins});
+  add(*spec, {"--proxy", "unix:" + socket_path("tools")});
   auto secrets = pipe_of({handed_.server_secrets.view()});
   if (!secrets) return failed(secrets, "secrets of servers");
   spec->inherited.push_back(std::move(*secrets));
@@ -154,7 +155,7 @@ Result<ProcessSpec> House::dns() const {
 Result<ProcessSpec> House::proxy() const {
   auto spec = gate("gatehouse-proxy");
   if (!spec) return spec;
-  spec->sockets = {{proxy_socket_.get(), "transparent"}};
+  spec->sockets = {{proxy_socket_.get(), "transparent"}, {tools_socket_.get(), "tools"}};
   if (auto ok = let_judge(*spec, "proxy"); !ok) return failed(ok);
   let_record(*spec);
   add(*spec, {"--dns", "unix:" + socket_path("dns"), "--dlp", "unix:" + socket_path("dlp")});

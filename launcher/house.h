@@ -81,6 +81,7 @@ class House {
   Fd mcp_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;
+  Fd tools_socket_;  // of the proxy, for the MCP gateway
   Fd vhost_socket_;
   Fd host_socket_;
   Supervisor supervisor_;  // ends the children before the sockets close

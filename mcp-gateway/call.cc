@@ -263,6 +263,7 @@ void Call::forward() {
   wanted.capabilities = told_capabilities(*policy_, asked_.server, asked_.capabilities);
   wanted.log_level = asked_.log_level;
   wanted.progress = asked_.progress;
+  wanted.trace = trace_id_;
   Upstream::Handlers handlers;
   handlers.answer = [this](Answer answer) {
     sent_.reset();

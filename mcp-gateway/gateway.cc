@@ -89,6 +89,7 @@ void Gateway::listed(const std::string& server, ListKind kind, std::vector<Value
   listing = std::make_unique<Listing>(tools_, server, kind, of != nullptr && of->own_names, std::move(definitions),
                                       [this, list](std::vector<Item> items) {
                                         listings_.erase(list);  // it is what calls
+                                        away_.erase(list.first);
                                         listed_[list] = std::move(items);
                                         show(list);
                                         settle(list);
@@ -252,7 +253,8 @@ void Gateway::settle(const List& list) {
   for (const auto& client : clients_) client->settled();
 }
 
-void Gateway::passed_over(const std::string& server) {
+void Gateway::passed_over(const std::string& server, std::string_view why) {
+  if (!why.empty()) away_[server] = why;
   for (const auto kind : kListKinds) listings_.erase({server, kind});
   for (const auto kind : kListKinds) settle({server, kind});
 }

@@ -39,8 +39,9 @@ class Gateway final : public ToolHouse {
   ~Gateway() override;
 
   Upstream* upstream(const std::string& server);
-  // That server has nothing to list, for now: nobody waits for it.
-  void passed_over(const std::string& server);
+  // That server has nothing to list, for now: nobody waits for it. `why` is told to whoever calls its tools; empty: the
+  // same as of tools that are not there.
+  void passed_over(const std::string& server, std::string_view why = {});
   // Judges anew what is shown: the policy is another one.
   void policy_changed();
   // Takes in what was approved since; done every kPinsTime, too.
@@ -100,6 +101,7 @@ class Gateway final : public ToolHouse {
   std::map<List, std::unique_ptr<Listing>> listings_;         // under way
   std::map<List, std::vector<Item>> listed_;                  // looked through
   std::set<List> unlisted_;                                   // that clients' lists wait for
+  std::map<std::string, std::string> away_;                   // servers that are passed over, and why
   std::map<List, std::map<std::string, Withheld>> withheld_;  // by name
   std::map<List, std::string> closed_;                        // what the policy lets nobody use
   std::map<std::string, size_t> rows_of_tools_;

@@ -43,6 +43,10 @@ Decision Gateway::objection_to(const List& list, const std::string& name) const 
   if (const auto of = withheld_.find(list); of != withheld_.end()) {
     if (const auto known = of->second.find(name); known != of->second.end()) return known->second.why;
   }
+  if (const auto away = away_.find(list.first); away != away_.end()) {
+    return {Verdict::deny, std::string(kUnlistedRule),
+            fmt::format("the server '{}' is away: {}", list.first, away->second)};
+  }
   const auto& words = words_of(list.second);
   return {Verdict::deny, std::string(kUnlistedRule),
           settled() ? fmt::format("there is no such {} here; {} shows those there are", words.one, words.method)

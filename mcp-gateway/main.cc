@@ -4,12 +4,20 @@
 #include "common/base/log.h"
 #include "common/dlp/scanner_option.h"
 #include "common/reload/follower.h"
+#include "mcp-gateway/http_links.h"
 #include "mcp-gateway/options.h"
 #include "mcp-gateway/processes.h"
 #include "mcp-gateway/server.h"
 
 namespace gatehouse::mcp {
 namespace {
+
+// Each passes over servers that are the other's.
+Gateway::Callbacks both(const Gateway::Callbacks& one, const Gateway::Callbacks& other) {
+  return {.write = [=](const auto& server, const auto& said) { one.write(server, said), other.write(server, said); },
+          .greeted = [=](const auto& server) { one.greeted(server), other.greeted(server); },
+          .broken = [=](const auto& server, const auto& why) { one.broken(server, why), other.broken(server, why); }};
+}
 
 int run(int argc, char** argv) {
   const auto options = parse_options(argc, argv);
@@ -19,10 +27,13 @@ int run(int argc, char** argv) {
   if (!scanner_at) return report(scanner_at.error(), kExitUsage);
   const auto approver_at = approver_endpoint(options);
   if (!approver_at) return report(approver_at.error(), kExitUsage);
+  const auto proxy_at = proxy_endpoint(options);
+  if (!proxy_at) return report(proxy_at.error(), kExitUsage);
   auto source = reload::open_policy(options.gate);
   if (!source) return report(source.error(), kExitUsage);
   if (options.gate.check_config) return kExitOk;
   const auto servers = source->policy.mcp_servers();
+  if (auto ok = require_proxy(options, servers); !ok) return report(ok.error(), kExitUsage);
   auto spawner = start_spawner(servers, options.secrets, std::filesystem::absolute(options.work).string());
   if (!spawner) return report(spawner.error(), kExitFailed);
   // Before anybody can connect: without them nothing is served.
@@ -45,8 +56,9 @@ int run(int argc, char** argv) {
   };
   Processes processes(loop, servers, std::move(*spawner),
                       [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
+  HttpLinks links(loop, servers, *proxy_at);
   Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr}, std::move(*pins),
-                  processes.callbacks());
+                  both(processes.callbacks(), links.callbacks()));
   Server server(loop, gateway, record);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =
@@ -61,7 +73,10 @@ int run(int argc, char** argv) {
   if (!follower) return report(follower.error(), kExitFailed);
   if (auto ok = confine(confinement(options)); !ok) return report(ok.error(), kExitFailed);
   processes.start(gateway);
-  return loop.run_until_signal();
+  links.start(gateway);
+  const int code = loop.run_until_signal();
+  links.end();
+  return code;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ McpOptions parse_options(int argc, char** argv) {
       [&](CLI::App& app) {
         dlp::add_scanner_option(app, own.dlp);
         app.add_option("--approvals", own.approvals, "where people are asked")->type_name("unix:PATH");
+        app.add_option("--proxy", own.proxy, "gatehouse-proxy's socket for servers over HTTP")->type_name("unix:PATH");
         app.add_option("--secrets", own.secrets,
                        "JSON object of what servers are given: fd:N, or a file that is yours alone")
             ->type_name("SOURCE");
@@ -43,6 +44,18 @@ Result<void> require(const McpOptions& options) {
 
 Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options) {
   return unix_endpoint("--approvals", options.approvals);
+}
+
+Result<void> require_proxy(const McpOptions& options, const std::vector<policy::McpServer>& servers) {
+  for (const auto& server : servers) {
+    if (!server.endpoint || !options.proxy.empty()) continue;
+    return fail("the server '{}' has a URL, and without --proxy unix:PATH nothing reaches it", server.name);
+  }
+  return {};
+}
+
+Result<std::optional<Endpoint>> proxy_endpoint(const McpOptions& options) {
+  return unix_endpoint("--proxy", options.proxy);
 }
 
 Confinement confinement(const McpOptions& options) {

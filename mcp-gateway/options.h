@@ -7,6 +7,7 @@
 #include "common/base/confine.h"
 #include "common/base/options.h"
 #include "common/net/endpoint.h"
+#include "common/policy/mcp.h"
 
 namespace gatehouse::mcp {
 
@@ -14,6 +15,7 @@ struct McpOptions {
   GateOptions gate;
   std::string dlp;               // --dlp unix:PATH; required
   std::string approvals;         // --approvals unix:PATH
+  std::string proxy;             // --proxy unix:PATH
   std::string secrets;           // --secrets fd:N or FILE: what servers are given
   std::string work;              // --work DIR: servers' own folders; required
   std::string pins;              // --pins FILE: what was approved of tools; required
@@ -26,6 +28,12 @@ Result<void> require(const McpOptions& options);
 
 // Nothing when nobody can be asked.
 Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options);
+
+// What cannot be left out when some of the servers are over HTTP.
+Result<void> require_proxy(const McpOptions& options, const std::vector<policy::McpServer>& servers);
+
+// Where servers over HTTP are reached through; nothing when none is.
+Result<std::optional<Endpoint>> proxy_endpoint(const McpOptions& options);
 
 // Its sockets, the scanner's, the approver's, and the audit log's folder. Servers are not its children.
 Confinement confinement(const McpOptions& options);

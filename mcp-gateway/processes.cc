@@ -149,13 +149,16 @@ void Processes::start(Gateway& gateway) {
   gateway_ = &gateway;
   watch_ = std::make_unique<FdWatch>(loop_, spawner_.get(), [this](bool, bool) { read_reply(); });
   watch_->want(true, false);
-  for (uint32_t i = 0; i < servers_.size(); ++i) ask(SpawnRequest::What::start, i);
+  for (uint32_t i = 0; i < servers_.size(); ++i) {
+    if (!servers_[i].endpoint) ask(SpawnRequest::What::start, i);
+  }
 }
 
 Processes::Process* Processes::find(const std::string& server) {
   const auto found = std::find_if(processes_.begin(), processes_.end(),
                                   [&](const auto& process) { return process->name() == server; });
-  return found == processes_.end() ? nullptr : found->get();
+  if (found == processes_.end() || servers_[static_cast<size_t>(found - processes_.begin())].endpoint) return nullptr;
+  return found->get();
 }
 
 Gateway::Callbacks Processes::callbacks() {

@@ -217,7 +217,7 @@ void Spawner::reply(const SpawnReply& said, const Fd* streams) {
 }
 
 void Spawner::take(const SpawnRequest& request) {
-  if (request.server >= servers_.size()) return;
+  if (request.server >= servers_.size() || servers_[request.server].endpoint) return;
   const auto running = children_.find(request.server);
   if (request.what == SpawnRequest::What::stop) {
     if (running != children_.end() && !running->second.kill_at) stop(running->second, SIGTERM);

@@ -237,6 +237,7 @@ void Upstream::ask(uint64_t id, Wanted wanted) {
                    .name = std::move(wanted.name),
                    .parameters = std::move(wanted.parameters),
                    .revision = revision_,
+                   .trace = std::move(wanted.trace),
                    .about = std::nullopt});
 }
 
@@ -254,6 +255,7 @@ void Upstream::tell(std::string method, Value params, std::optional<uint64_t> ab
                    .name = {},
                    .parameters = {},
                    .revision = revision_,
+                   .trace = {},
                    .about = about});
 }
 
@@ -264,6 +266,7 @@ void Upstream::tell_answer(std::string line, std::optional<uint64_t> about) {
                    .name = {},
                    .parameters = {},
                    .revision = revision_,
+                   .trace = {},
                    .about = about});
 }
 

@@ -40,6 +40,7 @@ struct Outgoing {
   std::string name;                 // for Mcp-Name, of requests that have one: tool, prompt, or URI of a resource
   std::vector<std::pair<std::string, std::string>> parameters;  // for Mcp-Param-{first}; text that is not encoded
   std::string_view revision;                                    // that it is written in; empty before one is negotiated
+  std::string trace;              // of the exchange it belongs to, for the logs; may be empty
   std::optional<uint64_t> about;  // the request that a notifications/cancelled, or an answer of ours, belongs to
 };
 
@@ -52,6 +53,7 @@ struct Wanted {
   Value capabilities = Value::object();  // what of its questions the client can answer; stateless servers are told
   std::string log_level = {};            // of what the server is to log about it; empty: nothing. Likewise
   bool progress = false;                 // to be told of it
+  std::string trace = {};                // as in Outgoing
 };
 
 // How a call ended on the server's side.

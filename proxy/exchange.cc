@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "common/base/uuid.h"
 #include "proxy/websocket_opening.h"
 
 namespace gatehouse::proxy {
@@ -59,6 +60,7 @@ void Exchange::start(const RequestHead& head) {
   const bool http2 = head_.http2 && head_.scheme == Scheme::https && !head_.websocket;
   target_ = Target{head_.scheme, head_.host, head_.port, http2};
   record_.describe(head_);
+  if (origin_.way == Origin::Way::tools) take_trace(asked);
   if (policy_.asks_for_fields()) asked_ = asked.fields;
   auto verdict = judge_request(policy_, origin_, asked);
   terms_ = std::move(verdict.terms);
@@ -88,6 +90,12 @@ void Exchange::start(const RequestHead& head) {
   if (with != nullptr) return inspect(*with);
   if (is_declared_too_long()) return deny_over_limit();
   may_go(std::move(judged_));
+}
+
+// The row of the call that the request is of says the same.
+void Exchange::take_trace(const RequestHead& head) {
+  const Field* trace = find_field(head.fields, kTraceField);
+  if (trace != nullptr && is_uuid(trace->value)) record_.set_trace(trace->value);
 }
 
 void Exchange::refuse(const Refusal& refusal) {

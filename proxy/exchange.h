@@ -80,6 +80,7 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   };
 
   // To the verdict (exchange.cc).
+  void take_trace(const RequestHead& head);
   void inspect(const Inspection& with);
   void deny_by_head(int status);
   void deny_over_limit();

@@ -29,6 +29,10 @@ GuestSession::GuestSession(Entry entry, GuestSocket& socket, Outside& outside, c
       tls_context_(tls),
       state_(entry == Entry::transparent ? State::proxy_header : State::sensing) {
   if (entry == Entry::explicit_proxy) origin_.way = Origin::Way::forward;
+  if (entry == Entry::tools) {
+    origin_.way = Origin::Way::tools;
+    origin_.tls = true;
+  }
 }
 
 GuestSession::~GuestSession() = default;
@@ -143,7 +147,7 @@ bool GuestSession::sense() {
     return false;
   }
   const char first = input_.front();
-  if (first == kTlsHandshakeRecord && origin_.way != Origin::Way::forward) {
+  if (first == kTlsHandshakeRecord && origin_.way != Origin::Way::forward && origin_.way != Origin::Way::tools) {
     return sense_tls();
   }
   if (auto foreign = foreign_protocol(input_)) {
@@ -163,7 +167,8 @@ bool GuestSession::sense() {
       input_.size() < kHttp2Preface.size()) {
     return false;
   }
-  start_talking(input_.starts_with(kHttp2Preface) && origin_.way != Origin::Way::forward);
+  const bool may_be_http2 = origin_.way != Origin::Way::forward && origin_.way != Origin::Way::tools;
+  start_talking(input_.starts_with(kHttp2Preface) && may_be_http2);
   return true;
 }
 

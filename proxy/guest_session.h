@@ -31,7 +31,7 @@ inline constexpr size_t kMaxLingerBytes = 1 << 20;  // discarded, so that a gues
 
 class GuestSession final : private GuestConnection {
  public:
-  enum class Entry { transparent, explicit_proxy };
+  enum class Entry { transparent, explicit_proxy, tools };  // the last is the MCP gateway's
 
   // All three outlive the session.
   GuestSession(Entry entry, GuestSocket& socket, Outside& outside, const TlsServerContext& tls);

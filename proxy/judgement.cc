@@ -12,6 +12,8 @@ namespace gatehouse::proxy {
 
 namespace {
 
+constexpr std::string_view kToolsRule = "mcp.server";
+
 Decision deny(std::string rule, std::string reason) { return {Verdict::deny, std::move(rule), std::move(reason)}; }
 
 std::string quoted(std::string_view name) {
@@ -55,7 +57,7 @@ std::optional<Decision> judge_overrides(const RequestHead& head) {
 }
 
 std::optional<Decision> judge_names(const Origin& origin, const RequestHead& head) {
-  if (origin.way == Origin::Way::forward) return std::nullopt;
+  if (origin.way == Origin::Way::forward || origin.way == Origin::Way::tools) return std::nullopt;
   // RFC 6066 section 3: an address is never sent as SNI.
   const auto& expected = origin.name ? *origin.name : origin.tls && !origin.sni.empty() ? origin.sni : head.host;
   const bool sni_agrees = !origin.tls || origin.sni == expected || (origin.sni.empty() && looks_like_ip(expected));
@@ -72,6 +74,23 @@ std::optional<Decision> judge_names(const Origin& origin, const RequestHead& hea
   return std::nullopt;
 }
 
+// The MCP gateway has judged the calls themselves. Where it may go the policy's servers say, whether or not a rule lets
+// the guest go there too; a rule that denies it is everybody's.
+Decision judge_tools(const policy::Policy& policy, const RequestHead& head) {
+  const bool method = head.method == "POST" || head.method == "GET" || head.method == "DELETE";
+  for (const auto& server : policy.mcp_servers()) {
+    if (!method || head.websocket || !server.endpoint) continue;
+    const auto& [host, port, path] = *server.endpoint;
+    if (host != head.host || port != head.port || path != head.path) continue;
+    const auto by_http = policy.judge(policy::HttpRequest{
+        .scheme = scheme_of(head), .host = head.host, .port = head.port, .method = head.method, .path = head.path});
+    if (by_http.verdict == Verdict::deny && by_http.rule_id != Decision{}.rule_id) return by_http;
+    return {Verdict::allow, std::string(kToolsRule),
+            fmt::format("the policy has the server '{}' of tools there", server.name)};
+  }
+  return deny(std::string(kToolsRule), "the policy has no server of tools there");
+}
+
 }  // namespace
 
 std::string_view scheme_of(const RequestHead& head) {
@@ -84,6 +103,7 @@ policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& o
   if (auto refused = judge_form(origin, head)) return {*refused, {}};
   if (auto refused = judge_names(origin, head)) return {*refused, {}};
   if (auto refused = judge_overrides(head)) return {*refused, {}};
+  if (origin.way == Origin::Way::tools) return {judge_tools(policy, head), {}};
   // What goes no further than this proxy meets no condition.
   Fields forwarded;
   std::vector<policy::HeaderField> fields;
@@ -101,7 +121,8 @@ policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& o
 }
 
 uint16_t target_port(const Origin& origin, const RequestHead& head) {
-  return origin.way == Origin::Way::forward ? head.port : origin.port;
+  const bool named = origin.way == Origin::Way::forward || origin.way == Origin::Way::tools;
+  return named ? head.port : origin.port;
 }
 
 std::string_view without_query(std::string_view path) { return path.substr(0, path.find_first_of("?#")); }

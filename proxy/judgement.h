@@ -16,20 +16,24 @@ struct Origin {
     transparent,  // the guest dialled `address` and the relay told us
     tunnel,       // inside an explicit CONNECT
     forward,      // an explicit proxy's plain requests: each names its own host
+    tools,        // not the guest's: the MCP gateway's, to servers of tools that the policy declares
   };
   Way way = Way::transparent;
   std::string address;  // what the guest dialled; empty for explicit proxying
-  uint16_t port = 0;    // 0 with Way::forward
+  uint16_t port = 0;    // 0 with Way::forward and Way::tools
   std::optional<std::string>
       name;  // of the address (by PTR) or of the CONNECT; nothing: unknown, trust SNI and Host alone
   std::optional<Decision> fault;  // why no request of this connection can be allowed ("address.unknown")
-  bool tls = false;
-  bool uninspected = false;  // TLS that is not intercepted
+  bool tls = false;               // of Way::tools: there is none on this side, and will be on the other
+  bool uninspected = false;       // TLS that is not intercepted
   std::string sni;
 };
 
-// The built-in rules are "name.mismatch", "protocol.upgrade", "protocol.connect", "protocol.form", "http.override" and
-// the origin's fault; all others are the policy's.
+// Of requests by Way::tools: the trace that their rows are to share. Like all of that prefix it goes no further.
+inline constexpr std::string_view kTraceField = "Gatehouse-Trace";
+
+// The built-in rules are "name.mismatch", "protocol.upgrade", "protocol.connect", "protocol.form", "http.override",
+// "mcp.server" and the origin's fault; all others are the policy's.
 policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head);
 
 // "https", "http"; of a request that opens a WebSocket "wss", "ws".

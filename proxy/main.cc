@@ -26,6 +26,7 @@ int run(int argc, char** argv) {
   if (options.gate.check_config) return kExitOk;
   auto sockets = gather_listening_sockets(options.gate.listen);
   if (!sockets) return report(sockets.error(), kExitUsage);
+  if (auto ok = add_tools_socket(options, *sockets); !ok) return report(ok.error(), kExitUsage);
 
   std::list<Loop> loops(static_cast<size_t>(options.workers));
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "proxy"});

@@ -36,6 +36,8 @@ ProxyOptions parse_options(int argc, char** argv) {
         dlp::add_scanner_option(app, own.dlp);
         app.add_option("--git-gate", own.git_gate, "who looks through what is pushed; without it nothing may be")
             ->type_name("unix:PATH");
+        app.add_option("--tools", own.tools, "where requests of gatehouse-mcp-gateway are taken, to servers of tools")
+            ->type_name("unix:PATH");
         app.add_option("--approvals", own.approvals, "who is asked where the policy wants a person's approval")
             ->type_name("unix:PATH");
         app.add_option("--ca", own.ca, "certificate and key (PEM) that sign for every host; default: made at the start")
@@ -73,6 +75,16 @@ Result<std::optional<Endpoint>> git_gate_endpoint(const ProxyOptions& options) {
 
 Result<std::optional<Endpoint>> approver_endpoint(const ProxyOptions& options) {
   return unix_endpoint("--approvals", options.approvals);
+}
+
+Result<void> add_tools_socket(const ProxyOptions& options, std::vector<InheritedSocket>& sockets) {
+  const auto endpoint = unix_endpoint("--tools", options.tools);
+  if (!endpoint) return failed(endpoint);
+  if (!*endpoint) return {};
+  auto socket = open_socket(**endpoint);
+  if (!socket) return failed(socket, "--tools");
+  sockets.push_back({std::move(*socket), "tools", false});
+  return {};
 }
 
 Result<void> require_scanner(const ProxyOptions& options, const policy::Policy& policy) {

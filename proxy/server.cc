@@ -49,6 +49,7 @@ Result<std::shared_ptr<const Generation>> make_generation(policy::Policy policy,
 }
 
 GuestSession::Entry entry_of(const InheritedSocket& socket) {
+  if (socket.name == "tools") return GuestSession::Entry::tools;
   const bool transparent =
       socket.name == "transparent" || (socket.name.empty() && local_address(socket.fd.get()) == "unix");
   return transparent ? GuestSession::Entry::transparent : GuestSession::Entry::explicit_proxy;
@@ -127,7 +128,9 @@ Result<void> Server::listen(std::vector<InheritedSocket> sockets) {
       return fail("the proxy listens on stream sockets only, not on {}", local_address(socket.fd.get()));
     const auto entry = entry_of(socket);
     log::info("listening on {} ({})", local_address(socket.fd.get()),
-              entry == GuestSession::Entry::transparent ? "transparent" : "explicit proxy");
+              entry == GuestSession::Entry::tools         ? "servers of tools"
+              : entry == GuestSession::Entry::transparent ? "transparent"
+                                                          : "explicit proxy");
     for (auto& worker : workers_) {
       Fd copy(::fcntl(socket.fd.get(), F_DUPFD_CLOEXEC, 0));
       if (!copy) return fail_errno("cannot share a listening socket");

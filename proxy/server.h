@@ -20,8 +20,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Sockets named "transparent", and Unix sockets of no name, carry connections behind a PROXY v2 header; the others
-  // are an explicit proxy. A datagram socket is an error.
+  // Sockets named "transparent", and Unix sockets of no name, carry connections behind a PROXY v2 header; those
+  // named "tools" the MCP gateway's requests; the others are an explicit proxy. A datagram socket is an error.
   Result<void> listen(std::vector<InheritedSocket> sockets);
 
   // Does all that may fail of putting another policy in force; what it gives does the rest. Of the secrets' values and

@@ -54,7 +54,9 @@ Result<void> check_owner(const struct stat& status) {
 }  // namespace
 
 std::string origin_of(const policy::McpServer& server) {
-  const std::string text = json::write({{"command", server.command}, {"cwd", server.directory}});
+  json::Value origin = {{"command", server.command}, {"cwd", server.directory}};
+  if (const auto& at = server.endpoint) origin["url"] = fmt::format("https://{}:{}{}", at->host, at->port, at->path);
+  const std::string text = json::write(origin);
   return sha256_hex(text).substr(0, kOriginDigits);
 }
 

@@ -111,6 +111,13 @@ TEST(OriginOf, IsOfWhatIsRunAndWhere) {
   EXPECT_EQ(origin_of(server), origin_of(renamed));
   EXPECT_NE(origin_of(server), origin_of(other));
   EXPECT_NE(origin_of(server), origin_of(elsewhere));
+  policy::McpServer web{.name = "a", .endpoint = policy::McpEndpoint{"tools.example", 443, "/mcp"}};
+  policy::McpServer other_path = web, other_port = web;
+  other_path.endpoint->path = "/other";
+  other_port.endpoint->port = 8443;
+  EXPECT_NE(origin_of(web), origin_of(other_path));
+  EXPECT_NE(origin_of(web), origin_of(other_port));
+  EXPECT_NE(origin_of(web), origin_of({.name = "a"}));
 }
 
 }  // namespace

@@ -112,7 +112,13 @@ std::string describe_git(const GitRule& rule) {
 
 // A command's arguments are left out: somebody may have put a password there.
 std::string describe_server(const McpServer& server) {
-  std::string text = fmt::format("  mcp   server {} runs {}", server.name, server.command.front());
+  std::string text = fmt::format("  mcp   server {} ", server.name);
+  if (const auto& at = server.endpoint) {
+    text += fmt::format("is at https://{}{}{}", at->host, at->port == 443 ? "" : fmt::format(":{}", at->port),
+                        at->path.substr(0, at->path.find('?')));
+  } else {
+    text += "runs " + server.command.front();
+  }
   if (!server.secrets.empty()) text += "; is given " + join_words(server.secrets);
   if (server.sandbox) {
     text += "; in a sandbox";

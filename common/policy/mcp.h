@@ -40,11 +40,21 @@ struct McpSandbox {
   bool operator==(const McpSandbox&) const = default;
 };
 
-// One that the gateway starts on the host and speaks to over its standard streams.
+// Where a server of tools is that is spoken to over HTTP and TLS.
+struct McpEndpoint {
+  std::string host;  // lower case
+  uint16_t port = 443;
+  std::string path;  // with the query
+
+  bool operator==(const McpEndpoint&) const = default;
+};
+
+// One that the gateway starts on the host and speaks to over its standard streams; or one that is there already.
 struct McpServer {
   std::string name;
-  std::vector<std::string> command;  // a program, looked up in the PATH of servers unless it has a slash, and arguments
-  std::string directory = {};        // in which it is started; empty: an empty one of its own
+  std::vector<std::string> command =
+      {};                      // a program, looked up in the PATH of servers unless it has a slash, and arguments
+  std::string directory = {};  // in which it is started; empty: an empty one of its own
   std::vector<std::string> secrets = {};                   // that it is given, each in a variable of its name
   std::chrono::milliseconds call_time = kDefaultCallTime;  // that one call of its may take
   std::optional<Allowance> budget = {};                    // of all calls of its tools
@@ -53,6 +63,7 @@ struct McpServer {
   std::vector<std::string> shares_names_with = {};  // servers whose tools may be called as its own are, either way
   bool own_names = false;                           // shown as it calls them itself; then there is no other server
   std::vector<McpAsk> asks = {};                    // none: nothing
+  std::optional<McpEndpoint> endpoint = {};         // where it is; then there is no command, and nothing is started
 
   bool operator==(const McpServer&) const = default;
 };

@@ -57,23 +57,32 @@ Result<McpAsk> read_ask(const FieldReader& reader, const JsonNode& node) {
   return static_cast<McpAsk>(at - std::begin(kMcpAskNames));
 }
 
-Result<McpServer> read_server(const FieldReader& reader, const JsonMember& member) {
-  const JsonNode& node = member.value;
-  if (!is_server_name(member.key)) {
-    return reader.refuse(member.offset,
-                         fmt::format("'{}' is no name of a server: 1 to {} letters, digits, '-' and single '_' inside",
-                                     log::printable(member.key, 64), kMaxServerNameBytes));
+Result<void> read_endpoint(const FieldReader& reader, const JsonNode& server, const JsonNode& node,
+                           std::optional<McpEndpoint>& into) {
+  for (const auto key : {"command", "cwd", "env", "sandbox"}) {
+    if (const JsonNode* other = server.find(key)) {
+      return reader.refuse(other->offset, fmt::format("'{}' is of no use beside \"url\": nothing is started", key));
+    }
   }
-  if (auto ok = reader.expect_kind(node, Kind::object, member.key, "an object"); !ok) return failed(ok);
-  if (const auto url =
-          std::find_if(node.members.begin(), node.members.end(), [](const auto& m) { return m.key == "url"; });
-      url != node.members.end()) {
-    return reader.refuse(url->offset,
-                         "servers over HTTP are not spoken to yet by this version of Gatehouse; name a \"command\"");
+  const auto text = reader.text_of(node, "url");
+  if (!text) return failed(text);
+  auto url = parse_plain_url(*text);
+  if (!url) {
+    return reader.refuse(node.offset,
+                         fmt::format("'{}' is no URL: {}", log::printable(*text, 64), url.error().message()));
   }
-  if (auto ok = reader.check_keys(node, kMcpServerKeys); !ok) return failed(ok);
-  McpServer server;
-  server.name = member.key;
+  if (url->scheme != "https" || text->find('#') != std::string::npos) {
+    return reader.refuse(node.offset, "a server's URL begins with https:// and has no '#'");
+  }
+  if (looks_like_ip(url->host)) return reader.refuse(node.offset, "a server's URL has its host's name, not an address");
+  into = McpEndpoint{std::move(url->host), url->port, std::move(url->path)};
+  return {};
+}
+
+Result<void> read_command(const FieldReader& reader, const JsonNode& node, std::vector<std::string>& into) {
+  if (node.find("command") == nullptr) {
+    return reader.refuse(node.offset, "a server has a \"command\" to start it, or the \"url\" it is at");
+  }
   const auto command = reader.required(node, "command");
   if (!command) return failed(command);
   auto words =
@@ -86,7 +95,26 @@ Result<McpServer> read_server(const FieldReader& reader, const JsonMember& membe
   if (words->size() > kMaxCommandWords) {
     return reader.refuse((*command)->offset, fmt::format("the command has more than {} words", kMaxCommandWords));
   }
-  server.command = std::move(*words);
+  into = std::move(*words);
+  return {};
+}
+
+Result<McpServer> read_server(const FieldReader& reader, const JsonMember& member) {
+  const JsonNode& node = member.value;
+  if (!is_server_name(member.key)) {
+    return reader.refuse(member.offset,
+                         fmt::format("'{}' is no name of a server: 1 to {} letters, digits, '-' and single '_' inside",
+                                     log::printable(member.key, 64), kMaxServerNameBytes));
+  }
+  if (auto ok = reader.expect_kind(node, Kind::object, member.key, "an object"); !ok) return failed(ok);
+  if (auto ok = reader.check_keys(node, kMcpServerKeys); !ok) return failed(ok);
+  McpServer server;
+  server.name = member.key;
+  if (const JsonNode* url = node.find("url")) {
+    if (auto ok = read_endpoint(reader, node, *url, server.endpoint); !ok) return failed(ok);
+  } else if (auto ok = read_command(reader, node, server.command); !ok) {
+    return failed(ok);
+  }
   if (const JsonNode* cwd = node.find("cwd")) {
     const auto text = reader.text_of(*cwd, "cwd");
     if (!text) return failed(text);

@@ -212,6 +212,21 @@ TEST(McpServers, AreReadAndMeanTheSameInEveryLayer) {
   EXPECT_THAT(both.error().message(), HasSubstr("the server 'web' is another one at p.json:5"));
 }
 
+TEST(McpServers, MayBeElsewhere) {
+  const Policy p = policy_of(R"({"version": 1, "mcp": {"servers": {
+    "web": {"url": "https://Tools.example/mcp?key=k", "new_tools": "approve", "call_time": "5s"},
+    "bare": {"url": "https://tools.example:8443"}}}})");
+  ASSERT_EQ(p.mcp_servers().size(), 2u);
+  const McpServer& web = p.mcp_servers()[0];
+  EXPECT_EQ(web.endpoint, (McpEndpoint{"tools.example", 443, "/mcp?key=k"}));
+  EXPECT_THAT(web.command, ElementsAre());
+  EXPECT_EQ(web.new_tools, NewTools::approve);
+  EXPECT_EQ(web.call_time.count(), 5000);
+  EXPECT_EQ(p.mcp_servers()[1].endpoint, (McpEndpoint{"tools.example", 8443, "/"}));
+  EXPECT_THAT(p.describe(), HasSubstr("server web is at https://tools.example/mcp; new tools wait for approval\n"));
+  EXPECT_THAT(p.describe(), HasSubstr("server bare is at https://tools.example:8443/\n"));
+}
+
 TEST(McpRules, RunAsTestsAndAreExplained) {
   std::string text(kPolicy);
   text.insert(text.size() - 1, R"(, "tests": [
@@ -243,9 +258,15 @@ TEST(McpSection, SaysWhatIsWrongWithIt) {
   const std::pair<std::string, std::string> cases[] = {
       {R"({"server": {}})", "unknown key 'server'; did you mean 'servers'?"},
       {R"({"servers": {"a__b": {"command": ["x"]}}})", "p.json:1:36: 'a__b' is no name of a server"},
-      {R"({"servers": {"s": {}}})", "'command' is missing"},
+      {R"({"servers": {"s": {}}})", "a server has a \"command\" to start it, or the \"url\" it is at"},
       {R"({"servers": {"s": {"command": []}}})", "the command is empty"},
-      {R"({"servers": {"s": {"url": "https://x"}}})", "servers over HTTP are not spoken to yet"},
+      {R"({"servers": {"s": {"url": "http://x.example/mcp"}}})", "a server's URL begins with https://"},
+      {R"({"servers": {"s": {"url": "https://x.example/#a"}}})", "a server's URL begins with https://"},
+      {R"({"servers": {"s": {"url": "https://a@x.example/"}}})", "is no URL: no plain host"},
+      {R"({"servers": {"s": {"url": "https://x.example/", "command": ["x"]}}})", "'command' is of no use beside"},
+      {R"({"servers": {"s": {"url": "https://x.example/", "env": ["X"]}}})", "'env' is of no use beside"},
+      {R"({"servers": {"s": {"url": "https://x.example/", "sandbox": {}}}})", "'sandbox' is of no use beside"},
+      {R"({"servers": {"s": {"url": "https://10.0.0.1/"}}})", "not an address"},
       {server + R"(, "cwd": "srv"}}})", "'srv' is no absolute path"},
       {server + R"(, "env": ["NONE"]}}})", "'NONE' is no secret of this policy"},
       {server + R"(, "call_time": "2h"}}})", "out of its range of 1s to 1h"},

@@ -38,8 +38,9 @@ Result<PathGlob> parse_repository_glob(const std::string& text);
 Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode& section);
 
 inline constexpr std::string_view kMcpKeys[] = {"servers", "tools", "resources", "prompts"};
-inline constexpr std::string_view kMcpServerKeys[] = {
-    "command", "cwd", "env", "call_time", "budget", "sandbox", "new_tools", "shares_names_with", "names", "asks"};
+inline constexpr std::string_view kMcpServerKeys[] = {"command",           "url",    "cwd",     "env",
+                                                      "call_time",         "budget", "sandbox", "new_tools",
+                                                      "shares_names_with", "names",  "asks"};
 inline constexpr std::string_view kMcpSandboxKeys[] = {"read", "write", "network"};
 inline constexpr std::string_view kMcpToolKeys[] = {"id",          "action", "server",      "tools", "arguments",
                                                     "result_size", "budget", "tool_budget", "reason"};

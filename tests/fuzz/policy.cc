@@ -165,7 +165,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)policy->explain("mcp s t " + std::string(line));
   (void)policy->explain("resource s " + std::string(line));
   (void)policy->explain("prompt s " + std::string(line));
-  for (const auto& server : policy->mcp_servers()) require(!server.command.empty() && !server.name.empty());
+  for (const auto& server : policy->mcp_servers())
+    require((server.command.empty() == server.endpoint.has_value()) && !server.name.empty());
   const DnsQuestion question{host, "A"};
   require(policy->judge(question).allowed() <= !gatehouse::looks_like_ip(host));
 

@@ -129,7 +129,7 @@ def events(text: str) -> list[tuple[str, dict | None]]:
 
 class McpGate:
     def __init__(self, directory: pathlib.Path, mcp: dict, secrets: dict | None = None,
-                 pins: pathlib.Path | None = None, **policy):
+                 pins: pathlib.Path | None = None, options: tuple[str, ...] = (), **policy):
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.policy = directory / "policy.json"
@@ -138,6 +138,7 @@ class McpGate:
         self.socket = str(directory / "mcp.sock")
         self.port = free_port()  # of HTTP
         self.audit = directory / "audit.db"
+        self.options = options
         self.pins = pins or directory / "mcp-pins"
         for folder in (self.pins.parent.parent, self.pins.parent):
             folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -160,13 +161,18 @@ class McpGate:
         self.process = self._start("gatehouse-mcp-gateway", "--listen", f"unix:{self.socket}",
                                    "--listen", f"tcp:127.0.0.1:{self.port}", "--dlp", f"unix:{dlp}",
                                    "--audit", str(self.audit), "--pins", str(self.pins),
-                                   "--work", str(self.directory / "work"), "--secrets", given)
+                                   "--work", str(self.directory / "work"), "--secrets", given, *self.options)
         wait_until(lambda: self._accepts(self.socket), 30, "gatehouse-mcp-gateway")
 
     def crash(self) -> None:
         """Kills the gateway, and starts another one as the supervisor does."""
-        self.processes.remove(self.process)
         self.process.kill()
+        self.restart()
+
+    def restart(self) -> None:
+        """Ends the gateway in good order, and starts another one."""
+        self.processes.remove(self.process)
+        self.process.terminate()
         self.process.wait(20)
         self._start_gateway(str(self.directory / "dlp.sock"), str(self.directory / "servers.json"))
 

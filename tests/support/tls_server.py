@@ -171,7 +171,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_POST = do_PUT = do_HEAD = serve
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = serve
 
     def log_message(self, *_):
         pass
