@@ -15,10 +15,17 @@ constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
 constexpr int kNotFound = 404;
 constexpr int kMethodNotAllowed = 405;
+constexpr int kTooManyRequests = 429;
 
 bool is_session_id(std::string_view id) {
   return !id.empty() && id.size() <= kMaxServerSessionBytes &&
          std::all_of(id.begin(), id.end(), [](char c) { return c >= 0x21 && c <= 0x7e; });
+}
+
+// Whether it says something of the request, and not of who asks, how often, or how the server is.
+bool is_of_the_request(int status) {
+  constexpr int kOthers[] = {kUnauthorized, kForbidden, kTooManyRequests};
+  return status / 100 == 4 && std::find(std::begin(kOthers), std::end(kOthers), status) == std::end(kOthers);
 }
 
 bool is_of_the_proxy(const proxy::ResponseHead& head) { return proxy::find_field(head.fields, "Gatehouse-Rule"); }
@@ -40,6 +47,9 @@ std::string_view words_of(std::string_view rule) {
       {"upstream.lookup", "its name cannot be resolved"},
       {"upstream.connect", "it cannot be reached"},
       {"upstream.timeout", "it does not answer in time"},
+      {"upstream.closed", "it closes the connection"},
+      {"upstream.malformed", "what it answers is no HTTP"},
+      {"upstream.proxy", "the upstream proxy does not lead to it"},
       {"address.", "its name leads to an address that the policy does not allow"},
       {"mcp.server", "the policy has no such server any more"},
       {"dlp.", "something was found in what was sent or answered"},
@@ -88,7 +98,7 @@ void HttpLink::begin() {
   session_.clear();
   revision_ = {};
   listened_.clear();
-  broken_ = false;
+  reached_ = broken_ = false;
 }
 
 void HttpLink::end(Time now) {
@@ -141,6 +151,8 @@ size_t HttpLink::replies() const {
 void HttpLink::send(const Outgoing& message) {
   if (broken_) return;
   const bool stateless = is_stateless(message.revision);
+  // Servers of that era ask nothing in requests of their own, and take no answers.
+  if (stateless && !message.request && message.method.empty()) return;
   if (message.method == "notifications/cancelled" && message.about) {
     const bool sent = forget(*message.about);
     if (stateless || !sent) return;
@@ -208,7 +220,8 @@ void HttpLink::received(uint64_t number, std::string_view bytes, Time now) {
       case proxy::ReadEvent::Kind::complete: {
         const std::string body = std::move(exchange.body);
         if (!exchange.streams && !body.empty() && !take_text(number, body, now)) return;
-        return over(at, "what it answers is no message", now);
+        const auto* why = exchange.streams ? "its stream ends without an answer" : "what it answers is no message";
+        return over(at, why, now);
       }
       default:
         break;
@@ -226,8 +239,10 @@ bool HttpLink::take_head(Place at, Time now) {
     return false;
   }
   exchange.accepted = response.status / 100 == 2;
-  exchange.streams = response.status == kOk && has_type(response.fields, "text/event-stream");
-  exchange.speaks = exchange.streams || has_type(response.fields, "application/json");
+  reached_ |= exchange.accepted || (is_of_the_request(response.status) && !is_of_the_proxy(response));
+  const bool heard = exchange.kind != Exchange::Kind::tells;  // nothing answers what is only told
+  exchange.streams = heard && response.status == kOk && has_type(response.fields, "text/event-stream");
+  exchange.speaks = exchange.streams || (heard && has_type(response.fields, "application/json"));
   if (!exchange.accepted) exchange.fault = fault_of(response);
   if (response.status == kUnauthorized || response.status == kForbidden) exchange.speaks = false;
   if (exchange.kind == Exchange::Kind::farewell) {
@@ -326,7 +341,10 @@ void HttpLink::give_up(Place at, std::string_view why, Time now) {
   Exchange exchange = std::move(at->second);
   drop(at);
   const std::string words = exchange.fault.empty() ? std::string(why) : exchange.fault;
-  if (exchange.request && !exchange.answered) return callbacks_.lose(*exchange.request, words);
+  const bool unanswered = exchange.request && !exchange.answered;
+  // What a server that is not there does not answer tells nothing of its revision.
+  if (unanswered && !reached_) return break_off(words);
+  if (unanswered) return callbacks_.lose(*exchange.request, words);
   if (exchange.kind == Exchange::Kind::listens) listen_at_ = now + kListenAgainLater;
   if (exchange.opening) break_off(words);
 }

@@ -45,7 +45,9 @@ class HttpLink {
     // It says this; on the stream of that request, if on one.
     std::function<void(Value message, std::optional<uint64_t> about)> hear;
     std::function<void(uint64_t request, const std::string& why)> lose;  // and this will not be answered
-    std::function<void(const Error& why)> broken;                        // nothing follows until begin()
+    // It breaks the protocol, or its session is over, or, at the beginning, it is not there: nothing follows until
+    // begin().
+    std::function<void(const Error& why)> broken;
   };
   HttpLink(LinkPlace place, Callbacks callbacks) : place_(std::move(place)), callbacks_(std::move(callbacks)) {}
 
@@ -122,6 +124,7 @@ class HttpLink {
   std::map<uint64_t, Exchange> exchanges_;
   std::deque<Outgoing> waiting_;    // for the beginning to be over
   std::vector<Resuming> resuming_;  // when the server wants it
+  bool reached_ = false;            // it has said of itself that it takes requests, or of one that it does not
   bool broken_ = true;
   std::optional<Time> listen_at_;  // nothing: it is being listened, or not to be
   std::string listened_;           // id of the last event of that stream

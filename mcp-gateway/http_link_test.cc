@@ -248,7 +248,7 @@ TEST_F(HttpLinkTest, LosesARequestThatIsAnsweredByNothingUseful) {
         {bare_answer(200), "no message"},
         {bare_answer(202), "no message"},
         {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nevil", "no message"},
-        {event_stream("data: \n\n: evil\n\n"), "no message"},
+        {event_stream("data: \n\n: evil\n\n"), "ends without an answer"},
         {"HTTP/1.1 403 X\r\nGatehouse-Rule: dlp.x\r\nGatehouse-Event: e-1\r\nContent-Length: 0\r\n\r\n",
          "'dlp.x', event e-1"},
         {"HTTP/1.1 502 X\r\nGatehouse-Rule: upstream.certificate\r\nContent-Length: 0\r\n\r\n",
@@ -362,6 +362,20 @@ TEST_F(HttpLinkTest, GivesUpAServerThatDoesNotTakeItsInitialization) {
   }
 }
 
+TEST_F(HttpLinkTest, TakesAServerThatIsNotThereForNoneOfEitherEra) {
+  for (const auto& bytes :
+       {bare_answer(401), bare_answer(403), bare_answer(429), bare_answer(500), bare_answer(302),
+        std::string("HTTP/1.1 404 X\r\nGatehouse-Rule: x\r\nContent-Length: 0\r\n\r\n"), std::string()}) {
+    broken_.clear();
+    link_.begin();
+    ask("server/discover", kModern);
+    if (bytes.empty()) link_.ended(asked("server/discover"), "it broke", now_);
+    if (!bytes.empty()) answer("server/discover", bytes);
+    EXPECT_EQ(broken_.size(), 1u) << bytes;
+  }
+  EXPECT_THAT(lost_, IsEmpty());
+}
+
 TEST_F(HttpLinkTest, ResumesAnAnswerWhoseStreamBreaks) {
   begin();
   const uint64_t id = ask("tools/call");
@@ -439,8 +453,9 @@ TEST_F(HttpLinkTest, HearsNoMoreOfWhatIsCancelled) {
   const uint64_t id = ask("tools/call");
   tell("notifications/cancelled", kLegacy, id);
   ASSERT_EQ(open_.size(), 1u);
-  answer("notifications/cancelled", bare_answer(202));
+  answer("notifications/cancelled", json_answer("null", "", 202));  // as some say it
   EXPECT_THAT(open_, IsEmpty());
+  EXPECT_THAT(broken_, IsEmpty());
   EXPECT_THAT(lost_, IsEmpty());
 }
 
@@ -544,6 +559,15 @@ TEST_F(HttpLinkTest, CancelsARequestByClosingIt) {
   ASSERT_EQ(open_.size(), 1u);
   EXPECT_EQ(open_.begin()->second.message["id"], other);
   EXPECT_THAT(lost_, IsEmpty());
+}
+
+TEST_F(HttpLinkTest, SendsNoAnswersWhereServersAskNothing) {
+  link_.begin();
+  Outgoing reply;
+  reply.line = result_line("q", Value::object());
+  reply.revision = kModern;
+  link_.send(reply);
+  EXPECT_THAT(open_, IsEmpty());
 }
 
 TEST_F(HttpLinkTest, LosesARequestWhoseStreamEndsAndResumesNone) {
