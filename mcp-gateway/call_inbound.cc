@@ -328,12 +328,18 @@ void Call::end(std::string outcome, std::string error, Outcome told) {
   reply_scan_.reset();
   inbound_.clear();
   const auto lasted = std::chrono::steady_clock::now() - sent_at_;
+  const bool answer_passes = outcome == "result" || outcome == "tool-error" || outcome == "error";
   audit::McpResult row{event_id_,
                        trace_id_,
                        std::move(outcome),
                        answer_bytes_,
                        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(lasted).count()),
                        log::printable(error)};
+  // The server has had the call, and its row is there; an answer that may pass need not wait for this one.
+  if (answer_passes) {
+    tools_.record(std::move(row), [](const Result<void>&) {});
+    return finish(std::move(told));
+  }
   tools_.record(std::move(row), [this, alive = alive_, told = std::move(told)](const Result<void>& committed) mutable {
     if (!*alive) return;
     if (!committed) return finish(RpcError{kDenied, "the audit log cannot be written, so nothing may pass", nullptr});
