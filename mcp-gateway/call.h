@@ -106,10 +106,11 @@ class Call {
   std::string objection_to_question() const;
   void reply_looked_out(const Looked& looked);
   // `asked`: the client has been, and has answered.
-  void refuse_question(Decision why, bool asked);
+  void refuse_question(const Value& requests, Decision why, bool asked);
   void give_up_unrecorded();
   void send_reply(const Value& responses);
-  audit::McpCall question_row(Decision decision) const;
+  void take_reply();
+  audit::McpCall question_row(const Value& requests, Decision decision) const;
   void answered(Answer answer);
   void answer_looked_in(const Looked& looked);
   void end(std::string outcome, std::string error, Outcome told);
@@ -132,10 +133,11 @@ class Call {
   bool name_is_clean_ = false;  // it was looked through
   uint64_t answer_bytes_ = 0;
   std::deque<Inbound> inbound_;
-  bool looking_in_ = false;  // at the first of these
-  Said said_;                // that is looked through
-  Question asking_;          // that is looked through, or with the client
-  Value replies_;            // that are looked through
+  bool looking_in_ = false;       // at the first of these
+  Said said_;                     // that is looked through
+  Question asking_;               // that is looked through
+  Value open_ = Value::object();  // questions that the client has, by key
+  std::deque<Value> replies_;     // the first one is looked through
   Answer answer_;
   Timer deadline_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -163,30 +163,31 @@ void Call::questioned(Question question) {
     return next();
   }
   if (auto why = objection_to_question(); !why.empty()) {
-    return refuse_question({Verdict::deny, std::string(kAsksRule), std::move(why)}, false);
+    return refuse_question(asking_.requests, {Verdict::deny, std::string(kAsksRule), std::move(why)}, false);
   }
   look_in("question", asking_.requests, [this](const Looked& looked) { question_looked_in(looked); });
 }
 
 void Call::question_looked_in(const Looked& looked) {
-  if (looked.decision.verdict == Verdict::deny) return refuse_question(looked.decision, false);
-  auto row = question_row({Verdict::allow, std::string(kAsksRule), "the server asks the client"});
+  if (looked.decision.verdict == Verdict::deny) return refuse_question(asking_.requests, looked.decision, false);
+  auto row = question_row(asking_.requests, {Verdict::allow, std::string(kAsksRule), "the server asks the client"});
   tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
     if (!*alive || !under_way_) return;
     if (!committed) return give_up_unrecorded();
     looking_in_ = false;
     deadline_.start(kQuestionTime);
+    for (const auto& [key, request] : asking_.requests.items()) open_[key] = request;
     if (callbacks_.asked) callbacks_.asked(asking_);
     next();
   });
 }
 
-audit::McpCall Call::question_row(Decision decision) const {
+audit::McpCall Call::question_row(const Value& requests, Decision decision) const {
   audit::McpCall row;
   row.event_id = make_uuid();
   row.trace_id = trace_id_;
   row.decision = std::move(decision);
-  row.method = asking_.requests.empty() ? "" : *find_text(*asking_.requests.begin(), "method");
+  row.method = requests.empty() ? "" : *find_text(*requests.begin(), "method");
   row.server = asked_.server;
   row.tool = asked_.listed ? asked_.name : "";
   row.arguments = "{}";
@@ -195,23 +196,24 @@ audit::McpCall Call::question_row(Decision decision) const {
 }
 
 // Each in the words of the protocol: the user declines, or there is nobody to answer.
-void Call::refuse_question(Decision why, bool asked) {
+void Call::refuse_question(const Value& requests, Decision why, bool asked) {
   Value responses = Value::object();
-  for (const auto& [key, request] : asking_.requests.items()) {
+  for (const auto& [key, request] : requests.items()) {
     if (*find_text(request, "method") == "elicitation/create") {
       responses[key] = {{"result", {{"action", "decline"}}}};
     } else {
       responses[key] = {{"error", {{"code", kRefusedByClient}, {"message", "Gatehouse denied it: " + why.reason}}}};
     }
   }
-  tools_.record(question_row(std::move(why)), [this, alive = alive_, responses, asked](const Result<void>& committed) {
-    if (!*alive || !under_way_) return;
-    if (!committed) return give_up_unrecorded();
-    send_reply(responses);
-    if (asked) return;
-    looking_in_ = false;
-    next();
-  });
+  tools_.record(question_row(requests, std::move(why)),
+                [this, alive = alive_, responses, asked](const Result<void>& committed) {
+                  if (!*alive || !under_way_) return;
+                  if (!committed) return give_up_unrecorded();
+                  send_reply(responses);
+                  if (asked) return;
+                  looking_in_ = false;
+                  next();
+                });
 }
 
 void Call::give_up_unrecorded() {
@@ -223,13 +225,19 @@ void Call::give_up_unrecorded() {
 }
 
 void Call::reply(Value responses) {
-  if (!under_way_ || reply_scan_) return;
-  if (asking_.requests.empty()) return send_reply(responses);
-  replies_ = Value::object();
-  for (const auto& [key, response] : responses.items()) {
-    if (asking_.requests.contains(key)) replies_[key] = response;
+  if (!under_way_) return;
+  if (responses.empty() && open_.empty()) return send_reply(responses);
+  replies_.push_back(std::move(responses));
+  if (replies_.size() == 1) take_reply();
+}
+
+void Call::take_reply() {
+  Value known = Value::object();
+  for (const auto& [key, response] : replies_.front().items()) {
+    if (open_.contains(key)) known[key] = response;
   }
-  reply_scan_ = std::make_unique<TextScan>(tools_.scanner, stream(dlp::Direction::out), "answers", replies_,
+  replies_.front() = std::move(known);
+  reply_scan_ = std::make_unique<TextScan>(tools_.scanner, stream(dlp::Direction::out), "answers", replies_.front(),
                                            [this](const Looked& looked) { reply_looked_out(looked); });
 }
 
@@ -239,19 +247,30 @@ void Call::reply_looked_out(const Looked& looked) {
     tools_.record(std::move(row), [](const Result<void>&) {});
   }
   if (!under_way_) return;
-  if (looked.decision.verdict == Verdict::deny) return refuse_question(looked.decision, true);
-  auto row = question_row({Verdict::allow, std::string(kAnswersRule), "the client answers the server"});
-  row.arguments_bytes = json::write(replies_).size();
-  tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
-    if (!*alive || !under_way_) return;
-    if (!committed) return give_up_unrecorded();
-    send_reply(replies_);
-  });
+  const Value replies = std::move(replies_.front());
+  replies_.pop_front();
+  Value answered = Value::object();
+  for (const auto& [key, response] : replies.items()) {
+    answered[key] = open_[key];
+    open_.erase(key);
+  }
+  if (looked.decision.verdict == Verdict::deny) {
+    refuse_question(answered, looked.decision, true);
+  } else {
+    auto row = question_row(answered, {Verdict::allow, std::string(kAnswersRule), "the client answers the server"});
+    row.arguments_bytes = json::write(replies).size();
+    tools_.record(std::move(row), [this, alive = alive_, replies](const Result<void>& committed) {
+      if (!*alive || !under_way_) return;
+      if (!committed) return give_up_unrecorded();
+      send_reply(replies);
+    });
+  }
+  if (!replies_.empty()) take_reply();
 }
 
 void Call::send_reply(const Value& responses) {
   if (!sent_) return;
-  deadline_.start(call_time());
+  if (open_.empty()) deadline_.start(call_time());
   if (Upstream* upstream = tools_.upstream(asked_.server)) upstream->reply(*sent_, responses);
 }
 
@@ -327,6 +346,7 @@ void Call::end(std::string outcome, std::string error, Outcome told) {
   scan_.reset();
   reply_scan_.reset();
   inbound_.clear();
+  replies_.clear();
   const auto lasted = std::chrono::steady_clock::now() - sent_at_;
   const bool answer_passes = outcome == "result" || outcome == "tool-error" || outcome == "error";
   audit::McpResult row{event_id_,

@@ -174,9 +174,16 @@ void Client::answer(Message message) {
   questions_.erase(found);
   const auto at = exchanges_.find(question.exchange);
   if (at == exchanges_.end()) return;
-  const bool result = message.kind == Message::Kind::result;
   Value responses = Value::object();
-  responses[question.key] = {{result ? "result" : "error", std::move(message.content)}};
+  if (message.kind == Message::Kind::result) {
+    responses[question.key] = {{"result", std::move(message.content)}};
+  } else {
+    const Value* code = find(message.content, "code");
+    const std::string* words = find_text(message.content, "message");
+    const bool sound = code != nullptr && code->is_number_integer();
+    responses[question.key]["error"] = {{"code", sound ? *code : Value(kRefusedByClient)},
+                                        {"message", words == nullptr ? "" : *words}};
+  }
   at->second.exchange->answer(responses);
 }
 

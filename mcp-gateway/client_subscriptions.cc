@@ -50,7 +50,8 @@ void Client::listen(const Message& message) {
       if (const auto* text = uri.get_ptr<const std::string*>()) uris.insert(*text);
     }
   }
-  if (uris.size() > kMaxWatchedOfClient) return refuse(message.id, kBusy, "too many resources are watched");
+  if (uris.size() > kMaxWatchedOfClient || uris.size() + exchanges_.size() > kMaxCallsOfClient)
+    return refuse(message.id, kBusy, "too many resources are watched");
   const std::string key = json::write(message.id);
   Listen& kept = listens_.emplace(key, std::move(listen)).first->second;
   kept.owed = uris.size() + 1;

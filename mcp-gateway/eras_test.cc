@@ -206,6 +206,48 @@ TEST_F(ErasTest, RefusesQuestionsThatThePolicyOrTheClientDoesNotAnswer) {
   EXPECT_THAT(sent_, IsEmpty());
 }
 
+TEST_F(ErasTest, KeepsTwoQuestionsOfOneCallApart) {
+  begin_session();
+  serve(false);
+  call("1");
+  const std::string elicit = R"(,"method":"elicitation/create","params":)" + std::string(kForm);
+  from_server(R"("id":"q1")" + elicit);
+  from_server(R"("id":"q2")" + elicit);
+  ASSERT_EQ(sent_.size(), 2u);
+  const auto answer_to = [&](const Value& asked, const std::string& action) {
+    client_->take(R"({"jsonrpc":"2.0","id":)" + json::write(asked["id"]) + R"(,"result":{"action":")" + action +
+                  "\"}}\n");
+  };
+  answer_to(sent_[1], "decline");
+  answer_to(sent_[0], "cancel");
+  allow();
+  std::map<std::string, std::string> told;
+  for (const auto& message : written_["a"]) {
+    if (message.contains("result")) told[message["id"]] = message["result"]["action"];
+  }
+  const std::map<std::string, std::string> expected = {{"q1", "cancel"}, {"q2", "decline"}};
+  EXPECT_EQ(told, expected);
+}
+
+TEST_F(ErasTest, TakesNoHarmFromAModernServerThatIsAllWrong) {
+  begin_session();
+  gateway_->upstream("a")->begin();
+  answer("a", R"({"supportedVersions":["2026-07-28"],"capabilities":{"tools":true,"resources":[],"prompts":{}}})");
+  list(R"({"tools":[{"name":"read","inputSchema":{"type":"object"}},7,{"name":8},{"name":"x","inputSchema":[]}]})");
+  list(R"({"prompts":{}})");
+  list(R"({"resources":[{"uri":7},{"uri":"a b"}]})");
+  list(R"({"resourceTemplates":null})");
+  for (const auto* answer :
+       {R"({"resultType":7,"content":7})", R"({"resultType":"input_required"})",
+        R"({"resultType":"input_required","inputRequests":[]})", R"({"resultType":"later","content":[]})",
+        R"({"resultType":"input_required","inputRequests":{"a":{"method":"elicitation/create","params":7}}})",
+        R"({"resultType":"input_required","inputRequests":{"a":{"method":"tools/call"}}})"}) {
+    call("1");
+    result(answer);
+    EXPECT_EQ(told()["error"]["code"], kUpstream) << answer;
+  }
+}
+
 TEST_F(ErasTest, LetsNoSecretOutInAnAnswer) {
   begin_session();
   serve(false);

@@ -101,7 +101,9 @@ std::optional<std::string> text_of(const Value& value) {
   if (value.is_number_integer()) return std::to_string(value.get<int64_t>());
   if (value.is_number_float()) {
     const double number = value.get<double>();
-    if (number == static_cast<double>(static_cast<int64_t>(number))) {
+    const bool exact =
+        number <= static_cast<double>(kLargestInteger) && number >= -static_cast<double>(kLargestInteger);
+    if (exact && number == static_cast<double>(static_cast<int64_t>(number))) {
       return std::to_string(static_cast<int64_t>(number));
     }
   }

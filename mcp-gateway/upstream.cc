@@ -26,6 +26,7 @@ void Upstream::begin() {
   capabilities_ = Value::object();
   listing_id_ = 0;
   listen_id_ = 0;
+  listen_refused_ = false;
   to_list_.clear();
   asked_.clear();
   if (of_sessions_) return initialize();
@@ -120,7 +121,7 @@ void Upstream::tick() {
     const auto at = calls_.find(id);
     if (at != calls_.end()) retry(at, std::exchange(at->second.responses, nullptr));
   }
-  if (modern_ && listen_id_ == 0) listen();
+  if (modern_ && listen_id_ == 0 && !listen_refused_) listen();
 }
 
 void Upstream::take(std::string_view bytes) {

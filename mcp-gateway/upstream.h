@@ -199,7 +199,7 @@ class Upstream {
   size_t pages_ = 0;
   std::vector<Value> definitions_;  // of the listing under way
   uint64_t listen_id_ = 0;          // of subscriptions/listen; 0: none
-  bool listen_again_ = false;
+  bool listen_refused_ = false;
   std::set<std::string> watched_;  // resources
   std::string log_level_;
   std::map<uint64_t, Pending> calls_;

@@ -32,11 +32,13 @@ uint64_t Upstream::call(Wanted wanted, Handlers handlers) {
   const auto at = calls_.emplace(id, Pending{}).first;
   at->second.wanted = std::move(wanted);
   at->second.handlers = std::move(handlers);
+  if (!modern_) at->second.wanted.params.erase("inputResponses");
   const Wanted& kept = at->second.wanted;
   if (kept.method == "resources/subscribe") {
     watched_.insert(kept.params.at("uri").get<std::string>());
     if (modern_) {
       ++next_id_;
+      listen_refused_ = false;
       listen();
       // There is no answer of its own; what the server does not honour never changes.
       finish(at, {Answer::Kind::result, Value::object(), {}});
@@ -60,6 +62,9 @@ void Upstream::finish(Place at, Answer answer) {
   requests_.erase(at->second.request);
   std::erase_if(asked_, [at](const auto& entry) { return entry.second.call == at->first; });
   const auto handlers = std::move(at->second.handlers);
+  if (at->second.wanted.method == "resources/subscribe" && answer.kind != Answer::Kind::result) {
+    watched_.erase(at->second.wanted.params.at("uri").get<std::string>());
+  }
   calls_.erase(at);
   handlers.answer(std::move(answer));
 }
@@ -159,7 +164,9 @@ void Upstream::input_required(Place at, Value content) {
     }
     methods[key] = *method;
     const Value* params = find(request, "params");
-    question.requests[key] = {{"method", *method}, {"params", params == nullptr ? Value::object() : *params}};
+    if (params != nullptr && !params->is_object()) return refuse("it asks what is no question");
+    const Value told = params == nullptr ? Value::object() : *params;
+    question.requests[key] = {{"method", *method}, {"params", told}};
   }
   if (++pending.rounds > kMaxRounds) return refuse("it does not stop asking");
   if (!pending.handlers.asked) return refuse("it asks for what nobody here can answer");

@@ -128,12 +128,8 @@ void Upstream::listen() {
 
 void Upstream::heard_of_listening(const Message& message) {
   listen_id_ = 0;
-  // One that does not tell is asked for its lists no more than once; one whose stream ended is asked again.
-  if (message.kind == Message::Kind::error) {
-    for (const auto* capability : {"tools", "prompts", "resources"}) {
-      if (capabilities_.contains(capability)) capabilities_[capability].erase("listChanged");
-    }
-  }
+  // One that does not tell is not asked again until there is more to ask for; one whose stream ended is.
+  if (message.kind == Message::Kind::error) listen_refused_ = true;
 }
 
 }  // namespace gatehouse::mcp
