@@ -9,7 +9,7 @@ import socket
 import tempfile
 import unittest
 
-from tests.support.mcp_gate import McpGate, server
+from tests.support.mcp_gate import HttpClient, McpGate, server
 from tests.support.upstream import wait_until
 
 TOKEN = "ghp_" + "Z9y8X7w6V5u4" * 3  # made up
@@ -78,7 +78,8 @@ class Attacks(unittest.TestCase):
             "tools": [{"id": "files", "action": "allow", "server": "files", "tools": ["read_*", "echo", "hidden"]},
                       {"id": "no-etc", "action": "deny", "server": "*", "tools": ["*"], "arguments": {"/path": {"path": "/etc/**"}}},
                       {"id": "spare", "action": "allow", "server": "spare", "tools": ["*"]},
-                      {"id": "other", "action": "allow", "server": "other", "tools": ["Read-File"]}]},
+                      {"id": "other", "action": "allow", "server": "other", "tools": ["Read-File"]}],
+            "resources": [{"id": "notes", "action": "allow", "server": "files", "uris": ["notes:///*"]}]},
             secrets={"DB_PASSWORD": KNOWN, "SPARE_KEY": SPREAD}, dlp={"deny": ["credentials", "known-secrets", "injection"]})
         cls.addClassCleanup(cls.gate.close)
 
@@ -133,6 +134,49 @@ class Attacks(unittest.TestCase):
         sent = self.client.call("files__echo", {"text": f"note: {KNOWN}"})
         self.assertEqual(self.row(sent)["rule_id"], "dlp.known-secret")
         self.assertEqual(self.seen.read_text(), before)
+
+    def test_resources_that_are_withheld(self):
+        self.assertEqual(self.client.ask("resources/read", {"uri": "files+notes:///note"})["result"]["contents"][0]["text"],
+                         "buy milk")
+        answer = self.client.ask("resources/read", {"uri": "files+notes:///injected"})
+        self.assertEqual(answer["error"]["code"], 403, answer)
+        self.assertNotIn("id_rsa", json.dumps(answer))
+        rule = answer["error"]["data"]["rule"]
+        self.assertEqual((self.row(answer)["method"], self.row(answer)["rule_id"]), ("resources/read", "notes"))
+        [result] = self.gate.rows("mcp_results", event_id=answer["error"]["data"]["event_id"])
+        self.assertEqual((result["outcome"], result["error"]), ("withheld", rule))
+        [finding] = self.gate.rows("dlp_findings", trace_id=result["trace_id"], direction="in", verdict="deny")[:1]
+        self.assertEqual(finding["rule_id"], rule)
+
+    def test_a_chain_that_reads_a_resource_with_a_secret_and_sends_it(self):
+        read = self.client.ask("resources/read", {"uri": "files+notes:///secret"})
+        self.assertEqual(read["error"]["data"]["rule"], "dlp.known-secret")
+        self.assertNotIn(KNOWN, json.dumps(read))
+        before = self.seen.read_text()
+        # As a tool's argument, and as what one would read of the server next.
+        for method, params in (("tools/call", {"name": "files__echo", "arguments": {"text": f"note: {KNOWN}"}}),
+                               ("resources/read", {"uri": f"files+notes:///{KNOWN}"})):
+            sent = self.client.ask(method, params)
+            self.assertEqual((self.row(sent)["method"], self.row(sent)["rule_id"]), (method, "dlp.known-secret"))
+        self.assertEqual(self.seen.read_text(), before)
+        self.assertNotIn(KNOWN, self.gate.log() + repr(self.gate.rows()))
+
+    def test_header_fields_that_say_something_else_than_the_body(self):
+        client = HttpClient(self.gate.port, None)
+        meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                "params": {"name": "files__read_file", "arguments": {"path": "/mismatch"}, "_meta": meta}}
+        right = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "files__read_file"}
+        for field, value in (("Mcp-Name", "files__echo"), ("Mcp-Name", "FILES__READ_FILE"), ("Mcp-Method", "tools/list"),
+                             ("Mcp-Method", ""), ("MCP-Protocol-Version", "2025-11-25")):
+            with self.subTest(**{field: value}):
+                before, rows = self.seen.read_text(), len(self.gate.rows(rule_id="mcp.protocol"))
+                status, _, text = client.post(call, **{**right, field: value})
+                self.assertEqual((status, json.loads(text)["error"]["code"]), (400, -32020), text)
+                self.assertEqual(len(self.gate.rows(rule_id="mcp.protocol")), rows + 1)
+                self.assertEqual(self.seen.read_text(), before)
+        status, _, text = client.post(call, **right)
+        self.assertEqual((status, json.loads(text)["result"]["content"][0]["text"]), (200, "read_file: /mismatch"))
 
     def test_servers_that_break_the_protocol(self):
         for name, (path, word) in BROKEN.items():

@@ -48,6 +48,18 @@ def tools():
     return good
 
 
+def resources():
+    secret = os.environ.get("DB_PASSWORD", "")
+    return {"note": "buy milk", "injected": INJECTION, "secret": f"password={secret}"}
+
+
+def read(id_, uri):
+    text = resources().get(uri.removeprefix("notes:///"))
+    if text is None:
+        return say({"id": id_, "error": {"code": -32002, "message": "no such note", "data": {"uri": uri}}})
+    return say({"id": id_, "result": {"contents": [{"uri": uri, "mimeType": "text/plain", "text": text}]}})
+
+
 def say(message):
     sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
     sys.stdout.flush()
@@ -147,7 +159,7 @@ for line in sys.stdin:
         if MODE == "silent":
             continue
         say({"id": message["id"], "result": {"protocolVersion": message["params"]["protocolVersion"],
-                                             "capabilities": {"tools": {"listChanged": True}},
+                                             "capabilities": {"tools": {"listChanged": True}, "resources": {}},
                                              "serverInfo": {"name": "test", "version": "1"}}})
     elif method == "tools/list":
         listed = tools()
@@ -158,5 +170,11 @@ for line in sys.stdin:
         say({"id": message["id"], "result": result})
     elif method == "tools/call":
         answer(message["id"], message["params"])
+    elif method == "resources/list":
+        say({"id": message["id"], "result": {"resources": [{"uri": f"notes:///{name}", "name": name} for name in resources()]}})
+    elif method == "resources/templates/list":
+        say({"id": message["id"], "result": {"resourceTemplates": []}})
+    elif method == "resources/read":
+        read(message["id"], message["params"]["uri"])
     elif method == "ping":
         say({"id": message["id"], "result": {}})
