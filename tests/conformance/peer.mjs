@@ -6,9 +6,13 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
 const [where, mode, calls] = process.argv.slice(2).map((text) => JSON.parse(text));
 const client = new Client({ name: "test", version: "1" }, {
-  capabilities: { elicitation: {} }, versionNegotiation: { mode },
+  capabilities: { elicitation: {}, sampling: {}, roots: {} }, versionNegotiation: { mode },
 });
 client.setRequestHandler("elicitation/create", async () => ({ action: "accept", content: { name: "Ada" } }));
+client.setRequestHandler("sampling/createMessage", async ({ params }) => ({
+  role: "assistant", content: { type: "text", text: `said to ${params.messages.length}` }, model: "none", stopReason: "endTurn",
+}));
+client.setRequestHandler("roots/list", async () => ({ roots: [{ uri: "file:///srv/work", name: "work" }] }));
 await client.connect(where.url ? new StreamableHTTPClientTransport(new URL(where.url)) : new StdioClientTransport(where));
 const told = { era: client.getProtocolEra(), server: client.getServerVersion(), tools: [], answers: [], progress: [] };
 told.tools = (await client.listTools()).tools.map((tool) => tool.name);
