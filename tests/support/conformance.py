@@ -1,6 +1,7 @@
 """What tests/conformance pins of the protocol's official tools, with the Node they need, from npm, installed into
 build/conformance."""
 
+import functools
 import json
 import pathlib
 import platform
@@ -22,8 +23,9 @@ INSPECTOR = MODULES / "@modelcontextprotocol" / "inspector" / "clients" / "launc
 ORDER = ["", "INFO", "SKIPPED", "SUCCESS", "WARNING", "FAILURE"]
 
 
+@functools.cache
 def install() -> None:
-    """And puts our fixtures beside them, where they can import them."""
+    """Once; and puts our fixtures beside them, where they can import them."""
     PACKAGES.mkdir(parents=True, exist_ok=True)
     wanted = SOURCES / "package-lock.json"
     marker = PACKAGES / "installed.json"  # written last
