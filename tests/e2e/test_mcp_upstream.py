@@ -153,5 +153,51 @@ class Upstream(unittest.TestCase):
         self.assertEqual(len(self.tools.asked), before)
 
 
+class ModernUpstream(unittest.TestCase):
+    """One that knows no sessions, and takes no request whose fields are unlike it."""
+
+    @classmethod
+    def setUpClass(cls):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="gatehouse-mcp-"))
+        cls.addClassCleanup(shutil.rmtree, directory)
+        authority = Authority(directory / "ca")
+        cls.tools = HttpTools(authority.issue("server", HOST), modern=True)
+        cls.addClassCleanup(cls.tools.close)
+        policy = {"mcp": {"servers": {"web": {"url": f"https://{HOST}/mcp", "call_time": "2s"}},
+                          "tools": [{"id": "all", "action": "allow", "server": "*", "tools": ["*"]}]},
+                  "resolve": {HOST: f"127.0.0.1:{cls.tools.port}"}, "dlp": {"deny": ["credentials"]}}
+        egress = f"unix:{directory}/tools.sock"
+        cls.proxy = Gates(directory / "proxy", policy, "--tools", egress, "--upstream-ca", str(authority.certificate), dlp=True)
+        cls.addClassCleanup(cls.proxy.close)
+        cls.gate = McpGate(directory / "gate", options=("--proxy", egress), **policy)
+        cls.addClassCleanup(cls.gate.close)
+
+    def setUp(self):
+        self.tools.mode = "json"
+        self.client = self.gate.client()
+        self.addCleanup(self.client.close)
+        wait_until(lambda: "web__echo" in self.client.tools(), 30, "the server")
+
+    def test_calls_pass_in_both_forms_of_answer_and_are_mirrored(self):
+        for mode in ("json", "events"):
+            self.tools.mode = mode
+            self.assertEqual(self.client.text("web__echo", {"text": mode, "place": "Z\u00fcrich"}), f"echo: {mode}")
+        call = [asked for asked in self.tools.asked if b'"tools/call"' in asked.body][-1]
+        self.assertEqual(call.headers["mcp-param-place"], "=?base64?WsO8cmljaA==?=")
+        self.assertEqual({asked.method for asked in self.tools.asked}, {"POST"})
+        self.assertFalse([asked for asked in self.tools.asked if "mcp-session-id" in asked.headers])
+        self.assertNotIn(b'"initialize"', b"".join(asked.body for asked in self.tools.asked))
+
+    def test_an_error_comes_whatever_its_status(self):
+        self.tools.mode = "error"
+        self.assertEqual(self.client.call("web__echo")["error"], {"code": -32602, "message": "no such text"})
+
+    def test_what_takes_too_long_is_closed_and_nothing_more_is_said_of_it(self):
+        self.tools.mode = "never"
+        self.assertEqual(self.client.call("web__echo", {"text": "slow"})["error"]["code"], 504)
+        wait_until(lambda: self.tools.gone, 10, "the closed connection")
+        self.assertNotIn(b"notifications/cancelled", b"".join(asked.body for asked in self.tools.asked))
+
+
 if __name__ == "__main__":
     unittest.main()

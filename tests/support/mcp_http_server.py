@@ -3,11 +3,14 @@
 import base64
 import itertools
 import json
+import time
 
 from tests.support.tls_server import Asked, TlsServer
 
 MODERN = "2026-07-28"
-TOOL = {"name": "echo", "description": "Says it again.", "inputSchema": {"type": "object", "properties": {"text": {}}}}
+TOOL = {"name": "echo", "description": "Says it again.",
+        "inputSchema": {"type": "object",
+                        "properties": {"text": {}, "place": {"type": "string", "x-mcp-header": "Place"}}}}
 HEADER_MISMATCH = -32020
 
 
@@ -18,6 +21,24 @@ def mirrored(value: str) -> str:
     return value
 
 
+class Endless:
+    """Pieces of an answer that goes on until nobody takes it any more, which is told."""
+
+    def __init__(self, gone):
+        self.gone = gone
+
+    def __len__(self):
+        return 2
+
+    def __iter__(self):
+        try:
+            while True:
+                yield b": alive\n\n"
+                time.sleep(0.02)
+        finally:
+            self.gone()
+
+
 class HttpTools(TlsServer):
     """`asked` has every request; `mode` changes what the next calls are answered with."""
 
@@ -25,6 +46,7 @@ class HttpTools(TlsServer):
         self.mode = "json"
         self.modern = modern
         self.sessions: set[str] = set()
+        self.gone = 0  # calls that nobody waits for any more
         self._numbers = itertools.count(1)
         self._later: dict[str, dict] = {}  # answers that wait to be resumed, by the event before
         super().__init__(certificate)
@@ -63,6 +85,7 @@ class HttpTools(TlsServer):
         mirrors = {"mcp-protocol-version": meta.get("io.modelcontextprotocol/protocolVersion"), "mcp-method": method}
         if method == "tools/call":
             mirrors["mcp-name"] = params["name"]
+            mirrors["mcp-param-place"] = params["arguments"].get("place", "")
         for field, value in mirrors.items():
             if mirrored(asked.headers.get(field, "")) != value:
                 return self.refuse(message, 400, HEADER_MISMATCH, f"{field} is not {value}")
@@ -82,12 +105,17 @@ class HttpTools(TlsServer):
             return 401, {"WWW-Authenticate": 'Bearer resource_metadata="https://evil.example/meta"'}, [b"evil"]
         if self.mode == "page":
             return 200, {"Content-Type": "text/html"}, [b"<p>hello"]
+        if self.mode == "never":
+            return 200, {"Content-Type": "text/event-stream"}, Endless(self.leave)
         if self.mode == "error":
             return self.refuse(message, 400, -32602, "no such text")
         text = message["params"]["arguments"].get("text", "")
         if self.mode == "mirror":  # what it was sent, the credential too
             text = json.dumps(asked.headers)
         return self.say(message, {"content": [{"type": "text", "text": f"echo: {text}"}], "resultType": "complete"})
+
+    def leave(self):
+        self.gone += 1
 
     def refuse(self, message: dict, status: int, code: int, words: str):
         answer = {"jsonrpc": "2.0", "id": message.get("id"), "error": {"code": code, "message": words}}
