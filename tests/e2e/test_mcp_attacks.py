@@ -173,7 +173,7 @@ class Attacks(unittest.TestCase):
                 before, rows = self.seen.read_text(), len(self.gate.rows(rule_id="mcp.protocol"))
                 status, _, text = client.post(call, **{**right, field: value})
                 self.assertEqual((status, json.loads(text)["error"]["code"]), (400, -32020), text)
-                self.assertEqual(len(self.gate.rows(rule_id="mcp.protocol")), rows + 1)
+                wait_until(lambda: len(self.gate.rows(rule_id="mcp.protocol")) == rows + 1, 10, "the row")
                 self.assertEqual(self.seen.read_text(), before)
         status, _, text = client.post(call, **right)
         self.assertEqual((status, json.loads(text)["result"]["content"][0]["text"]), (200, "read_file: /mismatch"))

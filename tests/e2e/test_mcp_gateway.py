@@ -65,6 +65,7 @@ class Gate(unittest.TestCase):
         row = self.gate.rows(tool="echo", verdict="allow")[-1]
         self.assertEqual((row["server"], row["rule_id"], row["arguments"]), ("files", "files", '{"text":"<text of 5>"}'))
         self.assertEqual(len(row["pin"]), 64)
+        wait_until(lambda: self.gate.rows("mcp_results", event_id=row["event_id"]), 10, "the result's row")
         result = self.gate.rows("mcp_results", event_id=row["event_id"])
         self.assertEqual([r["outcome"] for r in result], ["result"])
 

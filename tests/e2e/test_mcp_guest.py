@@ -10,6 +10,7 @@ from tests.support.mcp_gate import server
 from tests.support.mcp_http_server import HttpTools
 from tests.support.mcp_peers import node_server
 from tests.support.tls_server import Authority
+from tests.support.upstream import wait_until
 
 CREDENTIAL = "tok-" + "Qm7x9Zk4" + "Ww2vB8nT5yR1"  # made up
 
@@ -126,6 +127,7 @@ class McpInTheGuest(HouseTest):
                                 ("echo", "allow", "own"), ("echo", "allow", "web"), ("", "deny", "mcp.origin")])
         trace = self.rows("mcp", table="mcp_calls", rule_id="web", method="tools/call")[0]["trace_id"]
         self.assertEqual([row["rule_id"] for row in self.rows("mcp", table="net_events", trace_id=trace)], ["mcp.server"])
+        wait_until(lambda: len(self.rows("mcp", table="mcp_results")) == 3, 10, "the results' rows")
         self.assertEqual([row["outcome"] for row in self.rows("mcp", table="mcp_results")], ["result"] * 3)
 
 
