@@ -33,6 +33,15 @@ Value capabilities() {
           {"logging", Value::object()}};
 }
 
+Value capabilities_of(std::string_view revision) {
+  Value all = capabilities();
+  if (revision == kRevisions[0]) {
+    all["tasks"] = {
+        {"list", Value::object()}, {"cancel", Value::object()}, {"requests", {{"tools", {{"call", Value::object()}}}}}};
+  }
+  return all;
+}
+
 std::vector<std::string> all_revisions() {
   std::vector<std::string> all{std::string(kModern)};
   all.insert(all.end(), std::begin(kRevisions), std::end(kRevisions));
@@ -54,6 +63,7 @@ Client::~Client() {
   watched_.clear();
   exchanges_.clear();
   listens_.clear();
+  tasks_.clear();
   for (const auto& uri : watched) house_.unwatched(uri);
 }
 
@@ -176,6 +186,9 @@ void Client::serve(Message message, Terms terms) {
     if (message.method == "resources/subscribe") return carry(std::move(message), std::move(terms));
     if (message.method == "resources/unsubscribe") return unsubscribe(message);
     if (message.method == "logging/setLevel") return set_log_level(message);
+    if (terms.revision == kRevisions[0] && is_one_of({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})) {
+      return serve_task(message);
+    }
   }
   refuse(message.id, kMethodNotFound,
          fmt::format("'{}' is not carried by this gateway", log::printable(message.method, 64)));
@@ -211,7 +224,7 @@ void Client::initialize(const Message& message) {
     capabilities_ = *able;
   }
   say(message.id, result_line(message.id, {{"protocolVersion", revision_},
-                                           {"capabilities", capabilities()},
+                                           {"capabilities", capabilities_of(revision_)},
                                            {"serverInfo", server_info()},
                                            {"instructions", kInstructions}}));
 }
@@ -240,6 +253,9 @@ void Client::show(const Waiting& asked) {
   Value entries = Value::array();
   for (size_t i = 0; i < std::min(page.size(), kToolsOfPage); ++i) {
     entries.push_back(page[i]->definition);
+    if (asked.kind == ListKind::tools && asked.terms.revision == kRevisions[0]) {
+      entries.back()["execution"] = {{"taskSupport", "optional"}};
+    }
     if (asked.terms.revision != kFirst) continue;
     entries.back().erase("title");
     entries.back().erase("outputSchema");

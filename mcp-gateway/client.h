@@ -18,9 +18,13 @@ namespace gatehouse::mcp {
 
 inline constexpr size_t kMaxCallsOfClient = 64;  // under way at once
 inline constexpr size_t kMaxListensOfClient = 16;
-inline constexpr size_t kMaxWatchedOfClient = 256;  // resources
-inline constexpr size_t kToolsOfPage = 100;         // entries of any list
-inline constexpr size_t kMaxBatch = 32;             // messages at once, in the revision that has batches
+inline constexpr size_t kMaxTasksOfClient = 64;  // that are kept, finished or not
+inline constexpr std::chrono::milliseconds kTaskTime{
+    3'600'000};                                              // that one is kept at most, and unless less is asked for
+inline constexpr std::chrono::milliseconds kPollTime{1000};  // that a client is told to wait before it asks again
+inline constexpr size_t kMaxWatchedOfClient = 256;           // resources
+inline constexpr size_t kToolsOfPage = 100;                  // entries of any list
+inline constexpr size_t kMaxBatch = 32;                      // messages at once, in the revision that has batches
 
 // A request that is carried to a server, by the names that clients know.
 struct CarriedRequest {
@@ -41,6 +45,7 @@ class ToolHouse {
   // Of what is there or not; refuses what is no such request, or has no room, before anything is on record.
   virtual tl::expected<std::unique_ptr<Call>, RpcError> call(CarriedRequest request, Call::Callbacks callbacks) = 0;
   virtual HeldExchanges& held() = 0;
+  virtual Room& room() = 0;
   // A client watches that resource no more, by its shown URI, or wants other messages of servers.
   virtual void unwatched(const std::string& uri) = 0;
   virtual void log_levels_changed() = 0;
@@ -48,6 +53,9 @@ class ToolHouse {
   // known.
   virtual void refused(int code, std::string_view method) = 0;
 };
+
+// In "_meta" of what is about a task.
+inline constexpr std::string_view kRelatedTask = "io.modelcontextprotocol/related-task";
 
 class Client {
  public:
@@ -101,6 +109,7 @@ class Client {
     std::unique_ptr<Exchange> exchange;
     std::string subscribes;  // to this shown URI, if it comes to that
     std::string listen;      // key of the listening that it is for
+    std::string task;        // that it is the work of
     Value token = nullptr;   // by which it is told of progress; null: not wanted
   };
   struct Listen {  // of 2026-07-28
@@ -108,6 +117,18 @@ class Client {
     Value granted = Value::object();
     std::set<std::string> uris;
     size_t owed = 0;  // resources that nobody has decided about yet
+  };
+  // A call that its client asks about later, of 2025-11-25 (basic/utilities/tasks). It is ours: its server has a call
+  // like any other.
+  struct Task {
+    using Clock = std::chrono::system_clock;
+    Clock::time_point created;
+    Clock::time_point updated;
+    std::chrono::milliseconds kept;
+    std::string_view status = "working";
+    std::optional<Call::Outcome> outcome = {};  // of one that is done
+    std::unique_ptr<Room::Share> room = {};     // that it takes
+    std::vector<Value> waiting = {};            // requests for it
   };
   struct Question {  // of ours, to a client of the session era
     std::string exchange;
@@ -139,6 +160,14 @@ class Client {
   void forget_questions(const std::string& key);
   bool in_use(const Value& id) const;
 
+  void begin_task(const Value& id, UnderWay under_way, std::chrono::milliseconds kept, CarriedRequest request);
+  void serve_task(const Message& message);
+  void task_ended(const std::string& task, Call::Outcome outcome);
+  void give_outcome(const Value& id, const std::string& task);
+  void set_status(const std::string& task, std::string_view status);
+  static Value told_of(const std::string& id, const Task& task);
+  void drop_old_tasks();
+
   void listen(const Message& message);
   void listened(const std::string& key, const std::string& uri, bool granted);
   void acknowledge(Listen& listen);
@@ -163,6 +192,7 @@ class Client {
   bool broken_ = false;
   std::map<std::string, UnderWay> exchanges_;  // by id, as JSON: 1 and "1" are two
   std::map<std::string, Listen> listens_;      // likewise
+  std::map<std::string, Task> tasks_;          // by their own id
   std::map<std::string, Question> questions_;  // by our id
   uint64_t next_question_ = 1;
 };

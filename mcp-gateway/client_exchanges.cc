@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kFirst = "2025-03-26";
 constexpr std::string_view kQuestionPrefix = "gatehouse-";
+constexpr std::string_view kOfTasks = "2025-11-25";
 
 // What must be the same when a client comes back with its answers.
 std::string digest_of(const Message& message) {
@@ -52,8 +53,10 @@ bool Client::in_use(const Value& id) const {
 }
 
 void Client::carry(Message message, Terms terms) {
-  if (find(message.params, "task") != nullptr && !terms.modern()) {
-    return refuse(message.id, kMethodNotFound, "tasks are not carried by this gateway; call without \"task\"");
+  const Value* task = terms.modern() ? nullptr : find(message.params, "task");
+  if (task != nullptr && (terms.revision != kOfTasks || message.method != "tools/call")) {
+    return refuse(message.id, kMethodNotFound,
+                  fmt::format("tasks are of revision {}, and of calls of tools; ask without \"task\"", kOfTasks));
   }
   if (exchanges_.size() >= kMaxCallsOfClient) {
     return refuse(message.id, kBusy, "too many calls at once; wait for answers");
@@ -85,6 +88,14 @@ void Client::carry(Message message, Terms terms) {
   CarriedRequest request{message.method, std::move(message.params), under_way.terms.capabilities,
                          under_way.terms.log_level, !under_way.token.is_null()};
   request.params.erase("_meta");
+  if (task != nullptr) {
+    const Value* ttl = find(*task, "ttl");
+    const bool told = ttl != nullptr && ttl->is_number_unsigned();
+    const auto kept = told ? std::chrono::milliseconds(
+                                 std::min<uint64_t>(ttl->get<uint64_t>(), static_cast<uint64_t>(kTaskTime.count())))
+                           : kTaskTime;
+    return begin_task(message.id, std::move(under_way), kept, std::move(request));
+  }
   auto call = house_.call(std::move(request), under_way.exchange->callbacks());
   if (!call) return refuse(message.id, call.error().code, call.error().message, call.error().data);
   under_way.exchange->own(std::move(*call));
@@ -132,12 +143,14 @@ void Client::said(const std::string& key, Said said) {
     if (under_way.token.is_null()) return;
     Value params = std::move(said.params);
     params["progressToken"] = under_way.token;
+    if (!under_way.task.empty()) return tell("notifications/progress", std::move(params));
     return say(under_way.id, notification_line("notifications/progress", std::move(params)), false);
   }
   const auto& level = under_way.terms.modern() ? under_way.terms.log_level : log_level_;
   if (under_way.terms.modern() && level.empty()) return;
   const auto severity = severity_of(said.params.at("level").get_ref<const std::string&>());
   if (!level.empty() && severity < severity_of(level)) return;
+  if (!under_way.task.empty()) return tell("notifications/message", std::move(said.params));
   say(under_way.id, notification_line("notifications/message", std::move(said.params)), false);
 }
 
@@ -148,10 +161,16 @@ void Client::asked(const std::string& key, const Value& fresh) {
   for (const auto& [name, request] : fresh.items()) {
     const std::string id = fmt::format("{}{}", kQuestionPrefix, next_question_++);
     questions_[id] = {key, name};
-    say(under_way.id,
-        request_line(id, request["method"].get_ref<const std::string&>(),
-                     question_for(under_way.terms.revision, request)),
-        false);
+    Value params = question_for(under_way.terms.revision, request);
+    const auto& method = request["method"].get_ref<const std::string&>();
+    if (under_way.task.empty()) {
+      say(under_way.id, request_line(id, method, std::move(params)), false);
+      continue;
+    }
+    // Its own request was answered long ago.
+    params["_meta"][std::string(kRelatedTask)] = {{"taskId", under_way.task}};
+    callbacks_.send(request_line(id, method, std::move(params)));
+    set_status(under_way.task, "input_required");
   }
 }
 
@@ -184,6 +203,7 @@ void Client::answer(Message message) {
     responses[question.key]["error"] = {{"code", sound ? *code : Value(kRefusedByClient)},
                                         {"message", words == nullptr ? "" : *words}};
   }
+  if (!at->second.task.empty()) set_status(at->second.task, "working");
   at->second.exchange->answer(responses);
 }
 
@@ -195,6 +215,7 @@ void Client::ended(const std::string& key, Call::Outcome outcome) {
   const auto node = exchanges_.extract(key);  // it is what calls
   const auto& under_way = node.mapped();
   forget_questions(key);
+  if (!under_way.task.empty()) return task_ended(under_way.task, std::move(outcome));
   auto* error = std::get_if<RpcError>(&outcome);
   if (!under_way.listen.empty()) return listened(under_way.listen, under_way.subscribes, error == nullptr);
   if (error != nullptr) {

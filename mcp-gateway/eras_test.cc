@@ -266,6 +266,51 @@ TEST_F(ErasTest, LetsNoSecretOutInAnAnswer) {
   EXPECT_THAT(rules("elicitation/create"), ElementsAre("mcp.asks", "dlp.known-secret"));
 }
 
+TEST_F(ErasTest, KeepsACallAsATaskForAClientThatAsksLater) {
+  begin_session();
+  serve(true);  // whatever the server's era
+  const Value call = {{"name", "a__read"}, {"task", {{"ttl", 60000}}}};
+  ask("1", "tools/call", call);
+  const Value task = sent_.front()["result"]["task"];
+  EXPECT_EQ(task["status"], "working");
+  EXPECT_EQ(task["ttl"], 60000);
+  EXPECT_FALSE(written_["a"].back()["params"].contains("task"));
+  const Value which = {{"taskId", task["taskId"]}};
+  ask("2", "tasks/result", which);
+  ask("3", "tasks/get", which);
+  EXPECT_EQ(told()["result"]["status"], "working");
+  sent_.clear();
+  result();
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[0]["id"], 2);
+  EXPECT_EQ(sent_[0]["result"]["content"][0]["text"], "done");
+  EXPECT_EQ(sent_[0]["result"]["_meta"]["io.modelcontextprotocol/related-task"]["taskId"], task["taskId"]);
+  EXPECT_EQ(sent_[1]["params"]["status"], "completed");
+  ask("4", "tasks/cancel", which);
+  EXPECT_EQ(told()["error"]["code"], kInvalidParams) << "it is over";
+  ask("5", "tasks/list", Value::object());
+  EXPECT_EQ(told()["result"]["tasks"].size(), 1u);
+
+  ask("6", "tools/call", call);
+  const Value second = {{"taskId", sent_.back()["result"]["task"]["taskId"]}};
+  ask("7", "tasks/result", second);
+  ask("8", "tasks/cancel", second);
+  EXPECT_EQ(told()["result"]["status"], "cancelled");
+  EXPECT_EQ(written_["a"].back()["method"], "notifications/cancelled");
+  EXPECT_EQ(std::get<audit::McpResult>(rows_.back()).outcome, "cancelled");
+  ask("9", "tasks/get", {{"taskId", "0"}});
+  EXPECT_EQ(told()["error"]["code"], kInvalidParams);
+}
+
+TEST_F(ErasTest, DeniesATaskAsItDeniesACall) {
+  begin_session();
+  serve(false);
+  ask("1", "tools/call", {{"name", "a__write"}, {"task", Value::object()}});
+  ask("2", "tasks/result", {{"taskId", sent_.front()["result"]["task"]["taskId"]}});
+  EXPECT_EQ(told()["error"]["data"]["rule"], "default-deny");
+  EXPECT_THAT(written_["a"], IsEmpty());
+}
+
 TEST_F(ErasTest, ShowsResourcesUnderTheirServersAndReadsWhatThePolicyLets) {
   begin_session();
   serve(false);

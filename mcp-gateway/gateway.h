@@ -52,7 +52,7 @@ class Gateway final : public ToolHouse {
   void remove_client(Client* client);
   // A client that could not be added, or kept, there being too many, or too much of what they made us hold.
   void turned_away();
-  Room& room() { return room_; }
+  Room& room() override { return room_; }
 
   const Catalogue& catalogue(ListKind kind) const override { return catalogues_[static_cast<size_t>(kind)]; }
   bool settled() const override { return unlisted_.empty(); }

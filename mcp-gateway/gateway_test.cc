@@ -75,8 +75,9 @@ TEST_F(GatewayTest, ListsWhatMayBeCalledOnceEveryServerHasSaidWhatItHas) {
   const Value& tools = sent_.back()["result"]["tools"];
   ASSERT_EQ(tools.size(), 2u);
   EXPECT_EQ(tools[0]["name"], "a__ask");
-  EXPECT_EQ(tools[1],
-            json::read(R"({"name":"a__read","inputSchema":{"type":"object","properties":{"path":{}}}})").value());
+  EXPECT_EQ(tools[1], json::read(R"({"name":"a__read","inputSchema":{"type":"object","properties":{"path":{}}},)"
+                                 R"("execution":{"taskSupport":"optional"}})")
+                          .value());
 }
 
 TEST_F(GatewayTest, SendsACallOnlyWhenItIsScannedAndOnRecord) {

@@ -150,17 +150,30 @@ class Gate(unittest.TestCase):
         self.assertIn({"progressToken": "mine", "progress": 1, "total": 2},
                       [note.get("params") for note in self.client.notes])
 
+    def test_a_call_may_be_a_task_that_is_asked_for_later(self):
+        call = {"name": "files__echo", "arguments": {"text": "later"}, "task": {"ttl": 60000}}
+        task = self.client.ask("tools/call", call)["result"]["task"]
+        self.assertIn(task["status"], ("working", "completed"))
+        result = self.client.ask("tasks/result", {"taskId": task["taskId"]})["result"]
+        self.assertEqual(result["content"], [{"type": "text", "text": "echo: later"}])
+        self.assertEqual(self.client.ask("tasks/get", {"taskId": task["taskId"]})["result"]["status"], "completed")
+        call["name"] = "spare__write_file"
+        task = self.client.ask("tools/call", call)["result"]["task"]
+        denied = self.client.ask("tasks/result", {"taskId": task["taskId"]})["error"]
+        self.assertEqual(denied["data"]["rule"], "no-writing")
+        self.assertEqual(self.gate.rows(event_id=denied["data"]["event_id"])[0]["verdict"], "deny")
+
     def test_what_is_no_message_is_refused_in_words_and_the_next_one_heard(self):
         for line, code in (("nonsense", -32700), ('{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', -32700),
                            ("[" * 100_000, -32700), ('{"jsonrpc":"1.0","id":1,"method":"ping"}', -32600), ("[]", -32600),
-                           ('{"jsonrpc":"2.0","id":1,"method":"tasks/list"}', -32601),
+                           ('{"jsonrpc":"2.0","id":1,"method":"tasks/update"}', -32601),
                            ('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}', -32602),
                            ('{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600), (b'{"a":"\xff"}', -32700)):
             self.client.raw(line)
             answer = self.client.read()
             self.assertEqual(answer["error"]["code"], code, (line[:60], answer))
         self.assertEqual(self.client.ask("ping")["result"], {})
-        for rule, method in (("mcp.malformed", ""), ("mcp.protocol", "tools/call"), ("mcp.uncarried", "tasks/list")):
+        for rule, method in (("mcp.malformed", ""), ("mcp.protocol", "tools/call"), ("mcp.uncarried", "tasks/update")):
             wait_until(lambda: self.gate.rows(rule_id=rule, method=method), 10, f"the row of {rule}")
             rows = self.gate.rows(rule_id=rule, method=method)
             self.assertEqual({(row["verdict"], row["server"], row["tool"], row["arguments"]) for row in rows},
