@@ -120,6 +120,16 @@ TEST_F(ErasTest, AsksAServerForItsEraAndTakesAnyRefusalSilenceOrDeathForTheOlder
   EXPECT_THAT(methods, ElementsAre("server/discover", "initialize"));
 }
 
+TEST_F(ErasTest, GoesOnWithTheRevisionThatARefusalNamesButOnce) {
+  const std::string refusal =
+      R"({"code":-32022,"message":"no","data":{"supported":["2026-07-28"],"requested":"2026-07-28"}})";
+  gateway_->upstream("a")->begin();
+  answer("a", refusal, "error");
+  EXPECT_EQ(written_["a"].back()["method"], "server/discover");
+  answer("a", refusal, "error");
+  EXPECT_EQ(written_["a"].back()["method"], "initialize");
+}
+
 TEST_F(ErasTest, CarriesAModernServersQuestionToASessionAndTheAnswerBack) {
   begin_session();
   serve(true);

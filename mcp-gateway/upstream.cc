@@ -15,6 +15,11 @@ void merge_meta(Value& params, const Value& meta) {
   for (const auto& [key, value] : meta.items()) into[key] = value;
 }
 
+bool lists_modern(const Value* versions) {
+  return versions != nullptr && versions->is_array() &&
+         std::find(versions->begin(), versions->end(), kModern) != versions->end();
+}
+
 Value client_info() { return {{"name", "gatehouse"}, {"version", GATEHOUSE_VERSION}}; }
 
 }  // namespace
@@ -30,6 +35,7 @@ void Upstream::begin() {
   to_list_.clear();
   asked_.clear();
   if (of_sessions_) return initialize();
+  probed_again_ = false;
   probe();
 }
 
@@ -53,10 +59,11 @@ void Upstream::initialize() {
 }
 
 void Upstream::probed(const Message& message) {
-  const Value* versions = find(message.content, "supportedVersions");
-  const bool spoken = message.kind == Message::Kind::result && versions != nullptr && versions->is_array() &&
-                      std::find(versions->begin(), versions->end(), kModern) != versions->end();
-  if (!spoken) {
+  const bool refused = message.kind == Message::Kind::error;
+  const Value* data = refused ? find(message.content, "data") : nullptr;
+  // It says that it speaks what it was asked in: then that is what to go on with (basic/versioning), once.
+  if (data != nullptr && lists_modern(find(*data, "supported")) && !std::exchange(probed_again_, true)) return probe();
+  if (refused || !lists_modern(find(message.content, "supportedVersions"))) {
     of_sessions_ = true;
     return initialize();
   }

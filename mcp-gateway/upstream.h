@@ -189,6 +189,7 @@ class Upstream {
   std::string_view revision_;
   bool modern_ = false;       // it speaks 2026-07-28
   bool of_sessions_ = false;  // it is known not to
+  bool probed_again_ = false;
   int probe_ticks_ = 0;
   Value capabilities_ = Value::object();
   uint64_t next_id_ = 1;
