@@ -24,7 +24,8 @@ const given = JSON.parse(context ?? "{}").toolCalls;
 const calls = given ?? tools.map(({ name, inputSchema: { required = [], properties = {} } }) => ({
   name, arguments: Object.fromEntries(required.map((key) => [key, example(key, properties[key])])),
 }));
-for (const call of calls) console.log(JSON.stringify(await client.callTool(call)));
+for (const call of calls) // of which servers may refuse any
+  console.log(JSON.stringify(await client.callTool(call).catch((error) => ({ refused: error.message }))));
 const able = client.getServerCapabilities();
 for (const { uri } of able?.resources ? (await client.listResources()).resources : []) await client.readResource({ uri });
 for (const { name } of able?.prompts ? (await client.listPrompts()).prompts : []) await client.getPrompt({ name });

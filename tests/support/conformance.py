@@ -57,7 +57,8 @@ def scenarios(revision: str, side: str) -> list[str]:
 
 
 def run_suite(side: str, *options: str) -> dict[str, dict[str, str]]:
-    """Of each scenario what became of its checks: the worst of those that have one name."""
+    """Of each scenario what became of its checks: the worst of those that have one name. Of a client's single scenario
+    also what the suite makes of it altogether, as "overall"."""
     with tempfile.TemporaryDirectory(prefix="gatehouse-conformance-") as output:
         told = _suite(side, *options, "--output-dir", output)
         found: dict[str, dict[str, str]] = {}
@@ -68,6 +69,9 @@ def run_suite(side: str, *options: str) -> dict[str, dict[str, str]]:
                 checks[check["id"]] = max(checks.get(check["id"], ""), check["status"], key=ORDER.index)
     if not found:
         raise RuntimeError(told.stdout + told.stderr)
+    if side == "client":
+        [checks] = found.values()
+        checks["overall"] = "FAILURE" if told.returncode else "SUCCESS"
     return found
 
 
