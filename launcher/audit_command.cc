@@ -1,4 +1,4 @@
-// gatehouse audit [SESSION] [--blocked] [--json] [--follow]; gatehouse audit verify [SESSION]
+// gatehouse audit [SESSION] [--blocked] [--trace ID] [--json] [--follow]; gatehouse audit verify [SESSION]
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <signal.h>
@@ -29,6 +29,7 @@ struct AuditOptions {
   bool blocked = false;
   bool json = false;
   bool follow = false;
+  std::string trace;  // id of a trace, or of an event of it; empty: all
 };
 
 // The file meant by SESSION. A word with a slash or ending in .db is a path: a session name holds neither.
@@ -137,6 +138,13 @@ int list(const AuditOptions& options) {
   auto reader = audit::AuditReader::open(*path);
   if (!reader) return report(reader.error(), kExitUsage);
 
+  std::string trace;
+  if (!options.trace.empty()) {
+    auto known = (*reader)->trace_of(options.trace);
+    if (!known) return report(known.error(), kExitFailed);
+    trace = std::move(*known);
+  }
+
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
@@ -145,7 +153,7 @@ int list(const AuditOptions& options) {
 
   EntryTable table(::isatty(STDOUT_FILENO) == 1);
   for (;;) {
-    auto entries = (*reader)->next_entries({.blocked_only = options.blocked});
+    auto entries = (*reader)->next_entries({.blocked_only = options.blocked, .trace = trace});
     if (!entries) return report(entries.error(), kExitFailed);
     options.json ? print_json(*entries) : table.print(*entries);
     if (!entries->empty()) continue;
@@ -178,6 +186,10 @@ void add_audit_command(CLI::App& app, Run& run) {
   audit->add_option("SESSION", options->session,
                     "name of a session or path of an audit.db (default: the latest session)");
   audit->add_flag("--blocked", options->blocked, "denials and redactions only");
+  audit
+      ->add_option("--trace", options->trace,
+                   "one exchange alone, whatever it led to: by the id of its trace, or of any event")
+      ->type_name("ID");
   audit->add_flag("--json", options->json, "one JSON object a line, whole rows");
   audit->add_flag("--follow", options->follow, "go on with what is committed from now on, until interrupted");
 

@@ -142,10 +142,11 @@ std::string git_update(const Row& row) {
                  fmt::format("({} objects)", integer(row, "objects"))});
 }
 
-// "files read_file {"path":"<text of 12>"}".
+// "files read_file {"path":"<text of 12>"} as a model asked".
 std::string mcp_call(const Row& row) {
   const std::string method = text(row, "method");
-  return joined({method == "tools/call" ? "" : method, text(row, "server"), text(row, "tool"), text(row, "arguments")});
+  return joined({method == "tools/call" ? "" : method, text(row, "server"), text(row, "tool"), text(row, "arguments"),
+                 text(row, "asked_by").empty() ? "" : "as a model asked"});
 }
 
 std::string mcp_outcome(const Row& row) {

@@ -133,6 +133,7 @@ struct ToolCall {
   std::string kind;  // "function", or the provider's word for another: "server_tool_use", "custom"
   uint64_t arguments_bytes = 0;
   std::string arguments_hash;
+  std::string call_hash = {};  // keyed, of tool and arguments: that of the mcp_calls row once the agent makes the call
 };
 
 // tool_responses: what the agent answered to that, in a later request.
@@ -182,7 +183,9 @@ struct McpCall {
   std::string tool;       // as the server names it, or as it was asked for
   std::string arguments;  // JSON in which texts and numbers are replaced by what they are: "<text of 12>"
   uint64_t arguments_bytes = 0;
-  std::string pin;  // hash of the tool's definition; empty where there is none
+  std::string pin;             // hash of the tool's definition; empty where there is none
+  std::string call_hash = {};  // as in tool_calls
+  std::string asked_by = {};   // event_id of the tool_calls row it follows, whose trace it shares; empty: none known
 };
 
 // mcp_results: how a call that went to its server ended.

@@ -221,7 +221,7 @@ TEST_F(AuditLogTest, RefusesAFileThatIsNotItsOwn) {
   { open_log(path_); }
   EXPECT_THAT(error_of({path_, "other", "proxy"}), HasSubstr("it is the log of session \"s1\", not of \"other\""));
   tamper(path_, "PRAGMA user_version=9");
-  EXPECT_THAT(error_of({path_, "s1", "proxy"}), HasSubstr("schema version 9; this build reads and writes version 6"));
+  EXPECT_THAT(error_of({path_, "s1", "proxy"}), HasSubstr("schema version 9; this build reads and writes version 7"));
   tamper(path_, "PRAGMA application_id=7");
   EXPECT_THAT(error_of({path_, "s1", "proxy"}), HasSubstr("not an audit log of Gatehouse"));
 

@@ -45,6 +45,7 @@ Result<std::vector<Entry>> AuditReader::next_entries(const Filter& filter) {
     if (!*row) break;
     if (const auto* position = std::get_if<int64_t>(&(*row)->row.values[kPosition])) database_->position = *position;
     if (filter.blocked_only && !was_blocked((*row)->row)) continue;
+    if (!filter.trace.empty() && (*row)->row.values[kTraceId] != Value(filter.trace)) continue;
     entries.push_back(to_entry(**row));
   }
   rows.stop();
@@ -59,6 +60,20 @@ Result<Counts> AuditReader::counts() {
   auto row = select->step();
   if (!row) return failed(row);
   return Counts{select->integer(0), select->integer(1)};
+}
+
+Result<std::string> AuditReader::trace_of(const std::string& id) {
+  for (const Table* table : tables()) {
+    auto select =
+        database_->connection.prepare(fmt::format("SELECT trace_id FROM {} WHERE event_id = ?1", table->name));
+    if (!select) return failed(select);
+    const Value wanted = id;
+    select->bind(1, wanted);
+    auto row = select->step();
+    if (!row) return failed(row);
+    if (*row && !select->bytes(0).empty()) return select->bytes(0);
+  }
+  return id;
 }
 
 Result<std::vector<AuditReader::PoolAnswer>> AuditReader::pool_answers() {

@@ -31,6 +31,7 @@ struct Entry {
 
 struct Filter {
   bool blocked_only = false;  // verdict is deny, or a finding was redacted
+  std::string trace = {};     // of that exchange alone; empty: of any
 };
 
 // How many exchanges (net and dns) were allowed and denied.
@@ -52,6 +53,9 @@ class AuditReader {
   Result<std::vector<Entry>> next_entries(const Filter& filter);
 
   Result<Counts> counts();
+
+  // The trace of the row with this event id, whatever table it is in; else `id` itself.
+  Result<std::string> trace_of(const std::string& id);
 
   // Answers from the pool that dns has committed, in order: what a restarted dns gate starts from.
   struct PoolAnswer {

@@ -12,6 +12,7 @@ std::string schema_sql() {
       "CREATE TABLE chain_heads(writer TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL,"
       " position INTEGER NOT NULL) STRICT;";
   for (const Table* table : tables()) sql += create_table_sql(*table);
+  sql += "CREATE INDEX tool_calls_by_hash ON tool_calls(call_hash);";  // for ToolCallFinder
   return sql + fmt::format("PRAGMA application_id={}; PRAGMA user_version={};", kApplicationId, kSchemaVersion);
 }
 

@@ -233,6 +233,7 @@ const Description<ToolCall>& description(const ToolCall&) {
                                                                  field("kind", &ToolCall::kind),
                                                                  field("arguments_bytes", &ToolCall::arguments_bytes),
                                                                  field("arguments_hash", &ToolCall::arguments_hash),
+                                                                 field("call_hash", &ToolCall::call_hash),
                                                              });
   return table;
 }
@@ -282,6 +283,8 @@ const Description<McpCall>& description(const McpCall&) {
                                                                field("arguments", &McpCall::arguments),
                                                                field("arguments_bytes", &McpCall::arguments_bytes),
                                                                field("pin", &McpCall::pin),
+                                                               field("call_hash", &McpCall::call_hash),
+                                                               field("asked_by", &McpCall::asked_by),
                                                            }));
   return table;
 }

@@ -8,6 +8,7 @@
 
 #include "common/audit/log.h"
 #include "common/audit/reader.h"
+#include "common/audit/tool_call_finder.h"
 #include "common/base/uuid.h"
 
 namespace gatehouse::audit {
@@ -106,6 +107,35 @@ void AuditVerify(benchmark::State& state) {
   }
 }
 BENCHMARK(AuditVerify)->Name("audit verify, rows")->Unit(benchmark::kMillisecond);
+
+// Which model asked for a call: 10,000 wishes on record, and a row committed before every look, so that what the reader
+// remembers of the file is always old.
+void FindToolCall(benchmark::State& state) {
+  const Folder folder;
+  auto log = AuditLog::open({folder.log(), "bench", "proxy"});
+  if (!log) return state.SkipWithError(log.error().message().c_str());
+  for (int i = 0; i < 10'000; ++i) {
+    ToolCall row;
+    row.trace_id = make_uuid();
+    row.name = "mcp__gatehouse__files__read_file";
+    row.kind = "function";
+    row.call_hash = fmt::format("{:016x}", i);
+    (*log)->append(row);
+    if (i % 1000 == 999) (void)(*log)->append_and_wait(event());
+  }
+  auto finder = ToolCallFinder::open(folder.log());
+  if (!finder) return state.SkipWithError(finder.error().message().c_str());
+  const std::string wanted = fmt::format("{:016x}", state.range(0) != 0 ? 5'000 : 20'000);
+  const auto now = now_utc_us();
+  for (auto _ : state) {
+    state.PauseTiming();
+    (void)(*log)->append_and_wait(event());
+    state.ResumeTiming();
+    const auto found = (*finder)->find(wanted, now, [](std::string_view name) { return name.ends_with("read_file"); });
+    if (found.has_value() != (state.range(0) != 0)) return state.SkipWithError("wrong answer");
+  }
+}
+BENCHMARK(FindToolCall)->Name("look for a model's wish, found")->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace gatehouse::audit
