@@ -98,6 +98,14 @@ Result<void> House::let_judge(ProcessSpec& spec, const std::string& name) const 
   return {};
 }
 
+Result<void> House::let_link(ProcessSpec& spec) const {
+  auto key = pipe_of({handed_.call_key.view()});
+  if (!key) return failed(key, "key for calls of tools");
+  spec.inherited.push_back(std::move(*key));
+  add(spec, {"--call-key", fmt::format("fd:{}", inherited_number(spec, spec.inherited.size() - 1))});
+  return {};
+}
+
 // Writes no rows: what it finds goes to the gate that asked.
 Result<ProcessSpec> House::dlp() const {
   auto spec = gate("gatehouse-dlp");
@@ -138,6 +146,7 @@ Result<ProcessSpec> House::mcp_gateway() const {
   if (!secrets) return failed(secrets, "secrets of servers");
   spec->inherited.push_back(std::move(*secrets));
   add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 1))});
+  if (auto ok = let_link(*spec); !ok) return failed(ok);
   return spec;
 }
 
@@ -170,6 +179,9 @@ Result<ProcessSpec> House::proxy() const {
   if (!credentials) return failed(credentials, "credentials");
   spec->inherited.push_back(std::move(*credentials));
   add(*spec, {"--credentials", fmt::format("fd:{}", inherited_number(*spec, 2))});
+  if (!settings_.mcp_work.empty()) {
+    if (auto ok = let_link(*spec); !ok) return failed(ok);
+  }
   return spec;
 }
 

@@ -36,6 +36,7 @@ class House {
     SecretBytes scanner_secrets;
     SecretBytes proxy_credentials;
     SecretBytes server_secrets;
+    SecretBytes call_key;  // of proxy and MCP gateway, by which they know each other's calls of tools
   };
   House(Loop& loop, HouseSettings settings, const Handed& handed, PolicyKeeper& policy, const CapturedLog& messages,
         const CapturedLog& console, Supervisor::Callbacks callbacks);
@@ -63,6 +64,7 @@ class House {
   void let_record(ProcessSpec& spec) const;                 // with the audit log
   // With the policy, now and later; once spec.sockets is complete.
   Result<void> let_judge(ProcessSpec& spec, const std::string& name) const;
+  Result<void> let_link(ProcessSpec& spec) const;  // with the key for calls of tools
   Result<ProcessSpec> dlp() const;
   Result<ProcessSpec> git_gate() const;
   Result<ProcessSpec> mcp_gateway() const;

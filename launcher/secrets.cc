@@ -117,14 +117,20 @@ nlohmann::json entry(const Secret& secret) {
   return all;
 }
 
-Result<std::string> random_hex(size_t bytes) {
+Result<std::string> random_bytes(size_t bytes) {
   std::string raw(bytes, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(raw.data()), static_cast<int>(bytes)) != 1) {
     return fail("no random bytes");
   }
+  return raw;
+}
+
+Result<std::string> random_hex(size_t bytes) {
+  auto raw = random_bytes(bytes);
+  if (!raw) return raw;
   std::string text;
-  for (const char byte : raw) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  wipe(raw);
+  for (const char byte : *raw) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  wipe(*raw);
   return text;
 }
 
@@ -252,6 +258,14 @@ Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const st
   tree["key"] = *key;
   wipe(*key);
   return dump(std::move(tree));
+}
+
+Result<SecretBytes> random_secret(size_t bytes) {
+  auto raw = random_bytes(bytes);
+  if (!raw) return failed(raw);
+  auto secret = SecretBytes::copy_of(*raw);
+  wipe(*raw);
+  return secret;
 }
 
 Result<Fd> pipe_of(std::initializer_list<std::string_view> parts) {

@@ -58,6 +58,9 @@ Result<SecretBytes> server_secrets(const std::vector<Secret>& secrets, const std
 Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries,
                                     const std::vector<policy::ClientIdentity>& identities = {});
 
+// From the kernel.
+Result<SecretBytes> random_secret(size_t bytes);
+
 // The read end of a pipe that holds all of `parts`, one after the other, with nobody reading yet.
 Result<Fd> pipe_of(std::initializer_list<std::string_view> parts);
 

@@ -130,5 +130,13 @@ TEST(Secrets, ThatCannotStandInARequestAreRefusedWithoutTheValue) {
             "secret TOKEN: the value has characters that cannot be sent as bearer");
 }
 
+TEST(Secrets, AreDrawnAnewEachTime) {
+  const auto one = random_secret(32);
+  const auto other = random_secret(32);
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->view().size(), 32U);
+  EXPECT_NE(one->view(), other->view());
+}
+
 }  // namespace
 }  // namespace gatehouse::launcher

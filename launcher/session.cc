@@ -12,6 +12,7 @@
 #include "common/base/options.h"
 #include "common/base/uuid.h"
 #include "common/git/gate_protocol.h"
+#include "common/mcp/call_hash.h"
 #include "common/net/signal_watch.h"
 #include "common/tls/ca.h"
 #include "launcher/approval_server.h"
@@ -189,6 +190,9 @@ Result<void> Session::lay_canaries() {
   auto given = server_secrets(secrets_, policy_.mcp_servers());
   if (!given) return failed(given);
   handed_.server_secrets = std::move(*given);
+  auto call_key = random_secret(mcp::kCallHashKeyBytes);
+  if (!call_key) return failed(call_key, "key for calls of tools");
+  handed_.call_key = std::move(*call_key);
   return {};
 }
 

@@ -70,7 +70,7 @@ Call::Call(CallTools& tools, Asked asked, Callbacks callbacks)
       callbacks_(std::move(callbacks)),
       policy_(tools.policy.get()),
       event_id_(make_uuid()),
-      trace_id_(make_uuid()),
+      link_(ModelLink::of(asked_.what == What::tool ? tools.model_link : nullptr, asked_.shown, arguments())),
       deadline_(tools.loop, [this] {
         if (Upstream* upstream = tools_.upstream(asked_.server); upstream != nullptr && sent_) {
           upstream->cancel(*std::exchange(sent_, std::nullopt), "it took too long");
@@ -214,6 +214,8 @@ void Call::record_decision() {
   row.arguments = describe_arguments(arguments(), asked_.schema);
   row.arguments_bytes = asked_.params_bytes;
   row.pin = asked_.pin;
+  row.call_hash = link_.call_hash;
+  row.asked_by = link_.asked_by;
   tools_.record(std::move(row), [this, alive = alive_](const Result<void>& committed) {
     if (*alive) recorded(committed);
   });

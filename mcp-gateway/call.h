@@ -18,6 +18,7 @@
 #include "common/policy/policy.h"
 #include "common/quota/budgets.h"
 #include "mcp-gateway/catalogue.h"
+#include "mcp-gateway/model_link.h"
 #include "mcp-gateway/room.h"
 #include "mcp-gateway/text_scan.h"
 #include "mcp-gateway/upstream.h"
@@ -34,6 +35,7 @@ struct CallTools {
   // Commits a row; the callback comes never from within.
   std::function<void(audit::Event, audit::AuditLog::Committed)> record;
   std::function<Upstream*(const std::string& server)> upstream;  // null: there is none of that name
+  ModelLink* model_link = nullptr;                               // null: nobody knows what models asked for
 };
 
 inline constexpr size_t kMaxSaidOfCall = 256;             // that wait to be looked through; what comes then is dropped
@@ -121,7 +123,8 @@ class Call {
   Callbacks callbacks_;
   const std::shared_ptr<const policy::Policy> policy_;  // in force when it came
   const std::string event_id_;
-  const std::string trace_id_;
+  const ModelLink::Link link_;
+  const std::string& trace_id_ = link_.trace_id;
   policy::McpDecision decision_;
   std::optional<Overdrawn> overdrawn_;
   std::unique_ptr<TextScan> scan_;

@@ -47,6 +47,8 @@ int run(int argc, char** argv) {
   Loop loop;
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "mcp-gateway"});
   if (!audit) return report(audit.error(), kExitFailed);
+  const auto link = ModelLink::open(options.call_key, options.gate.audit);
+  if (!link) return report(link.error(), kExitFailed);
   InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(source->policy));
   const auto scanner =
       dlp::ScanClient::create(loop, **scanner_at, [&policy] { return dlp::scan_deadline(policy.get()->limits()); });
@@ -57,7 +59,7 @@ int run(int argc, char** argv) {
   Processes processes(loop, servers, std::move(*spawner),
                       [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
   HttpLinks links(loop, servers, *proxy_at);
-  Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr}, std::move(*pins),
+  Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr, link->get()}, std::move(*pins),
                   both(processes.callbacks(), links.callbacks()));
   Server server(loop, gateway, record);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);

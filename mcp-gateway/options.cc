@@ -22,6 +22,9 @@ McpOptions parse_options(int argc, char** argv) {
         app.add_option("--secrets", own.secrets,
                        "JSON object of what servers are given: fd:N, or a file that is yours alone")
             ->type_name("SOURCE");
+        app.add_option("--call-key", own.call_key,
+                       "32 bytes; with the same at the proxy, the log links calls to models that asked for them")
+            ->type_name("SOURCE");
         app.add_option("--pins", own.pins, "what was approved of tools, in all sessions; made if it is missing")
             ->type_name("FILE");
         app.add_option("--work", own.work, "folder for the servers' own folders; made if it is missing")

@@ -17,6 +17,7 @@ struct McpOptions {
   std::string approvals;         // --approvals unix:PATH
   std::string proxy;             // --proxy unix:PATH
   std::string secrets;           // --secrets fd:N or FILE: what servers are given
+  std::string call_key;          // --call-key fd:N or FILE; empty: calls are linked to no model
   std::string work;              // --work DIR: servers' own folders; required
   std::string pins;              // --pins FILE: what was approved of tools; required
   std::optional<int> exit_code;  // end at once with this code

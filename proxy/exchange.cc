@@ -385,7 +385,14 @@ void Exchange::finish(std::string_view error) {
   record_.end(error);
   if (!call_) return;
   see_later();
-  for (auto& row : call_->end(response_whole_, ModelCallReader::Moment::clock::now())) outside_.note(std::move(row));
+  for (auto& row : call_->end(response_whole_, ModelCallReader::Moment::clock::now())) {
+    const auto* tool = std::get_if<audit::ToolCall>(&row);
+    if (tool == nullptr || tool->call_hash.empty()) {
+      outside_.note(std::move(row));
+    } else {
+      outside_.commit(std::move(row), [](const Result<void>&) {});  // soon: the agent is about to make that call
+    }
+  }
   call_.reset();
 }
 

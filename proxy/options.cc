@@ -47,6 +47,10 @@ ProxyOptions parse_options(int argc, char** argv) {
         app.add_option("--credentials", own.credentials,
                        "values of the policy's secrets that go to hosts, and their placeholders (JSON)")
             ->type_name("FILE|fd:N");
+        app.add_option(
+               "--call-key", own.call_key,
+               "32 bytes; with the same at the MCP gateway, the log links its calls to models that asked for them")
+            ->type_name("FILE|fd:N");
         app.add_option("--upstream-ca", own.upstream_ca, "certificates to trust upstream besides the system's (PEM)")
             ->type_name("FILE");
         app.add_option("--workers", own.workers, "event loops, a thread each")

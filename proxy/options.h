@@ -24,6 +24,7 @@ struct ProxyOptions {
   std::string ca;           // --ca FILE or fd:N; empty: make one
   std::string ca_cert_out;  // --ca-cert-out FILE
   std::string credentials;  // --credentials FILE or fd:N; empty: none
+  std::string call_key;     // --call-key FILE or fd:N; empty: calls of tools are linked to nothing
   std::string upstream_ca;  // --upstream-ca FILE, besides the system's roots; or empty
   int workers = 1;          // --workers N: event loops, a thread each
   std::optional<int> exit_code;  // end at once with this code

@@ -91,7 +91,13 @@ Result<std::unique_ptr<Server>> Server::create(std::list<Loop>& loops, const Pro
   server->generation_ = std::make_unique<InForce<Generation>>(std::move(*generation));
   auto prices = load_prices();
   if (!prices) return failed(prices);
-  auto telemetry = Telemetry::create(std::move(*prices));
+  std::unique_ptr<mcp::CallHash> calls;
+  if (!options.call_key.empty()) {
+    auto loaded = mcp::CallHash::load(options.call_key);
+    if (!loaded) return failed(loaded, "--call-key");
+    calls = std::move(*loaded);
+  }
+  auto telemetry = Telemetry::create(std::move(*prices), std::move(calls));
   if (!telemetry) return failed(telemetry);
   server->telemetry_ = std::move(*telemetry);
   auto budgets = Budgets::open(options.gate.audit + "-budgets");

@@ -72,7 +72,7 @@ void ModelCallReader::response_head(const Response& response, Moment now) {
   if (!events && !type.empty() && type.find("json") == std::string::npos) return;
   row_.streamed = events || route_.streamed;
   response_.emplace(route_.api, events ? ResponseFacts::Form::events : ResponseFacts::Form::document,
-                    telemetry_.hash_key());
+                    telemetry_.hash_key(), telemetry_.call_hash() != nullptr);
   response_body_ = open_body(response.content_encoding, [this](std::string_view bytes) { response_->feed(bytes); });
 }
 
@@ -136,6 +136,12 @@ void ModelCallReader::tell_answers(std::vector<audit::Event>& rows) {
   row_.tool_responses = static_cast<int64_t>(request_.answers().size() + request_.more_answers());
 }
 
+// Of a tool without arguments some models say nothing at all. What the gateway would not read either has none.
+std::string ModelCallReader::call_hash(const std::string& tool, const std::string& arguments) const {
+  const auto value = json::read(arguments.empty() ? "{}" : arguments);
+  return value && value->is_object() ? telemetry_.call_hash()->of(tool, *value) : "";
+}
+
 void ModelCallReader::tell_tools(std::vector<audit::Event>& rows) {
   if (!response_) return;
   for (auto& tool : response_->take_tools()) {
@@ -149,6 +155,7 @@ void ModelCallReader::tell_tools(std::vector<audit::Event>& rows) {
     row.kind = plain ? "function" : tool.kind;
     row.arguments_bytes = tool.bytes;
     row.arguments_hash = std::move(tool.hash);
+    if (plain && tool.arguments) row.call_hash = call_hash(row.name, *tool.arguments);
     rows.emplace_back(std::move(row));
   }
   row_.tool_calls = static_cast<int64_t>(response_->tool_count());

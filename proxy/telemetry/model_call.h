@@ -57,6 +57,7 @@ class ModelCallReader {
   void count_tokens();
   void tell_answers(std::vector<audit::Event>& rows);
   void tell_tools(std::vector<audit::Event>& rows);
+  std::string call_hash(const std::string& tool, const std::string& arguments) const;
   void remark(std::string_view words);
 
   Telemetry& telemetry_;

@@ -201,10 +201,18 @@ class ModelCallTest : public testing::Test {
     EXPECT_EQ(told.tools[0].kind, "function") << one.name << how;
     EXPECT_EQ(told.tools[0].arguments_bytes, 12U) << one.name << how;
     EXPECT_EQ(told.tools[0].arguments_hash, arguments_hash_) << one.name << how;
+    EXPECT_EQ(told.tools[0].call_hash, call_hash("shell", R"({"cmd":"ls"})")) << one.name << how;
     EXPECT_EQ(told.tools[0].call_id.empty(), one.provider == std::string("google")) << one.name << how;
   }
 
-  std::unique_ptr<Telemetry> telemetry_ = *Telemetry::create(*PriceTable::parse(kPrices));
+  static std::unique_ptr<mcp::CallHash> keyed() {
+    return mcp::CallHash::with_key(std::string(mcp::kCallHashKeyBytes, 'k')).value();
+  }
+  static std::string call_hash(std::string_view tool, std::string_view arguments) {
+    return keyed()->of(tool, json::read(arguments).value());
+  }
+
+  std::unique_ptr<Telemetry> telemetry_ = *Telemetry::create(*PriceTable::parse(kPrices), keyed());
   std::string arguments_hash_ = [this] {
     ContentHash hash(telemetry_->hash_key());
     hash.add(R"({"cmd":"ls"})");
@@ -238,6 +246,31 @@ TEST_F(ModelCallTest, ReadsThemThroughEveryContentEncoding) {
       expect(one, read(dialogue, 5), coding.name);
     }
   }
+}
+
+TEST_F(ModelCallTest, HashesTheCallThatTheAgentWillMakeWhateverItsTextIs) {
+  const auto asked = [](const std::string& kind, const std::string& input) {
+    return Dialogue{
+        "/v1/messages", kAnthropicRequest,
+        R"({"content":[{"type":")" + kind + R"(","id":"i","name":"mcp__gw__s__t","input":)" + input + "}]}"};
+  };
+  const auto hash = [&](const Dialogue& dialogue) { return read(dialogue).tools.at(0).call_hash; };
+  EXPECT_EQ(hash(asked("tool_use", R"({ "b" : 1.0, "a" : "\u0041" })")), call_hash("s__t", R"({"a":"A","b":1})"));
+  EXPECT_EQ(hash(asked("tool_use", "{}")), call_hash("s__t", "{}"));
+  const Dialogue silent{
+      "/v1/messages", kAnthropicRequest,
+      events(
+          {R"({"type":"message_start","message":{}})",
+           R"({"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"i","name":"s__t"}})"}),
+      kEvents};
+  EXPECT_EQ(hash(silent), call_hash("s__t", "{}")) << "no arguments come as no text";
+  EXPECT_EQ(hash(asked("server_tool_use", "{}")), "") << "the provider runs it itself";
+  EXPECT_EQ(hash(asked("tool_use", R"("text")")), "");
+  EXPECT_EQ(hash(asked("tool_use", R"({"a":1,"a":2})")), "");
+  const std::string large = R"({"a":")" + std::string(kMaxArgumentsKept, 'x') + "\"}";
+  EXPECT_EQ(hash(asked("tool_use", large)), "");
+  telemetry_ = *Telemetry::create(*PriceTable::parse(kPrices));
+  EXPECT_EQ(hash(asked("tool_use", "{}")), "") << "without the session's key";
 }
 
 TEST_F(ModelCallTest, TakesTheTimeOfTheFirstTokenNotOfTheFirstByte) {

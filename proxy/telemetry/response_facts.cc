@@ -197,8 +197,14 @@ std::span<const WantedField<ResponseFacts::Field>> ResponseFacts::table(ModelApi
   return {};
 }
 
-ResponseFacts::ResponseFacts(ModelApi api, Form form, const ContentHashKey& key)
-    : api_(api), form_(form), key_(key), table_(table(api)), json_(*this), events_(*this) {}
+ResponseFacts::ResponseFacts(ModelApi api, Form form, const ContentHashKey& key, bool keep_arguments)
+    : api_(api),
+      form_(form),
+      key_(key),
+      keep_arguments_(keep_arguments),
+      table_(table(api)),
+      json_(*this),
+      events_(*this) {}
 
 void ResponseFacts::feed(std::string_view bytes) {
   if (form_ == Form::events) return events_.feed(bytes);
@@ -233,7 +239,10 @@ void ResponseFacts::end_document() {
     for (const auto& [place, tool] : tools_) {
       again = again || (!item.id.text().empty() && tool.id.text() == item.id.text());
     }
-    if (again) continue;
+    if (again) {
+      room_ += item.kept ? item.kept->size() : 0;
+      continue;
+    }
     ++tool_count_;
     if (tools_.size() < kMaxToolsTold) tools_.emplace(static_cast<int64_t>(tools_.size()), std::move(item));
   }
@@ -307,7 +316,10 @@ void ResponseFacts::bytes(int field, std::string_view piece) {
     case Field::kind:
       return add(&Tool::kind);
     case Field::arguments:
-      if (Tool* under_way = tool()) under_way->arguments->add(piece);
+      if (Tool* under_way = tool()) {
+        under_way->arguments->add(piece);
+        keep(*under_way, piece);
+      }
       return;
     case Field::output:
       output_begun_ = true;
@@ -424,11 +436,23 @@ TokenCounts ResponseFacts::tokens() const {
   return counts;
 }
 
+void ResponseFacts::keep(Tool& tool, std::string_view piece) {
+  if (!keep_arguments_ || !tool.kept) return;
+  if (piece.size() <= room_) {
+    room_ -= piece.size();
+    tool.kept->append(piece);
+    return;
+  }
+  room_ += tool.kept->size();
+  tool.kept.reset();
+}
+
 std::vector<ToolRequest> ResponseFacts::take_tools() {
   std::vector<ToolRequest> told;
   for (auto& [place, tool] : tools_) {
     if (!is_tool(tool)) continue;
-    ToolRequest request{tool.id.text(), tool.name.text(), tool.kind.text(), 0, {}};
+    ToolRequest request{tool.id.text(), tool.name.text(), tool.kind.text(), 0, {}, std::nullopt};
+    if (keep_arguments_) request.arguments = std::move(tool.kept);
     if (tool.arguments) {
       request.bytes = tool.arguments->size();
       request.hash = tool.arguments->finish();

@@ -25,14 +25,18 @@ struct ToolRequest {
   std::string kind;  // in the provider's word; empty where it has none
   uint64_t bytes = 0;
   std::string hash;
+  std::optional<std::string> arguments;  // as text, if they were kept
 };
+
+inline constexpr size_t kMaxArgumentsKept = 256 << 10;  // of all tools of one response
 
 class ResponseFacts final : private JsonListener, private EventStreamListener {
  public:
   enum class Form { document, events };
 
-  // `key` outlives it.
-  ResponseFacts(ModelApi api, Form form, const ContentHashKey& key);
+  // `key` outlives it. Arguments of tools are kept, those alone that still fit into kMaxArgumentsKept, if that is
+  // wanted.
+  ResponseFacts(ModelApi api, Form form, const ContentHashKey& key, bool keep_arguments = false);
 
   void feed(std::string_view bytes);
   void finish();
@@ -59,6 +63,7 @@ class ResponseFacts final : private JsonListener, private EventStreamListener {
   struct Tool {
     ShortText id, name, kind;
     std::optional<ContentHash> arguments;
+    std::optional<std::string> kept = std::string();  // nothing: they do not fit
   };
 
   Interest begin(std::string_view path, JsonKind kind) override;
@@ -71,11 +76,14 @@ class ResponseFacts final : private JsonListener, private EventStreamListener {
   void take_number(Field field);
   Tool* tool();
   void end_item();
+  void keep(Tool& tool, std::string_view piece);
   bool is_tool(const Tool& tool) const;
 
   const ModelApi api_;
   const Form form_;
   const ContentHashKey& key_;
+  const bool keep_arguments_;
+  size_t room_ = kMaxArgumentsKept;
   std::span<const WantedField<Field>> table_;
   JsonReader json_;
   EventStreamReader events_;

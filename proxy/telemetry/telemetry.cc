@@ -2,10 +2,10 @@
 
 namespace gatehouse::proxy {
 
-Result<std::unique_ptr<Telemetry>> Telemetry::create(PriceTable prices) {
+Result<std::unique_ptr<Telemetry>> Telemetry::create(PriceTable prices, std::unique_ptr<mcp::CallHash> calls) {
   auto key = ContentHashKey::create();
   if (!key) return failed(key);
-  return std::unique_ptr<Telemetry>(new Telemetry(std::move(prices), std::move(*key)));
+  return std::unique_ptr<Telemetry>(new Telemetry(std::move(prices), std::move(*key), std::move(calls)));
 }
 
 std::string Telemetry::summary() const {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/mcp/call_hash.h"
 #include "proxy/telemetry/content_hash.h"
 #include "proxy/telemetry/price_table.h"
 #include "proxy/telemetry/tool_ledger.h"
@@ -17,10 +18,12 @@ inline constexpr int kMaxBodiesDecoded = 32;  // compressed bodies read at once,
 
 class Telemetry {
  public:
-  static Result<std::unique_ptr<Telemetry>> create(PriceTable prices);
+  // `calls` is null when what models ask for is not to be known again by the MCP gateway.
+  static Result<std::unique_ptr<Telemetry>> create(PriceTable prices, std::unique_ptr<mcp::CallHash> calls = nullptr);
 
   const PriceTable& prices() const { return prices_; }
   const ContentHashKey& hash_key() const { return key_; }
+  const mcp::CallHash* call_hash() const { return calls_.get(); }  // may be null
   ToolLedger& tools() { return tools_; }
 
   // For any thread.
@@ -38,10 +41,12 @@ class Telemetry {
   void return_decoder() { --decoders_; }
 
  private:
-  Telemetry(PriceTable prices, ContentHashKey key) : prices_(std::move(prices)), key_(std::move(key)) {}
+  Telemetry(PriceTable prices, ContentHashKey key, std::unique_ptr<mcp::CallHash> calls)
+      : prices_(std::move(prices)), key_(std::move(key)), calls_(std::move(calls)) {}
 
   PriceTable prices_;
   ContentHashKey key_;
+  std::unique_ptr<mcp::CallHash> calls_;
   ToolLedger tools_;
   Counts counts_;
   std::atomic<int> decoders_{0};

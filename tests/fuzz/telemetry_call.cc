@@ -28,7 +28,8 @@ std::string shown(const audit::Event& event) {
   }
   if (const auto* tool = std::get_if<audit::ToolCall>(&event)) {
     require(tool->call_id.size() <= 128 && tool->name.size() <= 128 && tool->kind.size() <= 128);
-    return tool->call_id + tool->name + tool->kind + std::to_string(tool->arguments_bytes) + tool->arguments_hash;
+    return tool->call_id + tool->name + tool->kind + std::to_string(tool->arguments_bytes) + tool->call_hash +
+           tool->arguments_hash;
   }
   const auto& answer = std::get<audit::ToolResponse>(event);
   require(answer.call_id.size() <= 128 && answer.name.size() <= 128);
@@ -37,7 +38,8 @@ std::string shown(const audit::Event& event) {
 
 std::string read(uint8_t choice, std::string_view request, std::string_view response, size_t piece) {
   static const PriceTable kNoPrices;
-  auto telemetry = *Telemetry::create(kNoPrices);
+  static const std::string kKey(mcp::kCallHashKeyBytes, 'k');
+  auto telemetry = *Telemetry::create(kNoPrices, mcp::CallHash::with_key(kKey).value());
   const std::string_view coding = kCodings[choice >> 3 & 7];
   auto call = ModelCallReader::begin(*telemetry, {.method = "POST",
                                                   .path = kPaths[choice & 3],
