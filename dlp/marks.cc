@@ -10,15 +10,20 @@ constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
 
 }  // namespace
 
-void Marks::clear() {
-  ring_.clear();
-  added_ = found_ = 0;
-}
+void Marks::clear() { added_ = found_ = 0; }
+
+void Marks::grow() { ring_.resize(std::clamp<size_t>(2 * ring_.size(), 16, kMaxMarks)); }
 
 // The last one that does not begin behind it, or the first. As a rule it is not far from the one found last.
 uint64_t Marks::find(uint64_t position) const {
   constexpr uint64_t kUsualBytes = 64;  // of a run, in text with many escapes
   uint64_t low = std::max(found_, first());
+  if (nth(low).position <= position) {
+    constexpr uint64_t kSteps = 4;
+    for (uint64_t i = 0; i < kSteps; ++i, ++low) {
+      if (low + 1 == added_ || nth(low + 1).position > position) return low;
+    }
+  }
   if (const uint64_t at = nth(low).position; at <= position) {
     low = std::min(low + (position - at) / kUsualBytes, added_ - 1);
   } else {
@@ -55,7 +60,7 @@ uint64_t Marks::find(uint64_t position) const {
 uint64_t Marks::end_of_found() const { return found_ + 1 < added_ ? nth(found_ + 1).position : kNoEnd; }
 
 Marks::Run Marks::at(uint64_t position) const {
-  if (ring_.empty()) return {.end = kNoEnd};
+  if (added_ == 0) return {.end = kNoEnd};
   found_ = find(position);
   const Mark& mark = nth(found_);
   const uint64_t end = end_of_found();
@@ -94,7 +99,7 @@ Marks::Run Marks::run_of_escaped(const Mark& mark, uint64_t position, uint64_t e
 Marks::Copy Marks::copy_of(uint64_t position) const {
   const Run run = at(position);
   const uint64_t offset = run.offset + (run.plain ? position - run.position : 0);
-  if (ring_.empty() || nth(found_).escapes == 0 || nth(found_).position > position) {
+  if (added_ == 0 || nth(found_).escapes == 0 || nth(found_).position > position) {
     return {offset, 0, run.plain, run.end};
   }
   const uint64_t behind = offset - nth(found_).offset;

@@ -2,6 +2,7 @@
 // the last kMaxMarks only; an older position is taken for the oldest one kept. A mark needs none of the marks below.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -41,11 +42,8 @@ class Marks {
       }
       if (mark.made == 0 && mark.copied && mark.escapes == 0 && goes_on(last, mark)) return;
     }
-    if (ring_.size() < kMaxMarks) {
-      ring_.push_back(mark);
-    } else {
-      ring_[added_ % kMaxMarks] = mark;
-    }
+    if (added_ == ring_.size() && added_ < kMaxMarks) grow();
+    ring_[added_ % kMaxMarks] = mark;
     ++added_;
   }
   void clear();
@@ -77,7 +75,8 @@ class Marks {
  private:
   // By how many were added before.
   const Mark& nth(uint64_t number) const { return ring_[number % kMaxMarks]; }
-  uint64_t first() const { return added_ - ring_.size(); }
+  uint64_t first() const { return added_ - std::min<uint64_t>(added_, kMaxMarks); }
+  void grow();
   uint64_t find(uint64_t position) const;
   static Run run_of_escaped(const Mark& mark, uint64_t position, uint64_t end);
   uint64_t end_of_found() const;
@@ -95,7 +94,7 @@ class Marks {
            mark.offset + (mark.plain ? mark.used : 0) - last.offset == (mark.plain ? bytes : 0);
   }
 
-  std::vector<Mark> ring_;  // grows up to kMaxMarks
+  std::vector<Mark> ring_;  // grows up to kMaxMarks, and is kept
   uint64_t added_ = 0;
   mutable uint64_t found_ = 0;  // the one found last
 };

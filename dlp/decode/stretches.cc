@@ -124,6 +124,7 @@ void Stretches::copy_context(uint64_t at) {
   const bool open = state_ == State::open;
   const uint64_t least = std::max({known(), at - std::min<uint64_t>(at, context_), open ? done_ : 0});
   uint64_t from = at;
+  if (at > position_ && clean()) from = std::max(least, position_);
   while (from > least && !is_noise(this->at(from - 1))) --from;
   if (!open || from != done_) {
     state_ = State::held;
