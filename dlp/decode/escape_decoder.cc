@@ -15,8 +15,18 @@ const Mask& EscapeDecoder::find(const TextBlock& block, Mask& /*some*/) const { 
 
 bool EscapeDecoder::wants(const TextBlock& block) const {
   if (!block.has(sign_)) return false;
+  const std::string_view text = block.bytes();
   Mask some;
-  return find(block, some).find(0) < block.bytes().size();
+  const Mask& signs = find(block, some);
+  for (size_t at = signs.find(0); at < signs.size; at = signs.find(at + 1)) {
+    if (may_begin(text, at)) return true;
+  }
+  return false;
+}
+
+bool EscapeDecoder::may_begin(std::string_view text, size_t at) const {
+  Escape escape;
+  return read(text.substr(at, kMaxEscapeBytes), at, true, escape) == EscapeKind::complete;
 }
 
 void EscapeDecoder::take(const TextBlock& block) {

@@ -31,7 +31,7 @@ enum class EscapeKind {
 class EscapeDecoder : public TextDecoder {
  public:
   void take(const TextBlock& block) final;
-  bool wants(const TextBlock& block) const override;
+  bool wants(const TextBlock& block) const final;
   void skip(uint64_t bytes) final;
   void boundary() final;
   void end() final;
@@ -58,6 +58,10 @@ class EscapeDecoder : public TextDecoder {
   // Reads the escape that `text` begins with, which is at `position` of the input. With kMaxEscapeBytes, or with
   // nothing more to come, it is never cut.
   virtual EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const = 0;
+
+  // Whether an escape may begin at `at`, where there is a sign, of a text that is all there is. Noise is full of signs,
+  // so those that ask stretches() what is before override it.
+  virtual bool may_begin(std::string_view text, size_t at) const;
 
   const Stretches& stretches() const { return stretches_; }
   // A number may begin with any number of zeros. Nobody writes so many that it does not fit into kMaxEscapeBytes but to

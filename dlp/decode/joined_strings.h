@@ -13,6 +13,7 @@ class JoinedStringsDecoder final : public EscapeDecoder {
  private:
   const Mask& find(const TextBlock& block, Mask& some) const override;
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
+  bool may_begin(std::string_view /*text*/, size_t /*at*/) const override { return true; }
 };
 
 }  // namespace gatehouse::dlp

@@ -8,7 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "dlp/decode/alphabets.h"
+#include "dlp/decode/codes.h"
+#include "dlp/decode/entities.h"
+#include "dlp/decode/escapes.h"
+#include "dlp/decode/joined_strings.h"
+#include "dlp/decode/percent.h"
+#include "dlp/decode/quoted_printable.h"
+#include "dlp/decode/recorded_host.h"
+#include "dlp/decode/separated.h"
 #include "dlp/decode/simd.h"
+#include "dlp/decode/unicode.h"
 
 namespace gatehouse::dlp {
 namespace {
@@ -164,6 +174,48 @@ TEST(TextDecoders, GiveAShortStretchOnlyToThoseThatWantIt) {
   EXPECT_EQ(story, plain);
   all.write(escaped);
   EXPECT_EQ(story, plain + escaped);
+}
+
+// Of a text that is all there is; how many texts it wanted.
+template <class D>
+size_t wanted_of(const std::vector<std::string>& texts) {
+  size_t wanted = 0;
+  for (const std::string& text : texts) {
+    RecordedHost host;
+    D decoder(host);
+    decoder.skip(1000);
+    const TextBlock block(text);
+    const bool wants = decoder.wants(block);
+    wanted += wants ? 1 : 0;
+    decoder.take(block);
+    decoder.skip(1000);
+    decoder.end();
+    EXPECT_TRUE(wants || host.outputs_asked == 0) << text << " " << host.story();
+  }
+  return wanted;
+}
+
+TEST(TextDecoders, MakeNothingOfWhatTheyDoNotWant) {
+  std::mt19937 random(3);
+  static const std::string kParts[] = {
+      "\\",   "n", "u0061", "x41", "101", "%",   "61", "%u0061",       "&",      "#97",    "amp",
+      ";",    "=", "\n",    "\"",  " + ", "abc", "-",  "ghp_AAAAAAAA", "\u200b", "\u0430", "\xff",
+      "\x01", " ", "\xc3",  ".",   ",",   "g",   "0x"};
+  std::vector<std::string> texts;
+  while (texts.size() < 3000) {
+    std::string text;
+    while (random() % 12 != 0 && text.size() < 200) text += kParts[random() % std::size(kParts)];
+    // Some of them are mostly text.
+    if (random() % 2 == 0) text += "some words" + text + "and some more";
+    if (!text.empty() && text.size() <= kHeldTextBytes) texts.push_back(text);
+  }
+  for (const size_t wanted :
+       {wanted_of<PercentDecoder>(texts), wanted_of<BackslashDecoder>(texts), wanted_of<EntityDecoder>(texts),
+        wanted_of<UnicodeDecoder>(texts), wanted_of<JoinedStringsDecoder>(texts), wanted_of<QuotedPrintable>(texts),
+        wanted_of<SeparatedDecoder>(texts), wanted_of<CodesDecoder>(texts), wanted_of<AlphabetDecoder>(texts)}) {
+    EXPECT_GT(wanted, 0u);
+    EXPECT_LT(wanted, texts.size());
+  }
 }
 
 }  // namespace

@@ -65,6 +65,21 @@ Valid valid_text(std::string_view text) {
   return valid;
 }
 
+// What stands before a character, that much of it or all.
+constexpr size_t kBeforeBytes = kTextBytes + kMaxUtf8Bytes;
+bool ends_valid(std::string_view before) {
+  // The first character may be cut.
+  size_t first = 0;
+  while (first < before.size() && first < kMaxUtf8Bytes && is_continuation(before[first])) ++first;
+  size_t at = first;
+  while (at < before.size()) {
+    const Utf8Character next = read_utf8(before.substr(at));
+    if (next.size == 0 || is_control(next.character)) return false;
+    at += next.size;
+  }
+  return before.size() - first >= kTextBytes || before.size() < kBeforeBytes;
+}
+
 }  // namespace
 
 // First bytes of characters behind which there is a further one, or nothing yet.
@@ -91,16 +106,14 @@ const Mask& UnicodeDecoder::find(const TextBlock& block, Mask& some) const {
   return some;
 }
 
-// Noise has characters, but few that stand for another.
-bool UnicodeDecoder::wants(const TextBlock& block) const {
-  if (!block.has(Sign::above)) return false;
-  Mask some;
-  find(block, some);
-  for (size_t at = some.find(0); at < some.size; at = some.find(at + 1)) {
-    const Utf8Character read = read_utf8(block.bytes().substr(at));
-    if (read.size > 0 && fold(read.character).fold != Fold::stays) return true;
-  }
-  return false;
+// Noise has characters, but few that stand for another and are among valid ones.
+bool UnicodeDecoder::may_begin(std::string_view text, size_t at) const {
+  const Utf8Character read = read_utf8(text.substr(at));
+  if (read.size == 0 || fold(read.character).fold == Fold::stays) return false;
+  const size_t before = std::min(at, kBeforeBytes);
+  if (ends_valid(text.substr(at - before, before))) return true;
+  const Valid after = valid_text(text.substr(at + read.size));
+  return after.bytes >= kTextBytes || after.cut;
 }
 
 EscapeKind UnicodeDecoder::read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const {
@@ -120,20 +133,11 @@ EscapeKind UnicodeDecoder::read(std::string_view text, uint64_t position, bool n
 }
 
 bool UnicodeDecoder::text_before(uint64_t position) const {
-  char before[kTextBytes + kMaxUtf8Bytes];
+  char before[kBeforeBytes];
   const uint64_t known = stretches().known();
   const size_t size = std::min<uint64_t>(sizeof before, position - std::min(position, known));
   for (size_t i = 0; i < size; ++i) before[i] = stretches().at(position - size + i);
-  // The first character may be cut.
-  size_t first = 0;
-  while (first < size && first < kMaxUtf8Bytes && is_continuation(before[first])) ++first;
-  size_t at = first;
-  while (at < size) {
-    const Utf8Character next = read_utf8({before + at, size - at});
-    if (next.size == 0 || is_control(next.character)) return false;
-    at += next.size;
-  }
-  return size - first >= kTextBytes || size < sizeof before;
+  return ends_valid({before, size});
 }
 
 }  // namespace gatehouse::dlp

@@ -10,11 +10,10 @@ class UnicodeDecoder final : public EscapeDecoder {
  public:
   explicit UnicodeDecoder(DecoderHost& host) : EscapeDecoder(host, "unicode", Sign::above) {}
 
-  bool wants(const TextBlock& block) const override;
-
  private:
   const Mask& find(const TextBlock& block, Mask& some) const override;
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
+  bool may_begin(std::string_view text, size_t at) const override;
   bool text_before(uint64_t position) const;
 };
 
