@@ -88,6 +88,21 @@ TEST(ShapeScan, AgreesWithTheExpressions) {
   }
 }
 
+// In blocks without any other digits, which are skipped.
+TEST(ShapeScan, FindsOneWhereverItStands) {
+  for (const Vectors vectors : kAllVectors) {
+    use_vectors = vectors;
+    for (size_t at = 0; at < 200; ++at) {
+      std::string text(400, 'x');
+      text.replace(at, 9, "4111 1111");
+      EXPECT_EQ(places(Shape::digit_groups, text), Places{at});
+      text.replace(at, 9, "DE56-MALT");
+      EXPECT_EQ(places(Shape::letters_digits, text), Places{at});
+    }
+  }
+  use_vectors = Vectors::avx512;
+}
+
 TEST(ShapeScan, HasNames) {
   EXPECT_EQ(find_shape("digit-groups"), Shape::digit_groups);
   EXPECT_EQ(find_shape("letters-digits"), Shape::letters_digits);
