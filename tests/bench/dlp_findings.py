@@ -3,7 +3,7 @@
     python3 -m tests.bench.dlp_findings OLD/gatehouse NEW/gatehouse [PATH...]
 
 Each looks through the paths, and through files made here of a fixed seed: a sample of every rule in every disguise, within
-text, noise and JSON, at many places of a block. Prints what only one of them found; exit 1 if that is anything.
+text, noise, JSON and chat requests, at many places of a block. Prints what only one of them found; exit 1 if that is anything.
 """
 
 import base64
@@ -54,22 +54,38 @@ def samples() -> dict[str, bytes]:
             for rule in json.loads(file.read_text())["rules"]}
 
 
+def chat(pieces: list[bytes], generator: random.Random) -> bytes:
+    """A request to a model: each piece in a text of its own, pictures between."""
+    content = []
+    for piece in pieces:
+        picture = base64.b64encode(generator.randbytes(generator.randrange(200, 5000))).decode()
+        content += [{"type": "text", "text": piece.decode("latin-1")},
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64," + picture}}]
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": content}]},
+                      ensure_ascii=generator.random() < 0.5).encode()
+
+
 def plant(folder: pathlib.Path) -> None:
     generator = random.Random(1)
     text = (ROOT / "dlp/layer.cc").read_bytes() + (ROOT / "README.md").read_bytes()
     for name, dress in DISGUISES.items():
         pieces = []
+        texts = []
         for sample in samples().values():
             cut = generator.randrange(len(text) - 3000)
             around = text[cut:cut + generator.randrange(300, 3000)]
             noise = generator.randbytes(generator.randrange(10, 700))
             dressed = b" " + dress(sample) + b"\n"
+            place = generator.randrange(len(around))
+            texts += [around[:place] + dressed + around[place:]]
             pieces += [around, dressed, noise, dressed, noise]
             pieces += [json.dumps((around + dressed + around).decode("latin-1")).encode()]
             pieces += [base64.b64encode(noise + dressed + noise), b"\n"]
         # In many files, for a file's findings are bounded.
         for i in range(0, len(pieces), 40):
             (folder / f"{name}-{i // 40:03}").write_bytes(b"".join(pieces[i:i + 40]))
+        for i in range(0, len(texts), 8):
+            (folder / f"{name}-chat-{i // 8:03}").write_bytes(chat(texts[i:i + 8], generator))
 
 
 def found(binary: str, paths: list[str]) -> collections.Counter:
