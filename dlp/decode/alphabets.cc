@@ -5,7 +5,7 @@
 namespace gatehouse::dlp {
 
 AlphabetDecoder::AlphabetDecoder(DecoderHost& host)
-    : host_(host), base64_(host), smaller_(host), base64_runs_(kBase64Class, *this) {}
+    : host_(host), base64_(host), smaller_(host), mixed_(host), base64_runs_(kBase64Class, *this) {}
 
 void AlphabetDecoder::take(const TextBlock& block) {
   base64_runs_.take(block.bytes(), position_, block[Sign::base64]);
@@ -23,6 +23,7 @@ void AlphabetDecoder::boundary() {
   base64_runs_.boundary();
   base64_.boundary();
   smaller_.boundary();
+  mixed_.boundary();
 }
 
 void AlphabetDecoder::end() {
@@ -47,9 +48,11 @@ void AlphabetDecoder::chars(std::string_view chars, uint64_t origin) {
     if (line_count_ == 0) lines_[0].origin = origin;
     give_held(base64_);
     give_held(smaller_);
+    give_held(mixed_);
   }
   base64_.chars(chars, origin);
   smaller_.chars(chars, origin);
+  mixed_.chars(chars, origin);
 }
 
 void AlphabetDecoder::give_held(RunSink& sink) {
@@ -65,6 +68,7 @@ void AlphabetDecoder::over() {
   if (!holding_) {
     base64_.over();
     smaller_.over();
+    mixed_.over();
     return;
   }
   holding_ = false;
@@ -73,6 +77,10 @@ void AlphabetDecoder::over() {
   // In front of a run that was merely copied there may be other letters below, but few: it is decoded shifted there.
   if (host_.redundant("base64", origin, end)) return;
   base64_.read_short({held_.data(), held_size_}, origin, end);
+  if (held_size_ >= kMinMixedBytes) {
+    give_held(mixed_);
+    mixed_.over();
+  }
   if (!holds_smaller_run({held_.data(), held_size_})) return;
   give_held(smaller_);
   smaller_.over();

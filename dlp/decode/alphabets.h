@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "dlp/decode/base64.h"
+#include "dlp/decode/mixed_base32.h"
 #include "dlp/decode/runs.h"
 #include "dlp/decode/smaller_alphabets.h"
 #include "dlp/decode/text_decoder.h"
@@ -33,6 +34,7 @@ class AlphabetDecoder final : public TextDecoder, private RunSink {
   DecoderHost& host_;
   Base64 base64_;
   SmallerAlphabets smaller_;
+  MixedBase32 mixed_;
   RunFinder base64_runs_;
   uint64_t position_ = 0;
   // Most runs are short words of some text, and many of them were decoded below: until it is known how long a run is,

@@ -28,6 +28,14 @@ std::string lower(std::string text) {
   return text;
 }
 
+// Every third letter, and the ones behind a digit, in lower case.
+std::string mixed(std::string text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i % 3 == 1 || (i > 0 && std::isdigit(text[i - 1]) != 0)) text[i] = static_cast<char>(std::tolower(text[i]));
+  }
+  return text;
+}
+
 std::string every(size_t n, std::string text, std::string_view separator) {
   for (size_t at = n; at < text.size(); at += n + separator.size()) text.insert(at, separator);
   return text;
@@ -66,6 +74,10 @@ const std::vector<Case> kCases{
      "base64"},
     {"base32", kBase32, "base32"},
     {"base32 in lower case", lower(kBase32), "base32"},
+    {"base32 in both cases", mixed(kBase32), "base32"},
+    {"base32 in both cases, in lines", every(20, mixed(kBase32), "\n"), "base32"},
+    {"base32 in both cases, one letter in front", "a" + mixed(kBase32), "base32"},
+    {"base32 in both cases, within base64", kBase64.substr(0, 50) + "9" + mixed(kBase32) + "/9" + kBase64, "base32"},
     {"base32 in lines", every(20, kBase32, "\n"), "base32"},
     {"hex", kHex, "hex"},
     {"hex in lines", every(17, kHex, "\n"), "hex"},
@@ -190,6 +202,24 @@ TEST(Alphabets, FollowZlibBehindAFewLetters) {
     const std::string file = std::string(letters, 'Q') + "eJyr" + std::string(200, 'k') + "m";
     EXPECT_THAT(story_of<AlphabetDecoder>(file, file.size(), "base64"), HasSubstr("\x78\x9c\xab")) << letters;
   }
+}
+
+TEST(Alphabets, DecodeBase32InBothCasesFromItsShortestLengthOn) {
+  const std::string key = "IFFUSQKJIFBUIRKGJBKEYTKQKVBVUWKDKZIV2X2B";  // of 25 bytes
+  const auto is_read = [](const std::string& text) { return !story_of<AlphabetDecoder>(text, 7, "base32").empty(); };
+  EXPECT_TRUE(is_read(mixed(key)));
+  EXPECT_FALSE(is_read(mixed(key.substr(0, 39))));
+  const std::string base64 = "9/" + std::string(70, '8') + "/";
+  EXPECT_TRUE(is_read(base64 + mixed(key) + "/9"));
+  EXPECT_FALSE(is_read(base64 + mixed(key.substr(0, 39)) + "/9"));
+}
+
+TEST(Alphabets, FindLittleBase32InRandomBase64) {
+  std::mt19937 random(3);
+  std::string text;
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (int i = 0; i < 300'000; ++i) text += kLetters[random() % 64];
+  EXPECT_LT(story_of<AlphabetDecoder>(text, 4096, "base32").size(), text.size() / 50);
 }
 
 TEST(Alphabets, LeaveWordsAlone) {

@@ -1,15 +1,6 @@
 #include "dlp/decode/base32.h"
 
 namespace gatehouse::dlp {
-namespace {
-
-uint32_t value(char c) {
-  if (c <= '7') return static_cast<uint32_t>(c - '2') + 26;
-  return static_cast<uint32_t>((c | 0x20) - 'a');
-}
-
-}  // namespace
-
 void Base32::begin(uint64_t origin) {
   bit_count_ = 0;
   runs_.open(origin);
@@ -29,7 +20,7 @@ void Base32::chars(std::string_view chars, uint64_t origin) {
       bit_count_ = 0;
       continue;
     }
-    bits_ = bits_ << 5 | value(c);
+    bits_ = bits_ << 5 | base32_value(c);
     bit_count_ += 5;
     if (bit_count_ < 8) continue;
     bit_count_ -= 8;

@@ -1,4 +1,4 @@
-// base32 (RFC 4648 section 6), all upper or all lower case.
+// base32 (RFC 4648 section 6).
 #pragma once
 
 #include <string>
@@ -11,6 +11,11 @@ namespace gatehouse::dlp {
 
 inline constexpr ByteClass kUpperBase32Class("A-Z2-7=");
 inline constexpr ByteClass kLowerBase32Class("a-z2-7=");
+
+// Of a character of them but '='.
+constexpr uint32_t base32_value(char c) {
+  return static_cast<uint32_t>(c <= '7' ? c - '2' + 26 : (c | 0x20) - 'a') & 31;
+}
 
 // Runs of one of these classes into the layer `kind` and, shifted, "base32#1" and so on.
 class Base32 final : public RunSink {

@@ -1,0 +1,129 @@
+#include "dlp/decode/mixed_base32.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace gatehouse::dlp {
+namespace {
+
+// Of so many bytes in a row the first bits are zero, in ASCII.
+constexpr size_t kAsciiBytes = 16;
+static_assert(kMinMixedBytes * 5 / 8 >= kAsciiBytes && kMinMixedBytes >= 32);
+
+// Bit i is set when 32 bits from i on are, the last ones in `next`.
+uint64_t starts_of_32(uint64_t here, uint64_t next) {
+  for (const int n : {1, 2, 4, 8, 16}) {
+    here &= here >> n | next << (64 - n);
+    next &= next >> n;
+  }
+  return here;
+}
+
+bool has_both_cases(std::string_view chars) {
+  bool lower = false, upper = false;
+  for (const char c : chars) {
+    lower |= c >= 'a' && c <= 'z';
+    upper |= c >= 'A' && c <= 'Z';
+  }
+  return lower && upper;
+}
+
+// Whether it means ASCII somewhere, at whichever of the eight bits its bytes begin.
+bool may_be_ascii(std::string_view chars) {
+  uint32_t bits = 0;
+  int bit_count = 0;
+  std::array<size_t, 8> clear{};
+  for (const char c : chars) {
+    bits = bits << 5 | base32_value(c);
+    bit_count += 5;
+    if (bit_count < 8) continue;
+    bit_count -= 8;
+    const uint32_t byte = bits >> bit_count;
+    for (size_t i = 0; i < clear.size(); ++i) {
+      clear[i] = (byte >> i & 1) == 0 ? clear[i] + 1 : 0;
+      if (clear[i] == kAsciiBytes) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void MixedBase32::begin(uint64_t /*origin*/) {
+  open_ = false;
+  kept_size_ = 0;
+}
+
+void MixedBase32::chars(std::string_view chars, uint64_t origin) {
+  while (!chars.empty()) {
+    const std::string_view now = chars.substr(0, kMaskedBytes);
+    take(now, origin);
+    chars.remove_prefix(now.size());
+    origin += now.size();
+  }
+}
+
+void MixedBase32::take(std::string_view chars, uint64_t origin) {
+  Mask mask;
+  find_members(kMixedBase32Class, chars, mask);
+  size_t at = 0;
+  if (open_ || kept_size_ > 0) {
+    at = mask.find_not(0);
+    if (open_) {
+      base32_.chars(chars.substr(0, at), origin);
+    } else {
+      keep(chars.substr(0, at), origin);
+    }
+    if (at == chars.size()) return;
+    over();
+  }
+  for (size_t i = at / 64; i < mask.word_count(); ++i) {
+    const uint64_t next = i + 1 < mask.word_count() ? mask.words[i + 1] : 0;
+    uint64_t starts = starts_of_32(mask.words[i], next);
+    if (at > i * 64) starts &= at - i * 64 < 64 ? ~uint64_t{0} << (at - i * 64) : 0;
+    if (starts == 0) continue;
+    const size_t begin = i * 64 + static_cast<size_t>(std::countr_zero(starts));
+    at = mask.find_not(begin);
+    if (at == chars.size()) return keep(chars.substr(begin), origin + begin);
+    put(chars.substr(begin, at - begin), origin + begin);
+    i = at / 64 - 1;
+  }
+  // What ends here may be the beginning of a run.
+  size_t begin = chars.size();
+  while (begin > at && mask.at(begin - 1)) --begin;
+  if (begin < chars.size()) keep(chars.substr(begin), origin + begin);
+}
+
+// The run goes on behind them, or may do so.
+void MixedBase32::keep(std::string_view chars, uint64_t origin) {
+  if (kept_size_ == 0) kept_origin_ = origin;
+  const size_t more = std::min(chars.size(), kSureMixedBytes - kept_size_);
+  std::memcpy(kept_ + kept_size_, chars.data(), more);
+  kept_size_ += more;
+  if (kept_size_ < kSureMixedBytes) return;
+  open_ = true;
+  base32_.begin(kept_origin_);
+  base32_.chars({kept_, kept_size_}, kept_origin_);
+  if (more < chars.size()) base32_.chars(chars.substr(more), origin + more);
+  kept_size_ = 0;
+}
+
+void MixedBase32::over() {
+  if (open_) base32_.over();
+  if (kept_size_ > 0) put({kept_, kept_size_}, kept_origin_);
+  begin(0);
+}
+
+// All of a run. In one case it is read as what it is.
+void MixedBase32::put(std::string_view run, uint64_t origin) {
+  const bool sure = run.size() >= kSureMixedBytes;
+  if (!sure && (run.size() < kMinMixedBytes || !may_be_ascii(run))) return;
+  if (!has_both_cases(run)) return;
+  base32_.begin(origin);
+  base32_.chars(run, origin);
+  base32_.over();
+}
+
+}  // namespace gatehouse::dlp
