@@ -10,10 +10,11 @@
 namespace gatehouse::dlp {
 namespace {
 
-constexpr size_t kMinTokenRest = 16;     // what follows a public prefix such as "ghp_"
-constexpr size_t kMaxPublicPrefix = 16;  // "sk-ant-api03-" and the like
-constexpr size_t kMinEncodedBytes = 16;  // of hex or base64 whose meaning is known too
-constexpr size_t kMaxLeaves = 64;        // of a JSON value
+constexpr size_t kMinTokenRest = 16;      // what follows a public prefix such as "ghp_"
+constexpr size_t kMaxPublicPrefix = 16;   // "sk-ant-api03-" and the like
+constexpr size_t kMinEncodedBytes = 16;   // of hex or base64 whose meaning is known too
+constexpr size_t kMaxLeaves = 64;         // of a JSON value
+constexpr size_t kMaxTurnedBytes = 1024;  // of a text that is looked for in notations that no decoder reads
 
 enum class Class { lower, upper, digit, other };
 
@@ -39,6 +40,35 @@ std::optional<std::string> from_hex(std::string_view text) {
     bytes.push_back(static_cast<char>(high << 4 | low));
   }
   return bytes;
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    for (const int digit : {c >> 4 & 15, c & 15}) text += "0123456789abcdef"[digit];
+  }
+  return text;
+}
+
+// Of whole groups of three bytes.
+std::string to_base64(std::string_view bytes) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i + 3 <= bytes.size(); i += 3) {
+    uint32_t bits = 0;
+    for (size_t j = i; j < i + 3; ++j) bits = bits << 8 | static_cast<uint8_t>(bytes[j]);
+    for (int shift = 18; shift >= 0; shift -= 6) text += kLetters[bits >> shift & 63];
+  }
+  return text;
+}
+
+std::string to_rot13(std::string_view text) {
+  std::string turned(text);
+  for (char& c : turned) {
+    const char first = static_cast<char>(c & 0x20 ? 'a' : 'A');
+    if (is_letter(c)) c = static_cast<char>((c - first + 13) % 26 + first);
+  }
+  return turned;
 }
 
 uint32_t length_of(std::string_view text) { return static_cast<uint32_t>(text.size()); }
@@ -182,6 +212,25 @@ class Shaper {
     };
     if (hex) meant(Disguise::Encoding::hex, from_hex(text));
     meant(Disguise::Encoding::base64, from_base64(text));
+    if (!wrapped && text.size() <= kMaxTurnedBytes) turned(text, base, caseless);
+  }
+
+  // In the notations of a moment's thought that no decoder undoes: rot13, and hex and base64 backwards, the latter at
+  // whatever byte of a group it begins.
+  void turned(std::string_view text, uint32_t base, bool caseless) {
+    const auto written = [&](Disguise::Encoding encoding, std::string bytes, uint32_t from, bool any_case,
+                             bool reversed) {
+      if (reversed) std::reverse(bytes.begin(), bytes.end());
+      const Span all{0, length_of(bytes)};
+      shaped_.forms.push_back({std::move(bytes), from, {encoding, reversed}, any_case, false, {all}});
+    };
+    if (std::any_of(text.begin(), text.end(), is_letter)) {
+      written(Disguise::Encoding::rot13, to_rot13(text), base, caseless, false);
+    }
+    written(Disguise::Encoding::as_hex, to_hex(text), base, true, true);
+    for (const uint32_t skipped : {0u, 1u, 2u}) {
+      written(Disguise::Encoding::as_base64, to_base64(text.substr(skipped)), base + skipped, false, true);
+    }
   }
 
   void both_ways(SecretForm form) {
@@ -203,6 +252,9 @@ class Shaper {
 
 std::string_view Disguise::words() const {
   if (encoding == Encoding::none) return reversed ? "reversed" : "";
+  if (encoding == Encoding::rot13) return "rot13";
+  if (encoding == Encoding::as_hex) return "its hex, reversed";
+  if (encoding == Encoding::as_base64) return "its base64, reversed";
   if (encoding == Encoding::hex) return reversed ? "the bytes it is hex of, reversed" : "the bytes it is hex of";
   return reversed ? "the bytes it is base64 of, reversed" : "the bytes it is base64 of";
 }
@@ -210,6 +262,8 @@ std::string_view Disguise::words() const {
 Span SecretForm::positions(Span span, uint32_t length) const {
   if (disguise.reversed) span = {length - span.end, length - span.begin};
   if (disguise.encoding == Disguise::Encoding::hex) span = {span.begin * 2, span.end * 2};
+  if (disguise.encoding == Disguise::Encoding::as_hex) span = {(span.begin + 1) / 2, span.end / 2};
+  if (disguise.encoding == Disguise::Encoding::as_base64) span = {(span.begin * 3 + 3) / 4, span.end * 3 / 4};
   if (disguise.encoding == Disguise::Encoding::base64) span = {(span.begin * 4 + 2) / 3, span.end * 4 / 3};
   return {base + span.begin, base + span.end};
 }

@@ -20,8 +20,15 @@ struct Span {
 
 // How a form stands to the part of the secret's text it was made from.
 struct Disguise {
-  enum class Encoding { none, hex, base64 };
-  Encoding encoding = Encoding::none;  // the form is what this encoding's text means
+  enum class Encoding {
+    none,
+    hex,     // the form is what this encoding's text means,
+    base64,  // likewise
+    as_hex,  // is the text in this encoding,
+    as_base64,
+    rot13,
+  };
+  Encoding encoding = Encoding::none;
   bool reversed = false;
 
   std::string_view words() const;  // "reversed"; empty for none

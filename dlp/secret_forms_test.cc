@@ -68,6 +68,7 @@ TEST(SecretForms, MapBackToPositionsOfTheValue) {
   for (const std::string value : {"30313233343536373839", "MDEyMzQ1Njc4OWFi"}) {
     const auto shape = shape_secret(value);
     for (const auto& form : shape.forms) {
+      if (form.disguise.encoding > Disguise::Encoding::base64) continue;
       const auto length = static_cast<uint32_t>(form.bytes.size());
       EXPECT_EQ(form.positions({0, length}, length).begin, 0U);
       EXPECT_EQ(form.positions({0, length}, length).end, value.size());
@@ -78,6 +79,29 @@ TEST(SecretForms, MapBackToPositionsOfTheValue) {
       }
     }
   }
+}
+
+TEST(SecretForms, AreWhatIsWrittenAndTurnedRound) {
+  const std::string value = "k3y-5f1c9a7be3d2408f96ab";
+  const auto shape = shape_secret(value);
+  const auto span_of = [&](std::string_view text) {
+    for (const auto& form : shape.forms) {
+      const size_t at = form.bytes.find(text);
+      const auto begin = static_cast<uint32_t>(at);
+      const auto end = static_cast<uint32_t>(at + text.size());
+      if (at != form.bytes.npos) return form.positions({begin, end}, static_cast<uint32_t>(form.bytes.size()));
+    }
+    return Span{};
+  };
+  EXPECT_EQ(span_of("x3l-5s1p9n7or3q2408s96no").size(), 24u);
+  const auto backwards = [](std::string text) { return std::string(text.rbegin(), text.rend()); };
+  const std::string hex = "6b33792d3566316339613762653364323430386639366162";
+  EXPECT_EQ(span_of(backwards(hex)).size(), 24u);
+  EXPECT_EQ(span_of(backwards(hex.substr(5, 20))).begin, 3u) << "half a byte tells nothing";
+  // Of base64 behind no byte, two and one.
+  EXPECT_EQ(span_of(backwards("azN5LTVmMWM5YTdiZTNkMjQwOGY5NmFi")).size(), 24u);
+  EXPECT_EQ(span_of(backwards("S01ZjFjOWE3YmUzZDI0MDhm")).begin, 3u);
+  EXPECT_EQ(span_of(backwards("M3ktNWYxYzlhN2JlM2QyNDA4")).begin, 1u);
 }
 
 std::string make_key(bool rsa, std::string& public_half) {
