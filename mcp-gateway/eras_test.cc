@@ -99,6 +99,11 @@ TEST_F(ErasTest, AsksAServerForItsEraAndTakesAnyRefusalSilenceOrDeathForTheOlder
   EXPECT_EQ(written_["a"].back()["method"], "initialize");
   upstream.end("it ended");
   upstream.begin();
+  EXPECT_EQ(written_["a"].back()["method"], "server/discover") << "it may have been initialize that it died of";
+  answer("a", R"({"code":-32000,"message":"what?"})", "error");
+  answer("a", R"({"protocolVersion":"2025-11-25","capabilities":{}})");
+  upstream.end("it ended");
+  upstream.begin();
   EXPECT_EQ(written_["a"].back()["method"], "initialize") << "known by now";
 
   Upstream::Callbacks told;

@@ -4,37 +4,25 @@
 #include "common/base/log.h"
 #include "common/dlp/scanner_option.h"
 #include "common/reload/follower.h"
-#include "mcp-gateway/http_links.h"
 #include "mcp-gateway/options.h"
-#include "mcp-gateway/processes.h"
 #include "mcp-gateway/server.h"
+#include "mcp-gateway/servers.h"
 
 namespace gatehouse::mcp {
 namespace {
-
-// Each passes over servers that are the other's.
-Gateway::Callbacks both(const Gateway::Callbacks& one, const Gateway::Callbacks& other) {
-  return {.write = [=](const auto& server, const auto& said) { one.write(server, said), other.write(server, said); },
-          .greeted = [=](const auto& server) { one.greeted(server), other.greeted(server); },
-          .broken = [=](const auto& server, const auto& why) { one.broken(server, why), other.broken(server, why); }};
-}
 
 int run(int argc, char** argv) {
   const auto options = parse_options(argc, argv);
   if (options.exit_code) return *options.exit_code;
   if (auto ok = require(options); !ok) return report(ok.error(), kExitUsage);
-  const auto scanner_at = dlp::scanner_endpoint(options.dlp);
-  if (!scanner_at) return report(scanner_at.error(), kExitUsage);
-  const auto approver_at = approver_endpoint(options);
-  if (!approver_at) return report(approver_at.error(), kExitUsage);
-  const auto proxy_at = proxy_endpoint(options);
-  if (!proxy_at) return report(proxy_at.error(), kExitUsage);
+  const auto at = endpoints(options);
+  if (!at) return report(at.error(), kExitUsage);
   auto source = reload::open_policy(options.gate);
   if (!source) return report(source.error(), kExitUsage);
   if (options.gate.check_config) return kExitOk;
-  const auto servers = source->policy.mcp_servers();
-  if (auto ok = require_proxy(options, servers); !ok) return report(ok.error(), kExitUsage);
-  auto spawner = start_spawner(servers, options.secrets, std::filesystem::absolute(options.work).string());
+  const auto declared = source->policy.mcp_servers();
+  if (auto ok = require_proxy(options, declared); !ok) return report(ok.error(), kExitUsage);
+  auto spawner = start_spawner(declared, options.secrets, std::filesystem::absolute(options.work).string());
   if (!spawner) return report(spawner.error(), kExitFailed);
   // Before anybody can connect: without them nothing is served.
   const auto budgets = Budgets::open(options.gate.audit + "-mcp-budgets");
@@ -51,16 +39,15 @@ int run(int argc, char** argv) {
   if (!link) return report(link.error(), kExitFailed);
   InForce<policy::Policy> policy(std::make_shared<const policy::Policy>(source->policy));
   const auto scanner =
-      dlp::ScanClient::create(loop, **scanner_at, [&policy] { return dlp::scan_deadline(policy.get()->limits()); });
-  const auto approver = *approver_at ? approval::Client::create(loop, **approver_at) : nullptr;
+      dlp::ScanClient::create(loop, at->scanner, [&policy] { return dlp::scan_deadline(policy.get()->limits()); });
+  const auto approver = at->approver ? approval::Client::create(loop, *at->approver) : nullptr;
   const auto record = [&](audit::Event row, audit::AuditLog::Committed committed) {
     (*audit)->append(std::move(row), loop, std::move(committed));
   };
-  Processes processes(loop, servers, std::move(*spawner),
-                      [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
-  HttpLinks links(loop, servers, *proxy_at);
+  Servers servers(loop, declared, std::move(*spawner), at->proxy,
+                  [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
   Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr, link->get()}, std::move(*pins),
-                  both(processes.callbacks(), links.callbacks()));
+                  servers.callbacks());
   Server server(loop, gateway, record);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =
@@ -74,10 +61,9 @@ int run(int argc, char** argv) {
                                .record = record});
   if (!follower) return report(follower.error(), kExitFailed);
   if (auto ok = confine(confinement(options)); !ok) return report(ok.error(), kExitFailed);
-  processes.start(gateway);
-  links.start(gateway);
+  servers.start(gateway);
   const int code = loop.run_until_signal();
-  links.end();
+  servers.end();
   return code;
 }
 

@@ -45,8 +45,14 @@ Result<void> require(const McpOptions& options) {
   return {};
 }
 
-Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options) {
-  return unix_endpoint("--approvals", options.approvals);
+Result<Endpoints> endpoints(const McpOptions& options) {
+  const auto scanner = dlp::scanner_endpoint(options.dlp);
+  if (!scanner) return failed(scanner);
+  const auto approver = unix_endpoint("--approvals", options.approvals);
+  if (!approver) return failed(approver);
+  const auto proxy = unix_endpoint("--proxy", options.proxy);
+  if (!proxy) return failed(proxy);
+  return Endpoints{**scanner, *approver, *proxy};
 }
 
 Result<void> require_proxy(const McpOptions& options, const std::vector<policy::McpServer>& servers) {
@@ -55,10 +61,6 @@ Result<void> require_proxy(const McpOptions& options, const std::vector<policy::
     return fail("the server '{}' has a URL, and without --proxy unix:PATH nothing reaches it", server.name);
   }
   return {};
-}
-
-Result<std::optional<Endpoint>> proxy_endpoint(const McpOptions& options) {
-  return unix_endpoint("--proxy", options.proxy);
 }
 
 Confinement confinement(const McpOptions& options) {

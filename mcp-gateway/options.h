@@ -27,14 +27,15 @@ McpOptions parse_options(int argc, char** argv);
 // What cannot be left out.
 Result<void> require(const McpOptions& options);
 
-// Nothing when nobody can be asked.
-Result<std::optional<Endpoint>> approver_endpoint(const McpOptions& options);
+struct Endpoints {
+  Endpoint scanner;
+  std::optional<Endpoint> approver;  // nothing: nobody can be asked
+  std::optional<Endpoint> proxy;     // through which servers over HTTP are reached; nothing: none is
+};
+Result<Endpoints> endpoints(const McpOptions& options);
 
 // What cannot be left out when some of the servers are over HTTP.
 Result<void> require_proxy(const McpOptions& options, const std::vector<policy::McpServer>& servers);
-
-// Where servers over HTTP are reached through; nothing when none is.
-Result<std::optional<Endpoint>> proxy_endpoint(const McpOptions& options);
 
 // Its sockets, the scanner's, the approver's, and the audit log's folder. Servers are not its children.
 Confinement confinement(const McpOptions& options);

@@ -105,7 +105,8 @@ void Upstream::became_ready() {
 }
 
 void Upstream::end(std::string_view why) {
-  if (stage_ == Stage::probing) of_sessions_ = true;  // it may be what it died of
+  // It may be what it died of; if not that, then what it was asked instead.
+  if (stage_ == Stage::probing || stage_ == Stage::greeting) of_sessions_ = stage_ == Stage::probing;
   stage_ = Stage::down;
   auto lost = std::move(calls_);
   calls_.clear();
@@ -209,6 +210,7 @@ void Upstream::lose(uint64_t request, std::string_view why) {
     of_sessions_ = true;
     return initialize();
   }
+  if (request == greeting_id_ && stage_ == Stage::greeting) of_sessions_ = false;
   if (request == listing_id_ || (request == greeting_id_ && stage_ == Stage::greeting)) return break_off(why);
   if (request == listen_id_) {
     listen_id_ = 0;
