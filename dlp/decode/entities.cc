@@ -99,18 +99,17 @@ EscapeKind read_number(std::string_view text, bool nothing_more, Escape& escape,
 
 // Those in front of a letter, a digit or a '#', or of nothing yet.
 const Mask& EntityDecoder::find(const TextBlock& block, Mask& some) const {
-  const std::string_view bytes = block.bytes();
   const Mask& signs = block[Sign::ampersand];
   const Mask& words = block[Sign::word];
-  some.size = bytes.size();
+  const Mask& hashes = block[Sign::hash];
+  some.size = block.bytes().size();
   const size_t count = some.word_count();
   for (size_t i = 0; i < count; ++i) {
-    some.words[i] = signs.words[i] & (words.words[i] >> 1 | (i + 1 < count ? words.words[i + 1] << 63 : 0));
-    for (uint64_t bits = signs.words[i] & ~some.words[i]; bits != 0; bits &= bits - 1) {
-      const size_t next = i * 64 + static_cast<size_t>(std::countr_zero(bits)) + 1;
-      if (next == bytes.size() || bytes[next] == '#') some.words[i] |= bits & (~bits + 1);
-    }
+    const uint64_t next = i + 1 < count ? (words.words[i + 1] | hashes.words[i + 1]) << 63 : 0;
+    some.words[i] = signs.words[i] & ((words.words[i] | hashes.words[i]) >> 1 | next);
   }
+  const size_t last = some.size - 1;
+  some.words[last / 64] |= signs.words[last / 64] & uint64_t{1} << last % 64;
   return some;
 }
 

@@ -23,7 +23,6 @@ bool worth_it(char character) {
   return byte >= 0x20 && byte != 0x7f;
 }
 
-constexpr ByteClass kLineEnds("\r\n");
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 // Whether the '=' there may begin an escape, as far as `bytes` show.
@@ -44,8 +43,7 @@ bool find_escapes(const TextBlock& block, Mask& escapes) {
     std::fill_n(escapes.words.begin(), count, 0);
     return false;
   }
-  Mask line_ends;
-  find_members(kLineEnds, block.bytes(), line_ends);
+  const Mask& line_ends = block[Sign::line_end];
   const Mask& hex = block[Sign::hex];
   const Mask& joins = block[Sign::join];
   uint64_t any = 0;

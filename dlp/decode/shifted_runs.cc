@@ -249,8 +249,9 @@ bool has_zlib(std::string_view bytes) {
 
 bool begins_file(std::string_view bytes) {
   if (bytes.size() < 2) return false;
-  const auto is_magic = [&](auto magic) { return bytes[0] == magic[0] && bytes.starts_with(magic); };
-  if (std::any_of(kMagics.begin(), kMagics.end(), is_magic)) return true;
+  for (const std::string_view magic : kMagics) {
+    if (bytes[0] == magic[0] && bytes.starts_with(magic)) return true;
+  }
   // The header of zlib (RFC 1950) is but a method, a window and a checksum.
   const auto method = static_cast<uint8_t>(bytes[0]);
   const auto flags = static_cast<uint8_t>(bytes[1]);

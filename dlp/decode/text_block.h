@@ -21,9 +21,11 @@ enum class Sign : uint8_t {
   percent,
   ampersand,
   equals,
+  hash,
+  line_end,
   above,  // ASCII
 };
-inline constexpr size_t kSignCount = 11;
+inline constexpr size_t kSignCount = 13;
 
 class TextBlock {
  public:

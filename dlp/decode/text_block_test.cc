@@ -28,6 +28,8 @@ TEST(TextBlock, KnowsTheSignsOfEachByteWhateverFindsThem) {
               {Sign::percent, ByteClass("%")},
               {Sign::ampersand, ByteClass("&")},
               {Sign::equals, ByteClass("=")},
+              {Sign::hash, ByteClass("#")},
+              {Sign::line_end, ByteClass("\r\n")},
               {Sign::above, ByteClass("", true)}};
   static_assert(std::size(rows) == kSignCount);
   std::mt19937 random(1);
