@@ -34,6 +34,9 @@ void FindingList::add(const Sighting& sighting, uint32_t part) {
     dropped_ += 1;
     return;
   }
+  // Joined to what follows it is no other secret than by itself.
+  const Key first{match.rule, match.severity, part, sighting.first.value_or(sighting.offset), {}};
+  if (decoded && sighting.first && seen_.contains(first)) return;
   std::string fingerprint = fingerprint_(match.secret);
   Key key{match.rule, match.severity, part, decoded ? 0 : sighting.offset, decoded ? fingerprint : std::string()};
   const auto [known, is_new] = seen_.try_emplace(std::move(key), new_.size());
@@ -60,6 +63,13 @@ void FindingList::add(const Sighting& sighting, uint32_t part) {
   finding.prefix = prefix(match.secret);
   finding.fingerprint = std::move(fingerprint);
   finding.detail = match.detail.substr(0, kMaxDetailBytes);
+  if (const auto joined = decoded ? joined_.end() : joined_.find(first); joined != joined_.end()) {
+    known->second = joined->second;
+    new_[joined->second] = std::move(finding);
+    joined_.erase(joined);
+    return;
+  }
+  if (decoded && sighting.first) joined_.try_emplace(first, new_.size());
   new_.push_back(std::move(finding));
 }
 
@@ -67,6 +77,7 @@ void FindingList::add_problem(Finding finding) { new_.push_back(std::move(findin
 
 std::vector<Finding> FindingList::take() {
   for (auto& [key, index] : seen_) index = kTaken;
+  joined_.clear();
   std::stable_sort(new_.begin(), new_.end(), [](const Finding& a, const Finding& b) {
     if (a.severity != b.severity) return a.severity > b.severity;
     return steps(a.path) < steps(b.path);

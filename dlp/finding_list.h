@@ -23,9 +23,9 @@ class FindingList {
   explicit FindingList(Fingerprint fingerprint);
 
   // A secret in a part's own bytes is kept with each place where it stands, since each may have to be overwritten; one
-  // that was decoded, once for its rule and part, with the shortest path to it. Over kMaxKeptFindings only the first
-  // one of each rule and severity is kept, since the policy may forgive one rule and not another, and the rest is
-  // counted.
+  // that was decoded, once for its rule and part, with the shortest path to it; one that was merely joined to what
+  // follows it counts as it stands, if it is found there too. Over kMaxKeptFindings only the first one of each rule and
+  // severity is kept, since the policy may forgive one rule and not another, and the rest is counted.
   void add(const Sighting& sighting, uint32_t part);
   // One of the scanner's own, always kept.
   void add_problem(Finding finding);
@@ -45,7 +45,8 @@ class FindingList {
   };
 
   const Fingerprint fingerprint_;
-  std::map<Key, size_t> seen_;  // index into new_, or kTaken
+  std::map<Key, size_t> seen_;    // index into new_, or kTaken
+  std::map<Key, size_t> joined_;  // by where its first byte stands: decoded, index into new_
   std::set<std::pair<const Rule*, FindingAction>> kinds_;
   std::vector<Finding> new_;
   uint64_t dropped_ = 0;

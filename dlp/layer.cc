@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "dlp/decode/decoders.h"
+#include "dlp/decode/listed_strings.h"
 #include "dlp/decode/magic_search.h"
 
 namespace gatehouse::dlp {
@@ -63,7 +64,8 @@ Layer::Layer() : decoders_(make_decoders(*this)) {
   on_match_ = [this](const Match& match) {
     const Place found = place(match.begin, match.end);
     const std::string_view path = found.copied ? std::string_view() : path_;
-    context_->observer.found({match, path, location(), found.offset});
+    const auto first = found.copied ? std::nullopt : place_of_joined(match.begin);
+    context_->observer.found({match, path, location(), found.offset, first});
   };
 }
 
@@ -440,6 +442,13 @@ Layer::Place Layer::place(uint64_t begin, uint64_t end) const {
   const Marks::Run run = marks_.at(begin);
   if (!run.plain || !marks_.plain(begin, end)) return {run.offset, false};
   return {run.offset + (begin - run.position), true};
+}
+
+std::optional<uint64_t> Layer::place_of_joined(uint64_t begin) const {
+  if (kind_ != kListedStrings) return {};
+  const Marks::Run run = marks_.at(begin);
+  if (!run.plain) return {};
+  return run.offset + (begin - run.position);
 }
 
 LayerPool::LayerPool() = default;

@@ -31,6 +31,8 @@ struct Sighting {
   std::string_view path;      // "gzip>json"; empty when the secret is in the part's bytes as it is
   std::string_view location;  // "body/form:field"
   uint64_t offset = 0;        // in the part: of the secret, or of the encoded run that holds it
+  // In the part, likewise: of its first byte, if the strings of a row were joined and that one stands there as it is.
+  std::optional<uint64_t> first = {};
 };
 
 // Whom the layers of one stream report to.
@@ -145,6 +147,7 @@ class Layer final : public DecoderHost {
   bool mark_both(const Made& made, uint64_t position, uint64_t origin);
   void mark_escaped(uint64_t position, const DecoderOutput::Stretch& stretch);
   Place place(uint64_t begin, uint64_t end) const;
+  std::optional<uint64_t> place_of_joined(uint64_t begin) const;
   std::string location() const;
 
   LayerContext* context_ = nullptr;

@@ -6,6 +6,7 @@
 #include "dlp/decode/entities.h"
 #include "dlp/decode/escapes.h"
 #include "dlp/decode/joined_strings.h"
+#include "dlp/decode/listed_strings.h"
 #include "dlp/decode/percent.h"
 #include "dlp/decode/quoted_printable.h"
 #include "dlp/decode/separated.h"
@@ -29,7 +30,7 @@ std::vector<std::unique_ptr<Decoder>> make_decoders(DecoderHost& host) {
   auto decoders = one_of_each<Decoder, ContainerSniffer, WideTextDecoder>(host);
   decoders.push_back(std::make_unique<TextDecoders>(
       one_of_each<TextDecoder, AlphabetDecoder, PercentDecoder, BackslashDecoder, EntityDecoder, QuotedPrintable,
-                  UnicodeDecoder, JoinedStringsDecoder, SeparatedDecoder, CodesDecoder>(host)));
+                  UnicodeDecoder, JoinedStringsDecoder, ListedStringsDecoder, SeparatedDecoder, CodesDecoder>(host)));
   return decoders;
 }
 

@@ -1,4 +1,5 @@
 // Text that is there, but not as one is used to: in wide characters, in other letters, cut up.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 #include "dlp/decode/codes.h"
 #include "dlp/decode/fold.h"
 #include "dlp/decode/joined_strings.h"
+#include "dlp/decode/listed_strings.h"
 #include "dlp/decode/separated.h"
 #include "dlp/decode/simd.h"
 #include "dlp/decode/story_host.h"
@@ -29,12 +31,12 @@ struct Case {
 
 // Finds the token in each text, alone and between others, cut in any way, with vector instructions and without.
 template <class D>
-void expect_token(const std::vector<Case>& rows, const std::string& between) {
+void expect_token(const std::string& token, const std::vector<Case>& rows, const std::string& between) {
   std::string all;
   for (const Case& row : rows) {
-    EXPECT_THAT(story_of<D>(row.text, row.text.size(), row.kind), HasSubstr(kToken)) << row.what;
+    EXPECT_THAT(story_of<D>(row.text, row.text.size(), row.kind), HasSubstr(token)) << row.what;
     const std::string text = between + row.text + between;
-    EXPECT_THAT(story_of<D>(text, text.size(), row.kind), HasSubstr(kToken)) << row.what << ", between";
+    EXPECT_THAT(story_of<D>(text, text.size(), row.kind), HasSubstr(token)) << row.what << ", between";
     all += text;
   }
   const std::string whole = story_of<D>(all, all.size());
@@ -44,6 +46,11 @@ void expect_token(const std::vector<Case>& rows, const std::string& between) {
     EXPECT_EQ(story_of<D>(all, 1000), whole) << static_cast<int>(vectors);
   }
   use_vectors = Vectors::avx512;
+}
+
+template <class D>
+void expect_token(const std::vector<Case>& rows, const std::string& between) {
+  expect_token<D>(kToken, rows, between);
 }
 
 std::string wide(std::string_view text, size_t width, bool big_endian) {
@@ -174,6 +181,59 @@ TEST(JoinedStrings, AreOneString) {
 TEST(JoinedStrings, AreNotMembersOfAList) {
   const std::string text = "{\"a\": \"b\", \"c\" : [\"\", \"d\", 'e'], \"f\":\"\"} don't 'a' or 'b', it's \"x\" and";
   EXPECT_EQ(story_of<JoinedStringsDecoder>(text, text.size()), "");
+}
+
+// As random as tokens are, which rows of words are not.
+const std::string kMixedToken = "ghp_" + std::string("A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
+
+// In pieces of different lengths, in order.
+std::vector<std::string> pieces_of(const std::string& text) {
+  std::vector<std::string> pieces;
+  for (size_t at = 0, n = 3; at < text.size(); at += n, n = n * 5 % 7) pieces.push_back(text.substr(at, n));
+  return pieces;
+}
+
+std::string list(const char* format, std::string_view between) {
+  std::string all;
+  for (const std::string& piece : pieces_of(kMixedToken)) {
+    all += (all.empty() ? std::string() : std::string(between)) + fmt::format(fmt::runtime(format), piece);
+  }
+  return all;
+}
+
+TEST(ListedStrings, AreOneString) {
+  expect_token<ListedStringsDecoder>(
+      kMixedToken,
+      {
+          {"a list", "[" + list("\"{}\"", ", ") + "]", "separated"},
+          {"close", "[" + list("\"{}\"", ",") + "]", "separated"},
+          {"indented", "[\n        " + list("\"{}\"", ",\n        ") + "\n]", "separated"},
+          {"of two", "[\"ghp_A1\", \"" + kMixedToken.substr(6) + "\"]", "separated"},
+          {"of which the last is long", "[\"gh\", \"" + kMixedToken.substr(2) + std::string(60, 'A') + "\"]",
+           "separated"},
+          {"with an empty one", "[\"ghp\", \"\", \"_A1\", \"" + kMixedToken.substr(6) + "\"]", "separated"},
+          {"of lists", "[" + list("[\"{}\"]", ", ") + "]", "separated"},
+          {"nested", "[[\"ghp\", [\"_\", [[\"A\"]]]], \"" + kMixedToken.substr(5) + "\"]", "separated"},
+          {"values", "{" + list("\"k\": \"{}\"", ", ") + "}", "separated"},
+          {"values of keys with blanks", "{" + list("\"a key\" : \"{}\"", ", ") + "}", "separated"},
+          {"objects", "[" + list("{{\"i\": 12, \"v\": \"{}\"}}", ", ") + "]", "separated"},
+          {"numbered", "[" + list("[1, \"{}\"]", ", ") + "]", "separated"},
+          {"of Python", "(" + list("'{}'", ", ") + ")", "separated"},
+          {"of PHP", "[" + list("'k' => '{}'", ", ") + "]", "separated"},
+          {"of YAML", list("  - \"{}\"", "\n"), "separated"},
+          {"assignments", list("a0 = \"{}\"", "\n"), "separated"},
+          {"attributes", list("<p v=\"{}\"/>", ""), "separated"},
+      },
+      " it's \"(other)\" words; \n");
+}
+
+TEST(ListedStrings, AreNotKeysNorTexts) {
+  for (const std::string text :
+       {R"({"some key": 1, "another-one": 2, "yet_another": 3})", R"(["a text with blanks", "and one more of them"])",
+        R"("one-of-sixteen-bytes" and that is all)", "it's what 'they' say, isn't it? 'tis so",
+        R"(["12345678", "12345678", "12345678"])", R"(["pg_lsn", "pg_snapshot", "serial2", "serial4", "serial8"])"}) {
+    EXPECT_EQ(story_of<ListedStringsDecoder>(text, text.size()), "") << text;
+  }
 }
 
 TEST(Separated, TakesOutWhatRecurs) {

@@ -107,7 +107,10 @@ void TextDecoders::skip(uint64_t begin) {
   holding_ = true;
 }
 
-void TextDecoders::check() { give_held(true); }
+void TextDecoders::check() {
+  give_held(true);
+  for (auto& decoder : decoders_) decoder->check();
+}
 
 void TextDecoders::boundary() {
   if (given_ < position_) {

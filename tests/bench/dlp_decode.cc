@@ -21,6 +21,7 @@
 #include "dlp/decode/entities.h"
 #include "dlp/decode/escapes.h"
 #include "dlp/decode/joined_strings.h"
+#include "dlp/decode/listed_strings.h"
 #include "dlp/decode/percent.h"
 #include "dlp/decode/quoted_printable.h"
 #include "dlp/decode/separated.h"
@@ -225,6 +226,7 @@ int main(int argc, char** argv) {
   register_decoder<WideTextDecoder>("wide text");
   register_decoder<UnicodeDecoder>("unicode");
   register_decoder<JoinedStringsDecoder>("joined strings");
+  register_decoder<ListedStringsDecoder>("listed strings");
   register_decoder<SeparatedDecoder>("separated");
   register_decoder<CodesDecoder>("codes");
   register_decoder<NoDecoder>("search for text");

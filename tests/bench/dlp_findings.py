@@ -19,6 +19,13 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+def cuts(s: bytes) -> list[int]:
+    at = [0]
+    while at[-1] + 3 + at[-1] % 4 < len(s):
+        at.append(at[-1] + 3 + at[-1] % 4)
+    return at
+
+
 DISGUISES = {
     "plain": lambda s: s,
     "base64": base64.b64encode,
@@ -26,6 +33,7 @@ DISGUISES = {
     "base64-lines": base64.encodebytes,
     "base32": base64.b32encode,
     "base32-lower": lambda s: b"q" + base64.b32encode(s).lower(),
+    "base32-mixed": lambda s: bytes(b | 0x20 if b > 64 and i % 3 else b for i, b in enumerate(base64.b32encode(s))),
     "hex": lambda s: s.hex().encode(),
     "hex-codes": lambda s: s.hex(" ").encode(),
     "decimal": lambda s: ", ".join(map(str, s)).encode(),
@@ -44,6 +52,8 @@ DISGUISES = {
     "full-width": lambda s: "".join(chr(b + 0xfee0) if 0x20 < b < 0x7f else chr(b) for b in s).encode(),
     "zero-width": lambda s: "\u200b".join(s.decode("latin-1")).encode(),
     "joined": lambda s: b'"' + b'" + "'.join(s[i:i + 7] for i in range(0, len(s), 7)) + b'"',
+    "listed": lambda s: json.dumps([s[i:i + 3 + i % 4].decode("latin-1") for i in cuts(s)]).encode(),
+    "members": lambda s: json.dumps({f"k{i}": s[i:i + 3 + i % 4].decode("latin-1") for i in cuts(s)}).encode(),
     "gzip": gzip.compress,
     "zlib-base64": lambda s: base64.b64encode(zlib.compress(s)),
 }

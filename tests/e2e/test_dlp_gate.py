@@ -97,6 +97,8 @@ class Gate(unittest.TestCase):
             ("api.example.com", TOKEN, "deny", "deny", []),
             ("api.example.com", b"glpat-" + b"A" * 20, "allow", "warn", []),
             ("api.example.com", b"key " + stripe + b" and " + stripe, "redact", "redact", [(0, 4, 32), (0, 41, 32)]),
+            # Which is joined to the next string, and no more of a secret for that.
+            ("api.example.com", b'{"key": "' + stripe + b'", "of": "x9Y8z7W6v5U4"}', "redact", "redact", [(0, 9, 32)]),
         ]:
             with self.subTest(host=host, body=body):
                 verdict = asking.scan(host, part("body", body))

@@ -126,6 +126,8 @@ class Scan(unittest.TestCase):
             "base64 over lines": (base64.encodebytes(token * 3), "base64"),
             "base64url without padding": (base64.urlsafe_b64encode(token).rstrip(b"="), "base64"),
             "base32": (base64.b32encode(token), "base32"),
+            "base32 in both cases": (bytes(b | 0x20 if b > 64 and i % 3 else b for i, b in enumerate(base64.b32encode(token))),
+                                     "base32"),
             "hex": (token.hex().encode(), "hex"),
             "hex with separators": (token.hex(":").encode(), "hex"),
             "\\x": ("".join(f"\\x{b:02x}" for b in token).encode(), "json"),
@@ -137,6 +139,7 @@ class Scan(unittest.TestCase):
             "full width": ("".join(chr(b + 0xfee0) for b in token).encode(), "unicode"),
             "zero width": ("\u200b".join(TOKEN).encode(), "unicode"),
             "dots between": (".".join(TOKEN).encode(), "separated"),
+            "NULs between": ("\0".join(TOKEN).encode(), "separated"),
             "gzip": (gzip.compress(b"x" * 100 + token), "gzip"),
             "junk and gzip": (b"junk" + gzip.compress(b"x" * 100 + token), "gzip"),
             "zlib": (zlib.compress(b"x" * 100 + token), "zlib"),
@@ -148,6 +151,39 @@ class Scan(unittest.TestCase):
             with self.subTest(name):
                 found = [f["decode_path"] for f in self.findings("-", stdin=content) if f["rule"] == "github-pat"]
                 self.assertIn(path, found)
+
+    def test_a_token_in_short_strings_of_any_length_is_found(self):
+        token = "ghp_" + "a1B2c3D4e5F6" * 3
+        pieces = [token[:3], token[3:8], token[8], token[9:11], "", token[11:20], token[20:21], token[21:33], token[33:]]
+        lists = {
+            "a list": json.dumps(pieces),
+            "a list with indentation": json.dumps(pieces, indent=4),
+            "two strings": json.dumps([token[:5], token[5:]]),
+            "lists in lists": json.dumps([pieces[:2], [pieces[2:4], [pieces[4:6], [[pieces[6]], pieces[7]]]], pieces[8]]),
+            "members of an object": json.dumps({f"part {i}": piece for i, piece in enumerate(pieces)}),
+            "members of objects": json.dumps([{"n": i, "text": piece, "last": False} for i, piece in enumerate(pieces)]),
+            "a list in Python": repr(pieces),
+            "lines of YAML": "".join(f'  - "{piece}"\n' for piece in pieces),
+            "assignments": "".join(f'a{i} = "{piece}"\n' for i, piece in enumerate(pieces)),
+        }
+        for name, text in lists.items():
+            with self.subTest(name):
+                paths = {f["decode_path"] for f in self.findings("-", stdin=text.encode()) if f["rule"] == "github-pat"}
+                self.assertEqual(paths, {"separated"})
+        inner = {"a list in a string": (json.dumps({"t": json.dumps(pieces)}).encode(), "json>separated"),
+                 "a list in base64": (base64.b64encode(json.dumps(pieces).encode()), "base64>separated"),
+                 "pieces in base64": (json.dumps([base64.b64encode(token[i:i + 6].encode()).decode()
+                                                  for i in range(0, 40, 6)]).encode(), "separated>base64")}
+        for name, (content, path) in inner.items():
+            with self.subTest(name):
+                self.assertIn(path, {f["decode_path"] for f in self.findings("-", stdin=content)})
+
+    def test_no_comment_in_the_data_exempts_anything(self):
+        for comment in ("# gitleaks:allow", "// nosec", "# pragma: allowlist secret", "# noqa", "// ggignore",
+                        "# trufflehog:ignore", "<!-- gatehouse:allow -->", "EXAMPLE"):
+            with self.subTest(comment):
+                found = self.findings("-", stdin=f"{comment}\nkey = '{TOKEN}'  {comment}\n{comment}\n".encode())
+                self.assertIn(("github-pat", "block"), [(f["rule"], f["severity"]) for f in found])
 
     def test_a_finding_has_its_place_and_no_more_of_the_secret_than_its_prefix(self):
         folder = self.folder({"a/x.py": f"one\ntwo = '{TOKEN}'\n".encode()})

@@ -9,6 +9,7 @@
 #include "dlp/decode/entities.h"
 #include "dlp/decode/escapes.h"
 #include "dlp/decode/joined_strings.h"
+#include "dlp/decode/listed_strings.h"
 #include "dlp/decode/percent.h"
 #include "dlp/decode/separated.h"
 #include "dlp/decode/unicode.h"
@@ -25,9 +26,10 @@ std::unique_ptr<Decoder> make(DecoderHost& host) {
 }
 
 using Make = std::unique_ptr<Decoder> (*)(DecoderHost&);
-constexpr Make kDecoders[] = {make<AlphabetDecoder>, make<PercentDecoder>,       make<BackslashDecoder>,
-                              make<EntityDecoder>,   make<WideTextDecoder>,      make<UnicodeDecoder>,
-                              make<CodesDecoder>,    make<JoinedStringsDecoder>, make<SeparatedDecoder>};
+constexpr Make kDecoders[] = {make<AlphabetDecoder>,     make<PercentDecoder>,       make<BackslashDecoder>,
+                              make<EntityDecoder>,       make<WideTextDecoder>,      make<UnicodeDecoder>,
+                              make<CodesDecoder>,        make<JoinedStringsDecoder>, make<SeparatedDecoder>,
+                              make<ListedStringsDecoder>};
 
 // The pieces that came out, in an order of their own and without the numbers of their layers: which of several
 // alignments is told first, and in which of the layers for it, is of no matter.

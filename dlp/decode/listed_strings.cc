@@ -1,0 +1,333 @@
+#include "dlp/decode/listed_strings.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstring>
+
+#include "dlp/decode/byte_class.h"
+
+namespace gatehouse::dlp {
+namespace {
+
+constexpr size_t kMinQuotes = 4;  // of two strings
+// Of tokens and passwords. What is escaped is decoded where this is read.
+constexpr ByteClass kTokenClass("-0-9A-Za-z_+/=.!@#$%^*~&;?:", true);
+// Between two strings; and what no words have there.
+constexpr ByteClass kGapClass(" \t\r\n,:;=()[]{}<>+-.&|~/\\$_0-9A-Za-z#*@!?%");
+constexpr ByteClass kStructureClass("\r\n,:;=()[]{}<>+&|~");
+// So many changes of case or to digits and back, and one in so many bytes, are none of words.
+constexpr size_t kMinChanges = 3;
+constexpr size_t kMaxBytesPerChange = 6;
+// Of strings as long as words, what changes from one to the next does not count.
+constexpr size_t kMinWordBytes = 4;
+// So much of what stands in front is passed on too; and behind so many bytes of words the row is as it was.
+constexpr size_t kMaxBytesInFront = 32;
+constexpr size_t kMaxPlainBytes = 48;
+
+// Of a character, two bits: neither, lower case, upper case, a digit.
+constexpr std::array<uint8_t, 256> kKinds = [] {
+  std::array<uint8_t, 256> kinds{};
+  for (size_t c = 'a'; c <= 'z'; ++c) kinds[c] = 1;
+  for (size_t c = 'A'; c <= 'Z'; ++c) kinds[c] = 2;
+  for (size_t c = '0'; c <= '9'; ++c) kinds[c] = 3;
+  return kinds;
+}();
+// Whether the last of three kinds is a change as words do not have them: a single capital begins one.
+constexpr std::array<uint8_t, 64> kChanges = [] {
+  std::array<uint8_t, 64> changes{};
+  for (size_t kinds = 0; kinds < 64; ++kinds) {
+    const size_t first = kinds >> 4, second = kinds >> 2 & 3, third = kinds & 3;
+    const bool word = second == 2 && third == 1 && first != 2;
+    changes[kinds] = second != 0 && third != 0 && second != third && !word ? 1 : 0;
+  }
+  return changes;
+}();
+
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+constexpr bool is_quote(char c) { return c == '"' || c == '\'' || c == '`'; }
+
+enum class Gap {
+  none,
+  value,  // between two values, perhaps with the second one's key
+  key,    // behind a key
+};
+
+// Of a character between two strings.
+enum : uint8_t { kInGap = 1, kStructure = 2, kQuote = 4 };
+constexpr std::array<uint8_t, 256> kGapSigns = [] {
+  std::array<uint8_t, 256> signs{};
+  for (size_t c = 0; c < 256; ++c) {
+    const char sign = static_cast<char>(c);
+    signs[c] = static_cast<uint8_t>((kGapClass.holds(sign) ? kInGap : 0) |
+                                    (kStructureClass.holds(sign) ? kStructure : 0) | (is_quote(sign) ? kQuote : 0));
+  }
+  return signs;
+}();
+
+// Behind the string that begins at `at`, if it is empty, or a key that is no token.
+bool skip_string(std::string_view text, size_t& at) {
+  const size_t end = text.find(text[at], at + 1);
+  if (end == text.npos) return false;
+  size_t behind = end + 1;
+  while (behind < text.size() && is_space(text[behind])) ++behind;
+  if (end > at + 1 && (behind == text.size() || (text[behind] != ':' && text[behind] != '='))) return false;
+  at = end;
+  return true;
+}
+
+Gap gap_of(std::string_view text) {
+  size_t at = 0;
+  while (at < text.size() && is_space(text[at])) ++at;
+  if (at == text.size()) return Gap::value;
+  const Gap gap = text[at] == ':' || text[at] == '=' ? Gap::key : Gap::value;
+  unsigned structure = text.substr(0, at).find('\n') != text.npos ? kStructure : 0;
+  for (; at < text.size(); ++at) {
+    const unsigned signs = kGapSigns[static_cast<uint8_t>(text[at])];
+    if ((signs & kInGap) == 0 && ((signs & kQuote) == 0 || !skip_string(text, at))) return Gap::none;
+    structure |= signs & kStructure;
+  }
+  return structure != 0 ? gap : Gap::none;
+}
+
+}  // namespace
+
+// Strings are found by their bits: behind a quote, a run of the class carries over to what ends it.
+void ListedStringsDecoder::take(const TextBlock& block) {
+  bytes_ = block.bytes();
+  copies_ = host_.ever_redundant(kListedStrings);
+  if (!block.has(Sign::quote) && !in_token_ && !ends_in_quote_) return leave();
+  const Mask& quotes = block[Sign::quote];
+  Mask tokens;
+  find_members(kTokenClass, bytes_, tokens);
+  uint64_t behind_quote = ends_in_quote_ ? 1 : 0;
+  uint64_t carry = in_token_ ? 1 : 0;
+  uint64_t sum = 0;
+  for (size_t i = 0; i < quotes.word_count(); ++i) {
+    const uint64_t here = quotes.words[i];
+    const uint64_t token = tokens.words[i];
+    const uint64_t starts = (here << 1 | behind_quote) & token;
+    const bool over = __builtin_add_overflow(token, starts, &sum);
+    carry = __builtin_add_overflow(sum, carry, &sum) || over ? 1 : 0;
+    behind_quote = here >> 63;
+    const uint64_t word = position_ + i * 64;
+    for (uint64_t ends = sum & ~token & here; ends != 0; ends &= ends - 1) {
+      const auto bit = static_cast<unsigned>(std::countr_zero(ends));
+      const uint64_t before = here & ((uint64_t{1} << bit) - 1);
+      uint64_t begin = quote_;
+      char sign = quote_sign_;
+      if (before != 0) {
+        begin = word + static_cast<unsigned>(std::bit_width(before)) - 1;
+        sign = bytes_[begin - position_];
+      }
+      if (bytes_[word + bit - position_] == sign) read_string(begin + 1, word + bit);
+    }
+    if (here == 0) continue;
+    quote_ = word + static_cast<unsigned>(std::bit_width(here)) - 1;
+    quote_sign_ = bytes_[quote_ - position_];
+    any_quote_ = true;
+  }
+  const size_t used = bytes_.size() % 64;
+  in_token_ = used == 0 ? carry != 0 : (sum >> used & 1) != 0;
+  ends_in_quote_ = quotes.at(bytes_.size() - 1);
+  leave();
+}
+
+bool ListedStringsDecoder::wants(const TextBlock& block) const {
+  const Mask& quotes = block[Sign::quote];
+  size_t count = 0;
+  for (size_t i = 0; i < quotes.word_count(); ++i) count += static_cast<size_t>(std::popcount(quotes.words[i]));
+  return count >= kMinQuotes;
+}
+
+// Between quotes before `begin` and at `end`.
+void ListedStringsDecoder::read_string(uint64_t begin, uint64_t end) {
+  if (any_string_) {
+    // Their quote in common, it is what stands between two.
+    if (begin - 1 == string_end_) return;
+    const uint64_t gap_begin = string_end_ + 1;
+    const bool near = begin - 1 - gap_begin <= kMaxListGapBytes && end - begin <= kMaxLastListedBytes && !last_is_long_;
+    const Gap gap = near ? gap_of(text(gap_begin, begin - 1)) : Gap::none;
+    if (gap == Gap::value || (gap == Gap::none && held_ > 0)) add_last();
+    if (gap == Gap::none) finish_row();
+  }
+  keep_string(begin, end);
+}
+
+void ListedStringsDecoder::keep_string(uint64_t begin, uint64_t end) {
+  any_string_ = true;
+  added_ = false;
+  string_end_ = end;
+  last_is_long_ = end - begin > kMaxListedBytes;
+  if (held_ == strings_.size() - 1) drop_first();
+  String& string = nth(held_);
+  string.origin = begin;
+  string.size = std::min(end - begin, kMaxListedBytes);
+  if (begin >= position_ && begin - position_ + kMaxListedBytes <= bytes_.size()) {
+    std::memcpy(string.bytes.data(), bytes_.data() + (begin - position_), kMaxListedBytes);
+    return;
+  }
+  const size_t known = begin < position_ ? std::min(head_size_, string.size) : 0;
+  std::memcpy(string.bytes.data(), head_.data(), known);
+  std::memcpy(string.bytes.data() + known, bytes_.data() + (begin + known - position_), string.size - known);
+}
+
+void ListedStringsDecoder::drop_first() {
+  if (recent_ == held_) {
+    recent_bytes_ -= nth(0).size;
+    recent_changes_ -= nth(0).changes;
+    --recent_;
+  }
+  first_held_ = (first_held_ + 1) % strings_.size();
+  --held_;
+}
+
+// Up to kMaxListGapBytes that end in the current bytes and begin there or not so far before.
+std::string_view ListedStringsDecoder::text(uint64_t begin, uint64_t end) {
+  if (begin >= position_) return bytes_.substr(begin - position_, end - begin);
+  const size_t before = position_ - begin;
+  assert(before <= history_size_ && end - begin <= joint_.size());
+  const size_t size = end - begin;
+  const size_t kept = std::min(before, size);
+  std::copy_n(history_.begin() + static_cast<ptrdiff_t>(history_size_ - before), kept, joint_.begin());
+  std::copy_n(bytes_.begin(), size - kept, joint_.begin() + static_cast<ptrdiff_t>(kept));
+  return {joint_.data(), size};
+}
+
+void ListedStringsDecoder::leave() {
+  const uint64_t end = position_ + bytes_.size();
+  if (any_quote_) {
+    if (quote_ >= position_) head_size_ = 0;
+    const uint64_t from = quote_ + 1 + head_size_;
+    if (head_size_ < head_.size() && from < end) {
+      const size_t more = std::min<size_t>(head_.size() - head_size_, end - from);
+      std::copy_n(bytes_.begin() + static_cast<ptrdiff_t>(from - position_), more,
+                  head_.begin() + static_cast<ptrdiff_t>(head_size_));
+      head_size_ += more;
+    }
+  }
+  if (any_string_ && end - string_end_ <= kHistoryBytes) {
+    const size_t fresh = std::min(bytes_.size(), kHistoryBytes);
+    const size_t kept = std::min(history_size_, kHistoryBytes - fresh);
+    std::copy_n(history_.begin() + static_cast<ptrdiff_t>(history_size_ - kept), kept, history_.begin());
+    std::copy_n(bytes_.end() - static_cast<ptrdiff_t>(fresh), fresh, history_.begin() + static_cast<ptrdiff_t>(kept));
+    history_size_ = kept + fresh;
+  } else {
+    history_size_ = 0;
+  }
+  position_ = end;
+  bytes_ = {};
+}
+
+void ListedStringsDecoder::add_last() {
+  if (added_) return;
+  added_ = true;
+  String& string = nth(held_);
+  count_changes(string);
+  if (string.digits && digit_bytes_ > 0 && digit_bytes_ + string.size >= kMaxListedDigitsBytes) {
+    const String last = string;
+    finish_row();
+    nth(0) = last;
+  }
+  const String& last = nth(held_++);
+  digit_bytes_ = last.digits ? digit_bytes_ + last.size : 0;
+  if (looks_random(last)) {
+    plain_bytes_ = 0;
+    if (!open_ && held_ > 1) {
+      // What merely was copied, all of it, is joined below.
+      const size_t first = first_to_pass_on();
+      const uint64_t end = last.origin + last.size;
+      if (!copies_ || !host_.redundant(kListedStrings, nth(first).origin, end)) return open_row(first);
+    }
+  }
+  if (!open_) return;
+  put(last);
+  plain_bytes_ += last.size;
+  if (plain_bytes_ > kMaxPlainBytes) open_ = false;
+}
+
+void ListedStringsDecoder::count_changes(String& string) {
+  string.changes = 0;
+  string.digits = true;
+  if (held_ > 0 && string.size >= kMinWordBytes && nth(held_ - 1).size >= kMinWordBytes) kinds_ = 0;
+  for (size_t i = 0; i < string.size; ++i) {
+    const unsigned kind = kKinds[static_cast<uint8_t>(string.bytes[i])];
+    kinds_ = (kinds_ << 2 | kind) & 63;
+    string.changes += kChanges[kinds_];
+    string.digits &= kind == 3;
+  }
+}
+
+// Of the row's last strings, as many as have kMinListBytes.
+bool ListedStringsDecoder::looks_random(const String& last) {
+  recent_bytes_ += last.size;
+  recent_changes_ += last.changes;
+  ++recent_;
+  while (true) {
+    const String& first = nth(held_ - recent_);
+    if (recent_bytes_ - first.size < kMinListBytes) break;
+    recent_bytes_ -= first.size;
+    recent_changes_ -= first.changes;
+    --recent_;
+  }
+  return recent_bytes_ >= kMinListBytes && recent_changes_ >= kMinChanges &&
+         recent_changes_ * kMaxBytesPerChange >= recent_bytes_;
+}
+
+size_t ListedStringsDecoder::first_to_pass_on() {
+  size_t first = held_ - recent_;
+  for (size_t bytes = 0; first > 0 && bytes + nth(first - 1).size <= kMaxBytesInFront; --first) {
+    bytes += nth(first - 1).size;
+  }
+  return first;
+}
+
+void ListedStringsDecoder::open_row(size_t first) {
+  open_ = true;
+  const uint64_t origin = nth(first).origin;
+  if (output_ != nullptr) {
+    output_->separate(origin);
+  } else {
+    output_ = host_.output(kListedStrings);
+    if (output_ != nullptr) output_->begin({origin, {}, {}, {}});
+  }
+  for (size_t i = first; i < held_; ++i) put(nth(i));
+}
+
+void ListedStringsDecoder::put(const String& string) {
+  if (output_ == nullptr) return;
+  output_->from(string.origin, true);
+  output_->write({string.bytes.data(), string.size});
+}
+
+void ListedStringsDecoder::finish_row() {
+  held_ = first_held_ = digit_bytes_ = 0;
+  recent_ = recent_bytes_ = recent_changes_ = 0;
+  kinds_ = 0;
+  open_ = false;
+}
+
+void ListedStringsDecoder::check() {
+  if (held_ > 0) add_last();
+}
+
+void ListedStringsDecoder::skip(uint64_t bytes) {
+  check();
+  finish_row();
+  any_quote_ = any_string_ = in_token_ = ends_in_quote_ = false;
+  history_size_ = head_size_ = 0;
+  position_ += bytes;
+}
+
+void ListedStringsDecoder::boundary() {
+  skip(0);
+  if (output_ != nullptr) output_->end();
+  output_ = nullptr;
+}
+
+void ListedStringsDecoder::end() {
+  boundary();
+  position_ = 0;
+}
+
+}  // namespace gatehouse::dlp
