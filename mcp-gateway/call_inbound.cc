@@ -279,7 +279,7 @@ void Call::answered(Answer answer) {
   if (answer.kind == Answer::Kind::lost) {
     return end(
         "failed", answer.words,
-        RpcError{kUpstream, fmt::format("the server '{}' ended during the call: {}", asked_.server, answer.words),
+        RpcError{kUpstream, fmt::format("the server '{}' gave no answer to the call: {}", asked_.server, answer.words),
                  nullptr});
   }
   answer_bytes_ = json::write(answer.content).size();
