@@ -240,7 +240,7 @@ void ResponseFacts::end_document() {
       again = again || (!item.id.text().empty() && tool.id.text() == item.id.text());
     }
     if (again) {
-      room_ += item.kept ? item.kept->size() : 0;
+      room_ += item.kept.text.size();
       continue;
     }
     ++tool_count_;
@@ -437,14 +437,15 @@ TokenCounts ResponseFacts::tokens() const {
 }
 
 void ResponseFacts::keep(Tool& tool, std::string_view piece) {
-  if (!keep_arguments_ || !tool.kept) return;
+  KeptText& kept = tool.kept;
+  if (!keep_arguments_ || !kept.fits) return;
   if (piece.size() <= room_) {
     room_ -= piece.size();
-    tool.kept->append(piece);
+    kept.text.append(piece);
     return;
   }
-  room_ += tool.kept->size();
-  tool.kept.reset();
+  room_ += kept.text.size();
+  kept = {{}, false};
 }
 
 std::vector<ToolRequest> ResponseFacts::take_tools() {
@@ -452,7 +453,7 @@ std::vector<ToolRequest> ResponseFacts::take_tools() {
   for (auto& [place, tool] : tools_) {
     if (!is_tool(tool)) continue;
     ToolRequest request{tool.id.text(), tool.name.text(), tool.kind.text(), 0, {}, std::nullopt};
-    if (keep_arguments_) request.arguments = std::move(tool.kept);
+    if (keep_arguments_ && tool.kept.fits) request.arguments = std::move(tool.kept.text);
     if (tool.arguments) {
       request.bytes = tool.arguments->size();
       request.hash = tool.arguments->finish();

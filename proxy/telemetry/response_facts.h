@@ -28,6 +28,11 @@ struct ToolRequest {
   std::optional<std::string> arguments;  // as text, if they were kept
 };
 
+struct KeptText {
+  std::string text;
+  bool fits = true;  // else nothing of it is there
+};
+
 inline constexpr size_t kMaxArgumentsKept = 256 << 10;  // of all tools of one response
 
 class ResponseFacts final : private JsonListener, private EventStreamListener {
@@ -63,7 +68,7 @@ class ResponseFacts final : private JsonListener, private EventStreamListener {
   struct Tool {
     ShortText id, name, kind;
     std::optional<ContentHash> arguments;
-    std::optional<std::string> kept = std::string();  // nothing: they do not fit
+    KeptText kept;
   };
 
   Interest begin(std::string_view path, JsonKind kind) override;
