@@ -144,8 +144,16 @@ std::chrono::milliseconds Call::call_time() const {
   return policy::kDefaultCallTime;
 }
 
+// To the scanner each call is a stream of its own, also of those that one answer of a model asked for: pieces of a
+// secret that they carry are several.
 dlp::StreamInfo Call::stream(dlp::Direction direction) const {
-  return {"mcp", direction, scan_host(asked_.server), trace_id_};
+  return {"mcp", direction, scan_host(asked_.server), event_id_};
+}
+
+void Call::record_findings(const Looked& looked, dlp::Direction direction) {
+  auto info = stream(direction);
+  info.trace_id = trace_id_;
+  for (auto& row : finding_rows(looked, info)) tools_.record(std::move(row), [](const Result<void>&) {});
 }
 
 void Call::look_out() {
@@ -156,9 +164,7 @@ void Call::look_out() {
 void Call::looked_out(Looked looked) {
   scan_.reset();
   // In order before the call's own row, which is not written if one of these fails: the log then fails all.
-  for (auto& row : finding_rows(looked, stream(dlp::Direction::out))) {
-    tools_.record(std::move(row), [](const Result<void>&) {});
-  }
+  record_findings(looked, dlp::Direction::out);
   name_is_clean_ = looked.findings.empty() && looked.decision.allowed();
   if (looked.decision.verdict == Verdict::deny && decision_.verdict != Verdict::deny) {
     static_cast<Decision&>(decision_) = looked.decision;

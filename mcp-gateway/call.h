@@ -85,6 +85,7 @@ class Call {
 
   // Outward.
   dlp::StreamInfo stream(dlp::Direction direction) const;
+  void record_findings(const Looked& looked, dlp::Direction direction);
   const Value& arguments() const;
   const Value& outward() const;
   std::chrono::milliseconds call_time() const;

@@ -105,9 +105,7 @@ void Call::look_in(std::string_view what, const Value& value, std::function<void
   scan_ = std::make_unique<TextScan>(tools_.scanner, stream(dlp::Direction::in), what, value,
                                      [this, then = std::move(then)](const Looked& looked) {
                                        const auto scan = std::move(scan_);  // it is what calls
-                                       for (auto& row : finding_rows(looked, stream(dlp::Direction::in))) {
-                                         tools_.record(std::move(row), [](const Result<void>&) {});
-                                       }
+                                       record_findings(looked, dlp::Direction::in);
                                        then(looked);
                                      });
 }
@@ -243,9 +241,7 @@ void Call::take_reply() {
 
 void Call::reply_looked_out(const Looked& looked) {
   const auto scan = std::move(reply_scan_);  // it is what calls
-  for (auto& row : finding_rows(looked, stream(dlp::Direction::out))) {
-    tools_.record(std::move(row), [](const Result<void>&) {});
-  }
+  record_findings(looked, dlp::Direction::out);
   if (!under_way_) return;
   const Value replies = std::move(replies_.front());
   replies_.pop_front();
