@@ -100,7 +100,11 @@ void Call::judge() {
       decision_ = policy_->judge(policy::McpRead{asked_.server, asked_.name});
       break;
     case What::completion:
-      // Of what is shown; which values are suggested is no more than its server tells of it anyway.
+      if (asked_.of_prompt) {
+        decision_ = policy_->judge(policy::McpPrompt{asked_.server, asked_.name});
+        break;
+      }
+      // Of a template that is shown, and short: which values are suggested is no more than its server tells anyway.
       decision_.rule_id = "mcp.shown";
       decision_.verdict = Verdict::allow;
       decision_.reason = "it is about what the policy lets be used";
@@ -166,6 +170,11 @@ void Call::looked_out(Looked looked) {
   // In order before the call's own row, which is not written if one of these fails: the log then fails all.
   record_findings(looked, dlp::Direction::out);
   name_is_clean_ = looked.findings.empty() && looked.decision.allowed();
+  // The policy's words quote the address.
+  if (asked_.what == What::resource && !asked_.listed && !name_is_clean_ && !decision_.allowed()) {
+    decision_.verdict = Verdict::deny;
+    decision_.reason = "the scanner objects to that address, which no rule allows by itself";
+  }
   if (looked.decision.verdict == Verdict::deny && decision_.verdict != Verdict::deny) {
     static_cast<Decision&>(decision_) = looked.decision;
   }

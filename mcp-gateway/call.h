@@ -51,6 +51,7 @@ class Call {
     std::string server;
     std::string name;                   // the server's own; of a resource, its URI
     bool listed = true;                 // by the server; else its name is the guest's, and nobody has looked through it
+    bool of_prompt = false;             // it completes a prompt's argument
     bool own_names = false;             // the server's are shown as they are
     std::string pin;                    // of its definition; empty: no such tool is shown
     std::optional<Decision> withheld;   // why it is not shown, if that is decided

@@ -200,7 +200,7 @@ void Call::refuse_question(const Value& requests, Decision why, bool asked) {
     if (*find_text(request, "method") == "elicitation/create") {
       responses[key] = {{"result", {{"action", "decline"}}}};
     } else {
-      responses[key] = {{"error", {{"code", kRefusedByClient}, {"message", "Gatehouse denied it: " + why.reason}}}};
+      responses[key] = {{"error", {{"code", kRefusedByClient}, {"message", "Gatehouse denied it"}}}};
     }
   }
   tools_.record(question_row(requests, std::move(why)),
@@ -250,11 +250,16 @@ void Call::reply_looked_out(const Looked& looked) {
     answered[key] = open_[key];
     open_.erase(key);
   }
-  if (looked.decision.verdict == Verdict::deny) {
-    refuse_question(answered, looked.decision, true);
+  const size_t bytes = json::write(replies).size();
+  Decision decision = looked.decision;
+  if (decision.verdict != Verdict::deny && !decision_.quotas.empty()) {
+    if (const auto over = tools_.budgets.spend(decision_.quotas, bytes, 0)) decision = over->denial;
+  }
+  if (decision.verdict == Verdict::deny) {
+    refuse_question(answered, std::move(decision), true);
   } else {
     auto row = question_row(answered, {Verdict::allow, std::string(kAnswersRule), "the client answers the server"});
-    row.arguments_bytes = json::write(replies).size();
+    row.arguments_bytes = bytes;
     tools_.record(std::move(row), [this, alive = alive_, replies](const Result<void>& committed) {
       if (!*alive || !under_way_) return;
       if (!committed) return give_up_unrecorded();

@@ -48,6 +48,24 @@ std::vector<std::string> all_revisions() {
   return all;
 }
 
+// Of a client's abilities those that are known: servers are told of them, and nobody looks through them.
+Value known_abilities(const Value& told) {
+  Value known = Value::object();
+  const auto take = [&](const char* name, std::initializer_list<const char*> members) {
+    const Value* ability = find(told, name);
+    if (ability == nullptr || !ability->is_object()) return;
+    known[name] = Value::object();
+    for (const auto* member : members) {
+      const Value* one = find(*ability, member);
+      if (one != nullptr && one->is_object()) known[name][member] = Value::object();
+    }
+  };
+  take("elicitation", {"form", "url"});
+  take("sampling", {"context", "tools"});
+  take("roots", {});
+  return known;
+}
+
 bool is_cached(const Value& result) {
   for (const auto* member : {"tools", "prompts", "resources", "resourceTemplates", "contents", "supportedVersions"}) {
     if (result.contains(member)) return true;
@@ -60,6 +78,9 @@ bool is_cached(const Value& result) {
 Client::~Client() {
   std::set<std::string> watched = std::move(watched_);
   for (const auto& [key, listen] : listens_) watched.insert(listen.uris.begin(), listen.uris.end());
+  for (const auto& [key, one] : exchanges_) {
+    if (!one.subscribes.empty()) watched.insert(one.subscribes);
+  }
   watched_.clear();
   exchanges_.clear();
   listens_.clear();
@@ -140,7 +161,7 @@ std::optional<Client::Terms> Client::terms_of(const Message& message) {
     refuse(message.id, kInvalidParams, fmt::format("\"_meta\" says no {}", kCapabilitiesKey));
     return std::nullopt;
   }
-  Terms terms{kModern, *capabilities, {}};
+  Terms terms{kModern, known_abilities(*capabilities), {}};
   if (const Value* level = find(*meta, kLevelKey)) {
     const auto* name = level->get_ptr<const std::string*>();
     if (name == nullptr || !severity_of(*name)) {
@@ -204,10 +225,17 @@ void Client::notification(const Message& message) {
     const auto exchange = exchanges_.extract(key);
     forget_questions(key);
     const auto listen = listens_.extract(key);
+    std::set<std::string> unwatched;
+    if (exchange && !exchange.mapped().subscribes.empty()) unwatched.insert(exchange.mapped().subscribes);
     if (listen) {
-      std::erase_if(exchanges_, [&](const auto& entry) { return entry.second.listen == key; });
-      for (const auto& uri : listen.mapped().uris) house_.unwatched(uri);
+      unwatched.insert(listen.mapped().uris.begin(), listen.mapped().uris.end());
+      std::erase_if(exchanges_, [&](const auto& entry) {
+        const bool of_it = entry.second.listen == key;
+        if (of_it) unwatched.insert(entry.second.subscribes);
+        return of_it;
+      });
     }
+    for (const auto& uri : unwatched) house_.unwatched(uri);
     const size_t ended = (exchange ? 1 : 0) + (listen ? 1 : 0) +
                          std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == *id; });
     if (ended > 0) say(*id, "");
@@ -221,7 +249,7 @@ void Client::initialize(const Message& message) {
   const auto* spoken = std::find(std::begin(kRevisions), std::end(kRevisions), *asked);
   revision_ = spoken == std::end(kRevisions) ? kRevisions[0] : *spoken;
   if (const Value* able = find(message.params, "capabilities"); able != nullptr && able->is_object()) {
-    capabilities_ = *able;
+    capabilities_ = known_abilities(*able);
   }
   say(message.id, result_line(message.id, {{"protocolVersion", revision_},
                                            {"capabilities", capabilities_of(revision_)},
@@ -299,7 +327,7 @@ void Client::settled() {
 
 void Client::refuse(const Value& id, int code, std::string_view words, Value data) {
   house_.refused(code, asked_);
-  say(id, error_line(id, {code, std::string(words), std::move(data)}), true, code);
+  say(id, error_line(id, {code, std::string(words), std::move(data)}), {.code = code});
 }
 
 // In the form of the revision (what each lacks: changelogs of the specification).
@@ -317,8 +345,8 @@ void Client::answer_with(const Value& id, const Terms& terms, Value result) {
   say(id, result_line(id, std::move(result)));
 }
 
-void Client::say(const Value& request, std::string_view line, bool last, int code) {
-  if (callbacks_.about) return callbacks_.about(request, line, last, code);
+void Client::say(const Value& request, std::string_view line, const Told& told) {
+  if (callbacks_.about) return callbacks_.about(request, line, told);
   if (!line.empty()) callbacks_.send(line);
 }
 

@@ -59,14 +59,18 @@ inline constexpr std::string_view kRelatedTask = "io.modelcontextprotocol/relate
 
 class Client {
  public:
+  struct Told {
+    bool last = true;    // the answer
+    bool needed = true;  // else it may be left out where the client does not read
+    int code = 0;        // of an error that a transport has to know, or 0
+  };
   struct Callbacks {
     std::function<void(std::string_view line)> send;
     std::function<void(const Error& why)> broken;  // to be closed: what it writes cannot be read. Nothing follows.
     std::function<bool()> crowded;                 // it does not read what it is sent: what need not be said is not
     // Of a transport that keeps requests apart: what concerns one of its requests, by id, comes here and not to `send`.
-    // After `last` nothing does any more; its line is empty when there is no answer, the request being cancelled.
-    // `code` is that of an error, or 0.
-    std::function<void(const Value& request, std::string_view line, bool last, int code)> about = nullptr;
+    // After the last one nothing does any more; its line is empty when there is no answer, the request being cancelled.
+    std::function<void(const Value& request, std::string_view line, const Told& told)> about = nullptr;
   };
   // `stateless`: the transport says that what it brings is of 2026-07-28.
   Client(ToolHouse& house, Callbacks callbacks, bool stateless = false)
@@ -175,7 +179,8 @@ class Client {
 
   void refuse(const Value& id, int code, std::string_view words, Value data = nullptr);
   void answer_with(const Value& id, const Terms& terms, Value result);
-  void say(const Value& request, std::string_view line, bool last = true, int code = 0);
+  void say(const Value& request, std::string_view line, const Told& told);
+  void say(const Value& request, std::string_view line) { say(request, line, Told()); }
   void tell(std::string_view method, Value params = Value::object());
 
   ToolHouse& house_;

@@ -144,14 +144,16 @@ void Client::said(const std::string& key, Said said) {
     Value params = std::move(said.params);
     params["progressToken"] = under_way.token;
     if (!under_way.task.empty()) return tell("notifications/progress", std::move(params));
-    return say(under_way.id, notification_line("notifications/progress", std::move(params)), false);
+    return say(under_way.id, notification_line("notifications/progress", std::move(params)),
+               {.last = false, .needed = false});
   }
   const auto& level = under_way.terms.modern() ? under_way.terms.log_level : log_level_;
   if (under_way.terms.modern() && level.empty()) return;
   const auto severity = severity_of(said.params.at("level").get_ref<const std::string&>());
   if (!level.empty() && severity < severity_of(level)) return;
   if (!under_way.task.empty()) return tell("notifications/message", std::move(said.params));
-  say(under_way.id, notification_line("notifications/message", std::move(said.params)), false);
+  say(under_way.id, notification_line("notifications/message", std::move(said.params)),
+      {.last = false, .needed = false});
 }
 
 void Client::asked(const std::string& key, const Value& fresh) {
@@ -164,7 +166,7 @@ void Client::asked(const std::string& key, const Value& fresh) {
     Value params = question_for(under_way.terms.revision, request);
     const auto& method = request["method"].get_ref<const std::string&>();
     if (under_way.task.empty()) {
-      say(under_way.id, request_line(id, method, std::move(params)), false);
+      say(under_way.id, request_line(id, method, std::move(params)), {.last = false});
       continue;
     }
     // Its own request was answered long ago.
@@ -219,10 +221,11 @@ void Client::ended(const std::string& key, Call::Outcome outcome) {
   auto* error = std::get_if<RpcError>(&outcome);
   if (!under_way.listen.empty()) return listened(under_way.listen, under_way.subscribes, error == nullptr);
   if (error != nullptr) {
+    if (!under_way.subscribes.empty()) house_.unwatched(under_way.subscribes);
     if (under_way.terms.modern() && error->code == kNoResource) error->code = kInvalidParams;
     // Of a server's errors a transport has to know those by which it decides about itself.
     const bool of_protocol = error->code == kNoCapability || error->code == kMethodNotFound;
-    return say(under_way.id, error_line(under_way.id, *error), true, of_protocol ? error->code : 0);
+    return say(under_way.id, error_line(under_way.id, *error), {.code = of_protocol ? error->code : 0});
   }
   auto& result = std::get<Value>(outcome);
   if (!under_way.subscribes.empty()) watched_.insert(under_way.subscribes);

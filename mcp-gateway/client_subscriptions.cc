@@ -15,6 +15,9 @@ bool Client::watches(const std::string& uri) const {
   for (const auto& [key, listen] : listens_) {
     if (listen.uris.contains(uri)) return true;
   }
+  for (const auto& [key, one] : exchanges_) {
+    if (one.subscribes == uri) return true;
+  }
   return false;
 }
 
@@ -79,10 +82,14 @@ void Client::listen(const Message& message) {
 void Client::listened(const std::string& key, const std::string& uri, bool granted) {
   const auto found = listens_.find(key);
   if (found == listens_.end()) {
-    if (granted) house_.unwatched(uri);
+    house_.unwatched(uri);
     return;
   }
-  if (granted) found->second.uris.insert(uri);
+  if (granted) {
+    found->second.uris.insert(uri);
+  } else {
+    house_.unwatched(uri);
+  }
   if (--found->second.owed == 0) acknowledge(found->second);
 }
 
@@ -95,7 +102,7 @@ void Client::acknowledge(Listen& listen) {
 void Client::tell_listener(const Listen& listen, std::string_view method, Value params, bool needed) {
   if (!needed && callbacks_.crowded()) return;
   params["_meta"][std::string(kSubscriptionKey)] = listen.id;
-  say(listen.id, notification_line(method, std::move(params)), false);
+  say(listen.id, notification_line(method, std::move(params)), {.last = false, .needed = needed});
 }
 
 }  // namespace gatehouse::mcp

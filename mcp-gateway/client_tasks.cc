@@ -119,7 +119,7 @@ void Client::give_outcome(const Value& id, const std::string& task) {
   const auto& outcome = *tasks_.at(task).outcome;
   if (const auto* error = std::get_if<RpcError>(&outcome)) {
     const bool of_protocol = error->code == kNoCapability || error->code == kMethodNotFound;
-    return say(id, error_line(id, *error), true, of_protocol ? error->code : 0);
+    return say(id, error_line(id, *error), {.code = of_protocol ? error->code : 0});
   }
   Value result = std::get<Value>(outcome);
   result["_meta"][std::string(kRelatedTask)] = {{"taskId", task}};

@@ -386,7 +386,7 @@ TEST_F(ErasTest, CarriesPromptsAndCompletionsOfThoseThatAreShown) {
   EXPECT_EQ(told()["error"]["data"]["rule"], "default-deny");
   ask("5", "completion/complete",
       {{"ref", {{"type", "ref/prompt"}, {"name", "a__other"}}}, {"argument", {{"name", "who"}, {"value", "m"}}}});
-  EXPECT_EQ(told()["error"]["data"]["rule"], "mcp.unlisted");
+  EXPECT_EQ(told()["error"]["data"]["rule"], "default-deny");
   EXPECT_EQ(written_["a"].size(), count);
 }
 
@@ -441,6 +441,68 @@ TEST_F(ErasTest, TellsWatchersOfAResourceInEitherEra) {
   say(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}})");
   ask("8", "resources/unsubscribe", {{"uri", "a+file:///docs/a"}});
   EXPECT_EQ(written_["a"].back()["method"], "resources/unsubscribe");
+}
+
+TEST_F(ErasTest, TellsServersOfAClientsAbilitiesNothingButThatItHasThem) {
+  serve(true);
+  ask("1", "tools/call", {{"name", "a__read"}}, true,
+      R"({"elicitation":{"form":{"x":"hunter2"},"hunter2":{}},"roots":"hunter2","hunter2":{},"sampling":{}})");
+  EXPECT_EQ(written_["a"].back()["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"],
+            *json::read(R"({"elicitation":{"form":{}}})"));
+}
+
+TEST_F(ErasTest, TakesNoMetadataOfAQuestionForItsOwn) {
+  begin_session();
+  serve(false);
+  ask("1", "tools/call", {{"name", "a__read"}, {"task", Value::object()}});
+  from_server(R"("id":"q","method":"elicitation/create","params":{"message":"m","_meta":"x"})");
+  const auto asked = std::find_if(sent_.begin(), sent_.end(), [](const Value& message) {
+    return message.value("method", "") == "elicitation/create";
+  });
+  ASSERT_NE(asked, sent_.end());
+  EXPECT_TRUE((*asked)["params"]["_meta"]["io.modelcontextprotocol/related-task"].is_object());
+}
+
+TEST_F(ErasTest, PutsNoAddressOnRecordInWhichTheScannerFindsSomething) {
+  begin_session();
+  serve(false);
+  for (const auto* uri : {"a+file:///priv/hunter2", "a+file:///docs/../hunter2"}) {
+    client_->take(request_line(1, "resources/read", {{"uri", uri}}));
+    turn();
+    ScanVerdict found{ScanVerdict::Outcome::deny, {{}}, {}};
+    found.findings[0].rule = "known-secret";
+    scanner_.last().answer(found);
+    turn();
+    const auto& row = std::get<audit::McpCall>(rows_.back());
+    EXPECT_EQ(row.decision.verdict, Verdict::deny);
+    EXPECT_EQ((row.decision.reason + row.tool).find("hunter2"), std::string::npos) << row.decision.reason;
+    EXPECT_EQ(json::write(told()).find("hunter2"), json::write(told()).rfind("hunter2"));
+  }
+}
+
+TEST_F(ErasTest, ForgetsASubscriptionThatIsGivenUpOrRefused) {
+  begin_session();
+  serve(false);
+  ask("1", "resources/subscribe", {{"uri", "a+file:///docs/a"}});
+  say(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}})");
+  ask("2", "resources/subscribe", {{"uri", "a+file:///docs/b"}});
+  answer("a", R"({"code":-32602,"message":"no"})", "error");
+  allow();
+  EXPECT_THAT(asked_of_server(), testing::Contains("resources/unsubscribe"));
+  gateway_->upstream("a")->end("it ended");
+  written_["a"].clear();
+  gateway_->upstream("a")->begin();
+  answer("a", R"({"protocolVersion":"2025-11-25","capabilities":)" + std::string(kOffers) + "}");
+  EXPECT_THAT(asked_of_server(), ElementsAre("initialize", "notifications/initialized", "tools/list"));
+}
+
+TEST_F(ErasTest, CountsAnswersThatNobodyAskedForAsArguments) {
+  serve(true);
+  Value params = {{"name", "a__read"}};
+  params["inputResponses"]["n"] = {{"content", std::string(1000, 'x')}};
+  ask("1", "tools/call", std::move(params), true);
+  EXPECT_GT(std::get<audit::McpCall>(rows_.back()).arguments_bytes, 1000u);
+  EXPECT_TRUE(written_["a"].back()["params"].contains("inputResponses"));
 }
 
 TEST_F(ErasTest, RefusesModernRequestsThatDoNotSayWhatTheyMust) {

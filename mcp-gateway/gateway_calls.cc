@@ -8,7 +8,8 @@ namespace gatehouse::mcp {
 namespace {
 
 constexpr std::string_view kUnlistedRule = "mcp.unlisted";
-constexpr size_t kMaxCompletionBytes = 64 << 10;
+constexpr size_t kMaxCompletionBytes = 2 << 10;
+constexpr size_t kBytesOfValue = 128;  // that one takes in memory, besides its text
 
 tl::unexpected<RpcError> refuse(int code, std::string words) {
   return tl::unexpected(RpcError{code, std::move(words), nullptr});
@@ -21,9 +22,25 @@ std::pair<std::string, std::string> split(const std::string& shown) {
   return {shown.substr(0, at), shown.substr(at + kBetweenNames.size())};
 }
 
+size_t values_of(const Value& value) {
+  size_t count = 1;
+  if (value.is_structured()) {
+    for (const auto& one : value) count += values_of(one);
+  }
+  return count;
+}
+
 bool is_uri(const std::string& text) {
   return !text.empty() && text.size() <= kMaxUriBytes &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// Answers to what was not asked yet (2026-07-28, basic/patterns/mrtr), for a server that may ask at all: it may do with
+// them what it likes.
+void add_responses(CarriedRequest& request, const policy::McpServer* server, Value& params) {
+  const auto given = request.params.find("inputResponses");
+  if (given == request.params.end() || server == nullptr || server->asks.empty()) return;
+  params["inputResponses"] = std::move(*given);
 }
 
 // Of a prompt's arguments their names, as a schema says them.
@@ -61,9 +78,10 @@ tl::expected<std::unique_ptr<Call>, RpcError> Gateway::call(CarriedRequest reque
   asked->log_level = std::move(request.log_level);
   asked->progress = request.progress;
   asked->room = std::make_unique<Room::Share>(room_);
-  asked->params_bytes =
-      json::write(asked->what == Call::What::tool ? asked->params["arguments"] : asked->params).size();
-  if (!asked->room->resize(asked->params_bytes)) {
+  const bool alone = asked->what == Call::What::tool && !asked->params.contains("inputResponses");
+  const Value& told = alone ? asked->params["arguments"] : asked->params;
+  asked->params_bytes = json::write(told).size();
+  if (!asked->room->resize(asked->params_bytes + kBytesOfValue * values_of(told))) {
     return refuse(kBusy, "too much is asked for at once, by all clients; wait for answers");
   }
   return std::make_unique<Call>(tools_, std::move(*asked), std::move(callbacks));
@@ -112,12 +130,10 @@ Gateway::Resolved Gateway::resolve_named(CarriedRequest& request, ListKind kind)
                                [&](const Item& one) { return one.name == asked.name && one.name_is_clean; });
     asked.withheld = objection_to({asked.server, kind}, asked.name);
   }
-  if (const auto* of = declared(*policy, asked.server)) asked.own_names = of->own_names;
+  const auto* of = declared(*policy, asked.server);
+  asked.own_names = of != nullptr && of->own_names;
   asked.params = {{"name", asked.name}, {"arguments", std::move(arguments)}};
-  // Answers to what was not asked yet (2026-07-28, basic/patterns/mrtr): the server may do with them what it likes.
-  if (auto given = request.params.find("inputResponses"); given != request.params.end()) {
-    asked.params["inputResponses"] = std::move(*given);
-  }
+  add_responses(request, of, asked.params);
   return asked;
 }
 
@@ -131,6 +147,7 @@ Gateway::Resolved Gateway::resolve_resource(CarriedRequest& request) const {
   asked.what = Call::What::resource;
   asked.shown = *shown;
   asked.schema = Value::object();
+  asked.params = Value::object();
   const auto policy = tools_.policy.get();
   for (const auto& server : policy->mcp_servers()) {
     auto uri = uri_of(server.name, *shown, server.own_names);
@@ -138,6 +155,7 @@ Gateway::Resolved Gateway::resolve_resource(CarriedRequest& request) const {
     asked.server = server.name;
     asked.name = std::move(*uri);
     asked.own_names = server.own_names;
+    add_responses(request, &server, asked.params);
     break;
   }
   // One that is not listed may come of a template.
@@ -150,10 +168,7 @@ Gateway::Resolved Gateway::resolve_resource(CarriedRequest& request) const {
   } else if (held_back != withheld_.end() && held_back->second.contains(asked.name)) {
     asked.withheld = held_back->second.at(asked.name).why;
   }
-  asked.params = {{"uri", asked.name}};
-  if (auto given = request.params.find("inputResponses"); given != request.params.end()) {
-    asked.params["inputResponses"] = std::move(*given);
-  }
+  asked.params["uri"] = asked.name;
   return asked;
 }
 
@@ -170,6 +185,7 @@ Gateway::Resolved Gateway::resolve_completion(CarriedRequest& request) const {
   if (!sound) return refuse(kInvalidParams, "\"ref\" and \"argument\" do not say what is to be completed");
   Asked asked;
   asked.what = Call::What::completion;
+  asked.of_prompt = of_prompt;
   asked.shown = *shown;
   const auto kind = of_prompt ? ListKind::prompts : ListKind::templates;
   const Item* item = catalogue(kind).find(*shown);

@@ -94,12 +94,12 @@ std::optional<std::string> header_mismatch(const proxy::Fields& fields, const Me
 
 HttpExchange::HttpExchange(Gateway& gateway, HttpReply& reply, Time now)
     : gateway_(gateway), reply_(&reply), now_(now), said_(now) {
-  client_ = gateway_.add_client(
-      {.send = [](std::string_view) {},  // nothing is said outside of its requests
-       .broken = [](const Error&) {},    // it is given no bytes
-       .crowded = [this] { return reply_ == nullptr || reply_->crowded(); },
-       .about = [this](const Value&, std::string_view line, bool last, int code) { said(line, last, code); }},
-      true);
+  client_ = gateway_.add_client({.send = [](std::string_view) {},  // nothing is said outside of its requests
+                                 .broken = [](const Error&) {},    // it is given no bytes
+                                 .crowded = [this] { return reply_ == nullptr || reply_->crowded(); },
+                                 .about = [this](const Value&, std::string_view line,
+                                                 const Client::Told& told) { said(line, told.last, told.code); }},
+                                true);
   reply.gone = [this] {
     reply_ = nullptr;
     gateway_.remove_client(std::exchange(client_, nullptr));

@@ -43,7 +43,8 @@ HttpSession::HttpSession(Gateway& gateway, std::string id, Time now)
       .send = [this](std::string_view line) { say(streams_.find(kListening), line, false); },
       .broken = [](const Error&) {},  // it is given no bytes
       .crowded = [] { return false; },
-      .about = [this](const Value& request, std::string_view line, bool last, int) { said(request, line, last); },
+      .about = [this](const Value& request, std::string_view line,
+                      const Client::Told& told) { said(request, line, told); },
   });
 }
 
@@ -132,13 +133,13 @@ void HttpSession::detach(Place at) {
 }
 
 // From the client: about one of its requests.
-void HttpSession::said(const Value& request, std::string_view line, bool last) {
+void HttpSession::said(const Value& request, std::string_view line, const Client::Told& told) {
   const std::string key = json::write(request);
   const auto found = requests_.find(key);
   if (found == requests_.end()) return;
   const auto at = streams_.find(found->second);
   Stream& stream = at->second;
-  if (last) {
+  if (told.last) {
     requests_.erase(found);
     stream.owed.erase(key);
   }
@@ -147,7 +148,7 @@ void HttpSession::said(const Value& request, std::string_view line, bool last) {
     if (stream.owed.empty()) streams_.erase(at);
     return;
   }
-  if (last && !line.empty() && !stream.events && !stream.batch) {
+  if (told.last && !line.empty() && !stream.events && !stream.batch) {
     HttpReply& reply = *stream.reply;
     detach(at);
     streams_.erase(at);
@@ -155,7 +156,7 @@ void HttpSession::said(const Value& request, std::string_view line, bool last) {
     return reply.answer(200, greeting_ && !client_->revision().empty() ? std::string_view(id_) : "", line);
   }
   if (!stream.events) begin_events(at);
-  if (!line.empty()) say(at, line, last);
+  if (!line.empty()) say(at, line, told.needed);
   if (stream.owed.empty()) {
     stream.done = true;
     finish(at);

@@ -66,7 +66,7 @@ class HttpSession {
   };
   using Place = std::map<uint64_t, Stream>::iterator;
 
-  void said(const Value& request, std::string_view line, bool last);
+  void said(const Value& request, std::string_view line, const Client::Told& told);
   void attach(Place at, HttpReply& reply, Time now);
   void detach(Place at);
   void begin_events(Place at);

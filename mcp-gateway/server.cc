@@ -51,6 +51,7 @@ class Server::Connection {
   }
 
   void write(std::string_view bytes) {
+    if (closing_) return;  // it is about what is left of what it sent
     stream_->write(bytes);
     keep_within_room();
   }

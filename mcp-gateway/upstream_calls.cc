@@ -62,9 +62,6 @@ void Upstream::finish(Place at, Answer answer) {
   requests_.erase(at->second.request);
   std::erase_if(asked_, [at](const auto& entry) { return entry.second.call == at->first; });
   const auto handlers = std::move(at->second.handlers);
-  if (at->second.wanted.method == "resources/subscribe" && answer.kind != Answer::Kind::result) {
-    watched_.erase(at->second.wanted.params.at("uri").get<std::string>());
-  }
   calls_.erase(at);
   handlers.answer(std::move(answer));
 }
@@ -142,7 +139,9 @@ void Upstream::request(const Message& message, std::optional<uint64_t> about) {
   const std::string key = fmt::format("q{}", next_question_++);
   asked_[key] = {message.id, at->first, message.method};
   Question question;
-  question.requests[key] = {{"method", message.method}, {"params", message.params}};
+  Value params = message.params;
+  params.erase("_meta");  // its tokens mean nothing to a client of ours
+  question.requests[key] = {{"method", message.method}, {"params", std::move(params)}};
   at->second.handlers.asked(std::move(question));
 }
 
@@ -165,7 +164,8 @@ void Upstream::input_required(Place at, Value content) {
     methods[key] = *method;
     const Value* params = find(request, "params");
     if (params != nullptr && !params->is_object()) return refuse("it asks what is no question");
-    const Value told = params == nullptr ? Value::object() : *params;
+    Value told = params == nullptr ? Value::object() : *params;
+    told.erase("_meta");  // its tokens mean nothing to a client of ours
     question.requests[key] = {{"method", *method}, {"params", told}};
   }
   if (++pending.rounds > kMaxRounds) return refuse("it does not stop asking");

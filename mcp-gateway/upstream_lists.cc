@@ -29,14 +29,12 @@ bool is_sound(ListKind kind, const Value& definition) {
   return schema != nullptr && schema->is_object() && mirrored_parameters(*schema).has_value();
 }
 
-// Drops what is none, and every one of those that share a name: which of them a request would reach is the server's
-// guess.
-std::vector<Value> sound_definitions(ListKind kind, std::vector<Value> definitions) {
+// Drops every one of those that share a name: which of them a request would reach is the server's guess.
+std::vector<Value> unique_definitions(ListKind kind, std::vector<Value> definitions) {
   const auto key = words_of(kind).key;
   std::map<std::string, size_t> names;
   std::vector<Value> sound;
   for (auto& definition : definitions) {
-    if (!is_sound(kind, definition)) continue;
     ++names[*find_text(definition, key)];
     sound.push_back(std::move(definition));
   }
@@ -73,7 +71,9 @@ void Upstream::listed(const Message& message) {
     if (tools) return break_off("it does not list its tools");
     return list_done({});
   }
-  for (const auto& definition : *entries) definitions_.push_back(definition);
+  for (const auto& definition : *entries) {
+    if (is_sound(listing_, definition)) definitions_.push_back(definition);
+  }
   if (tools && definitions_.size() > kMaxToolsOfServer) {
     return break_off(fmt::format("it has more than {} tools", kMaxToolsOfServer));
   }
@@ -94,7 +94,7 @@ void Upstream::listed(const Message& message) {
 
 void Upstream::list_done(std::vector<Value> definitions) {
   const auto kind = listing_;
-  auto sound = sound_definitions(kind, std::move(definitions));
+  auto sound = unique_definitions(kind, std::move(definitions));
   list_next();
   callbacks_.listed(kind, std::move(sound));
 }
