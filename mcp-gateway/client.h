@@ -79,6 +79,7 @@ class Client {
 
   void take(std::string_view bytes);  // lines
   void take(Message message);         // of a transport that reads messages itself
+  void give_up() { broken_ = true; }  // its connection is closed: what is left of its lines is dropped
   // A catalogue is another one, or all have become complete.
   void changed(ListKind kind);
   void settled();

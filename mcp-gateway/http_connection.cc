@@ -108,6 +108,7 @@ void HttpConnection::end_events() {
 
 // The next request is read by whoever is reading, or else once we are called from outside.
 void HttpConnection::answered() {
+  if (state_ == State::over) return;
   if (!reader_.head().keep_alive) return close();
   state_ = State::reading;
   if (within_) return;

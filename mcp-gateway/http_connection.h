@@ -32,6 +32,8 @@ class HttpConnection final : private HttpReply {
 
   void take(std::string_view bytes, Time now);
   void go_on(Time now);
+  // The connection is closed: what is left of the requests is dropped.
+  void give_up() { state_ = State::over; }
   // The client sends no more; it may still wait for an answer.
   void ended();
   // About once a second.

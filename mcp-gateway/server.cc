@@ -139,6 +139,8 @@ class Server::Connection {
 
   void close() {
     closing_ = true;
+    if (client_ != nullptr) client_->give_up();
+    if (http_) http_->give_up();
     stream_->stop_reading();
     if (closed_) server_.loop_.post([closed = std::exchange(closed_, nullptr)] { closed(); });
   }

@@ -1,7 +1,6 @@
 """The official server of everything over HTTP, TLS before it, and proxy and MCP gateway between it and the official client:
 what comes through is what the client gets of it directly."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -9,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from tests.e2e.test_mcp_peers import CLOCK, EVERYTHING
+from tests.e2e.test_mcp_peers import EVERYTHING, said
 from tests.support.gates import Gates
 from tests.support.mcp_gate import McpGate
 from tests.support.mcp_peers import node_server, run_client
@@ -50,7 +49,7 @@ class HttpPeers(unittest.TestCase):
         through = run_client({"url": f"http://127.0.0.1:{self.gate.port}/mcp"},
                              [[f"everything__{tool}", arguments] for tool, arguments in EVERYTHING])
         self.assertEqual({tool.removeprefix("everything__") for tool in through["tools"]}, set(direct["tools"]))
-        self.assertEqual(*(CLOCK.sub("", json.dumps(told["answers"], sort_keys=True)) for told in (through, direct)))
+        self.assertEqual(*(said(told["answers"]) for told in (through, direct)))
         self.assertEqual(*([note["progress"] for note in told["progress"]][:3] for told in (through, direct)))
         self.assertEqual({row["rule_id"] for row in self.proxy.rows(host=HOST)}, {"mcp.server"})
 

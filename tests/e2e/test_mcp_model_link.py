@@ -57,6 +57,7 @@ ask(1, "initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clie
 print(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}), file=server.stdin, flush=True)
 tool = name.removeprefix("mcp__gatehouse__")
 wish = dict(sorted((key, int(value) if isinstance(value, float) else value) for key, value in json.loads(text).items()))
+ask(5, "tools/list", {})  # waits for the server to be up
 print(json.dumps([ask(2, "tools/call", {"name": tool, "arguments": wish}),
                   ask(3, "tools/call", {"name": tool, "arguments": {**wish, "text": "of its own accord"}}),
                   ask(4, "tools/call", {"name": "own__write_file", "arguments": wish})]))
