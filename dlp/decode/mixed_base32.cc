@@ -116,11 +116,11 @@ void MixedBase32::over() {
   begin(0);
 }
 
-// All of a run. In one case it is read as what it is.
+// All of a run. In one case it is read as what it is, unless it is so long that keep() would not have waited for its
+// end: what comes out may not depend on how the input is cut.
 void MixedBase32::put(std::string_view run, uint64_t origin) {
   const bool sure = run.size() >= kSureMixedBytes;
-  if (!sure && (run.size() < kMinMixedBytes || !may_be_ascii(run))) return;
-  if (!has_both_cases(run)) return;
+  if (!sure && (run.size() < kMinMixedBytes || !may_be_ascii(run) || !has_both_cases(run))) return;
   base32_.begin(origin);
   base32_.chars(run, origin);
   base32_.over();
