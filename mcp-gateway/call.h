@@ -36,6 +36,8 @@ struct CallTools {
   std::function<void(audit::Event, audit::AuditLog::Committed)> record;
   std::function<Upstream*(const std::string& server)> upstream;  // null: there is none of that name
   ModelLink* model_link = nullptr;                               // null: nobody knows what models asked for
+  // Writes a row that nobody waits for, together with what else comes in the next moment; null: by record.
+  std::function<void(audit::Event)> note = nullptr;
 };
 
 inline constexpr size_t kMaxSaidOfCall = 256;             // that wait to be looked through; what comes then is dropped

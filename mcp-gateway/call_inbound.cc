@@ -358,7 +358,11 @@ void Call::end(std::string outcome, std::string error, Outcome told) {
                        log::printable(error)};
   // The server has had the call, and its row is there; an answer that may pass need not wait for this one.
   if (answer_passes) {
-    tools_.record(std::move(row), [](const Result<void>&) {});
+    if (tools_.note) {
+      tools_.note(std::move(row));
+    } else {
+      tools_.record(std::move(row), [](const Result<void>&) {});
+    }
     return finish(std::move(told));
   }
   tools_.record(std::move(row), [this, alive = alive_, told = std::move(told)](const Result<void>& committed) mutable {

@@ -46,8 +46,9 @@ int run(int argc, char** argv) {
   };
   Servers servers(loop, declared, std::move(*spawner), at->proxy,
                   [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
-  Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr, link->get()}, std::move(*pins),
-                  servers.callbacks());
+  Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr, link->get(),
+                   [&](audit::Event row) { (*audit)->append(std::move(row)); }},
+                  std::move(*pins), servers.callbacks());
   Server server(loop, gateway, record);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
   const auto follower =

@@ -47,12 +47,12 @@ class Http(unittest.TestCase):
         self.assertNotIn(TOKEN, self.seen.read_text())
 
     def test_a_clients_token_goes_nowhere(self):
-        client = HttpClient(self.gate.port, headers={"Authorization": "Bearer made-up-bearer-4711", "Cookie": "made-up=4711",
-                                                     "X-Api-Key": "made-up-key-4711"})
+        client = HttpClient(self.gate.port, headers={"Authorization": "Bearer made-up-bearer-hunter2-not-a-token", "Cookie": "made-up=hunter2-not-a-token",
+                                                     "X-Api-Key": "made-up-key-hunter2-not-a-token"})
         self.assertIn("result", client.call("files__echo", {"text": "with a token"}))
-        self.assertNotIn("4711", self.seen.read_text())
-        self.assertNotIn("4711", self.gate.log())
-        self.assertNotIn("4711", repr(self.gate.rows()))
+        self.assertNotIn("hunter2-not-a-token", self.seen.read_text())
+        self.assertNotIn("hunter2-not-a-token", self.gate.log())
+        self.assertNotIn("hunter2-not-a-token", repr(self.gate.rows()))
 
     def test_pages_of_other_sites_are_denied_before_anything_is_read(self):
         greeting = {"jsonrpc": "2.0", "id": 1, "method": "initialize",
