@@ -274,7 +274,7 @@ void Call::forward() {
   wanted.method = asked_.method;
   wanted.params = asked_.params;
   if (asked_.what != What::completion) wanted.name = asked_.name;
-  if (asked_.what == What::tool && !asked_.schema.is_null()) {
+  if (asked_.what == What::tool && !asked_.schema.is_null() && upstream->revision() == kModern) {
     wanted.parameters = parameter_values(asked_.schema, arguments());
   }
   wanted.capabilities = told_capabilities(*policy_, asked_.server, asked_.capabilities);

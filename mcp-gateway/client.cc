@@ -236,8 +236,9 @@ void Client::notification(const Message& message) {
       });
     }
     for (const auto& uri : unwatched) house_.unwatched(uri);
-    const size_t ended = (exchange ? 1 : 0) + (listen ? 1 : 0) +
-                         std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == *id; });
+    size_t ended = (exchange ? 1 : 0) + (listen ? 1 : 0) +
+                   std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.id == *id; });
+    for (auto& [name, task] : tasks_) ended += std::erase(task.waiting, *id);
     if (ended > 0) say(*id, "");
   }
 }

@@ -49,7 +49,11 @@ void without_links(Value& content) {
 
 bool Client::in_use(const Value& id) const {
   const std::string key = json::write(id);
-  return exchanges_.contains(key) || listens_.contains(key);
+  return exchanges_.contains(key) || listens_.contains(key) ||
+         std::any_of(tasks_.begin(), tasks_.end(), [&](const auto& entry) {
+           const auto& waiting = entry.second.waiting;
+           return std::find(waiting.begin(), waiting.end(), id) != waiting.end();
+         });
 }
 
 void Client::carry(Message message, Terms terms) {
@@ -76,7 +80,7 @@ void Client::carry(Message message, Terms terms) {
   under_way.id = message.id;
   under_way.terms = std::move(terms);
   under_way.exchange = std::make_unique<Exchange>();
-  under_way.exchange->digest = digest_of(message);
+  if (under_way.terms.modern()) under_way.exchange->digest = digest_of(message);
   if (message.method == "resources/subscribe") {
     const std::string* uri = find_text(message.params, "uri");
     if (watched_.size() >= kMaxWatchedOfClient) return refuse(message.id, kBusy, "too many resources are watched");

@@ -309,7 +309,11 @@ TEST_F(ErasTest, KeepsACallAsATaskForAClientThatAsksLater) {
   ask("6", "tools/call", call);
   const Value second = {{"taskId", sent_.back()["result"]["task"]["taskId"]}};
   ask("7", "tasks/result", second);
+  ask("12", "tasks/result", second);
+  say(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":12}})");
   ask("8", "tasks/cancel", second);
+  EXPECT_TRUE(
+      std::none_of(sent_.begin(), sent_.end(), [](const Value& one) { return one.value("id", Value()) == 12; }));
   EXPECT_EQ(told()["result"]["status"], "cancelled");
   EXPECT_EQ(written_["a"].back()["method"], "notifications/cancelled");
   EXPECT_EQ(std::get<audit::McpResult>(rows_.back()).outcome, "cancelled");
@@ -476,7 +480,6 @@ TEST_F(ErasTest, PutsNoAddressOnRecordInWhichTheScannerFindsSomething) {
     const auto& row = std::get<audit::McpCall>(rows_.back());
     EXPECT_EQ(row.decision.verdict, Verdict::deny);
     EXPECT_EQ((row.decision.reason + row.tool).find("hunter2"), std::string::npos) << row.decision.reason;
-    EXPECT_EQ(json::write(told()).find("hunter2"), json::write(told()).rfind("hunter2"));
   }
 }
 

@@ -8,7 +8,7 @@ namespace gatehouse::mcp {
 
 namespace {
 
-// Not to be taken for a request of anybody's.
+// Into what a request says about itself.
 void merge_meta(Value& params, const Value& meta) {
   Value& into = params["_meta"];
   if (!into.is_object()) into = Value::object();

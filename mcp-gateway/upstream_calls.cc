@@ -45,7 +45,12 @@ uint64_t Upstream::call(Wanted wanted, Handlers handlers) {
       return id;
     }
   }
-  send_call(at, kept.params);
+  // A server of sessions is not asked twice.
+  if (modern_) {
+    send_call(at, kept.params);
+  } else {
+    send_call(at, std::exchange(at->second.wanted.params, nullptr));
+  }
   return id;
 }
 

@@ -30,16 +30,11 @@ bool is_sound(ListKind kind, const Value& definition) {
 }
 
 // Drops every one of those that share a name: which of them a request would reach is the server's guess.
-std::vector<Value> unique_definitions(ListKind kind, std::vector<Value> definitions) {
+void drop_namesakes(ListKind kind, std::vector<Value>& definitions) {
   const auto key = words_of(kind).key;
   std::map<std::string, size_t> names;
-  std::vector<Value> sound;
-  for (auto& definition : definitions) {
-    ++names[*find_text(definition, key)];
-    sound.push_back(std::move(definition));
-  }
-  std::erase_if(sound, [&](const Value& definition) { return names[*find_text(definition, key)] > 1; });
-  return sound;
+  for (const auto& definition : definitions) ++names[*find_text(definition, key)];
+  std::erase_if(definitions, [&](const Value& definition) { return names[*find_text(definition, key)] > 1; });
 }
 
 }  // namespace
@@ -94,9 +89,9 @@ void Upstream::listed(const Message& message) {
 
 void Upstream::list_done(std::vector<Value> definitions) {
   const auto kind = listing_;
-  auto sound = unique_definitions(kind, std::move(definitions));
+  drop_namesakes(kind, definitions);
   list_next();
-  callbacks_.listed(kind, std::move(sound));
+  callbacks_.listed(kind, std::move(definitions));
 }
 
 void Upstream::changed(std::string_view notification) {
