@@ -281,6 +281,7 @@ void Call::forward() {
   wanted.log_level = asked_.log_level;
   wanted.progress = asked_.progress;
   wanted.trace = trace_id_;
+  if (asked_.task_only) wanted.task = call_time();
   Upstream::Handlers handlers;
   handlers.answer = [this](Answer answer) {
     sent_.reset();

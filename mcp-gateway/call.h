@@ -64,6 +64,7 @@ class Call {
     Value capabilities = Value::object();  // of the client, as far as it said
     std::string log_level = {};            // that it wants of this request; empty: none
     bool progress = false;                 // it wants to be told
+    bool task_only = false;                // the server runs that tool as a task, and not otherwise
   };
   using Outcome = std::variant<Value, RpcError>;
   struct Callbacks {

@@ -203,10 +203,22 @@ void Call::refuse_question(const Value& requests, Decision why, bool asked) {
       responses[key] = {{"error", {{"code", kRefusedByClient}, {"message", "Gatehouse denied it"}}}};
     }
   }
-  tools_.record(question_row(requests, std::move(why)),
-                [this, alive = alive_, responses, asked](const Result<void>& committed) {
+  auto row = question_row(requests, std::move(why));
+  Said told{Said::Kind::log,
+            {{"level", "warning"},
+             {"logger", "gatehouse"},
+             {"data",
+              {{"message", fmt::format("Gatehouse denied what you answered the server '{}', which is told that you do "
+                                       "not answer: {}",
+                                       asked_.server, row.decision.reason)},
+               {"rule", row.decision.rule_id},
+               {"event_id", row.event_id}}}}};
+  tools_.record(std::move(row),
+                [this, alive = alive_, responses, asked, told = std::move(told)](const Result<void>& committed) {
                   if (!*alive || !under_way_) return;
                   if (!committed) return give_up_unrecorded();
+                  // There is no answer to an answer.
+                  if (asked && callbacks_.said) callbacks_.said(told);
                   send_reply(responses);
                   if (asked) return;
                   looking_in_ = false;

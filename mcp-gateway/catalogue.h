@@ -30,6 +30,7 @@ struct Item {
   Value definition;   // as it is shown: under its shown name, and without what the gateway does not carry
   std::optional<Suspicion> suspicion = {};
   bool name_is_clean = true;  // the scanner finds nothing in the name alone
+  bool task_only = false;     // a tool that its server runs as a task, and not otherwise
 };
 
 // Of one kind.

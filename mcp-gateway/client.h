@@ -54,9 +54,6 @@ class ToolHouse {
   virtual void refused(int code, std::string_view method) = 0;
 };
 
-// In "_meta" of what is about a task.
-inline constexpr std::string_view kRelatedTask = "io.modelcontextprotocol/related-task";
-
 class Client {
  public:
   struct Told {

@@ -279,6 +279,9 @@ TEST_F(ErasTest, LetsNoSecretOutInAnAnswer) {
   turn();
   EXPECT_EQ(written_["a"].back(), *json::read(R"({"jsonrpc":"2.0","id":"q","result":{"action":"decline"}})"));
   EXPECT_THAT(rules("elicitation/create"), ElementsAre("mcp.asks", "dlp.known-secret"));
+  EXPECT_EQ(told()["method"], "notifications/message");
+  EXPECT_EQ(told()["params"]["data"]["rule"], "dlp.known-secret");
+  EXPECT_EQ(told()["params"]["data"]["event_id"], std::get<audit::McpCall>(rows_.back()).event_id);
 }
 
 TEST_F(ErasTest, KeepsACallAsATaskForAClientThatAsksLater) {
@@ -319,6 +322,53 @@ TEST_F(ErasTest, KeepsACallAsATaskForAClientThatAsksLater) {
   EXPECT_EQ(std::get<audit::McpResult>(rows_.back()).outcome, "cancelled");
   ask("9", "tasks/get", {{"taskId", "0"}});
   EXPECT_EQ(told()["error"]["code"], kInvalidParams);
+}
+
+TEST_F(ErasTest, MakesATaskOfACallForAServerThatRunsTheToolOtherwiseNot) {
+  begin_session();
+  begin("a");
+  answer("a",
+         R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{},"tasks":{"requests":{"tools":{"call":{}}}}}})");
+  list(R"({"tools":[{"name":"read","inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}]})");
+  const auto last = [&]() -> const Value& { return written_["a"].back(); };
+  const auto call = [&](const char* id) {
+    ask(id, "tools/call", {{"name", "a__read"}, {"_meta", {{"progressToken", "t"}}}});
+  };
+  call("1");
+  EXPECT_EQ(last()["method"], "tools/call");
+  EXPECT_GT(last()["params"]["task"]["ttl"], 0);
+  const Value token = last()["params"]["_meta"]["progressToken"];
+  result(R"({"task":{"taskId":"one","status":"working"}})");
+  EXPECT_EQ(last()["method"], "tasks/result");
+  EXPECT_EQ(last()["params"]["taskId"], "one");
+  from_server(R"("method":"notifications/progress","params":{"progressToken":)" + json::write(token) +
+              R"(,"progress":1})");
+  EXPECT_EQ(told()["params"]["progressToken"], "t") << "for as long as the task lasts";
+
+  const Value first_result = last();
+  call("2");
+  result(R"({"task":{"taskId":"two","status":"working"}})");
+  from_server(R"("id":9,"method":"elicitation/create","params":{"message":"Who?","requestedSchema":{},)"
+              R"("_meta":{"io.modelcontextprotocol/related-task":{"taskId":"one"}}})");
+  EXPECT_EQ(told()["method"], "elicitation/create") << "two calls are open, and it says whose it is";
+  say(R"({"jsonrpc":"2.0","id":)" + json::write(told()["id"]) + R"(,"result":{"action":"accept","content":{}}})");
+  EXPECT_EQ(last()["id"], 9);
+  from_server(R"("id":)" + json::write(first_result["id"]) +
+              R"(,"result":{"content":[{"type":"text","text":"done"}]})");
+  EXPECT_EQ(told()["id"], 1);
+  EXPECT_EQ(told()["result"]["content"][0]["text"], "done");
+
+  say(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}})");
+  const auto& written = written_["a"];
+  EXPECT_EQ(written[written.size() - 2]["method"], "tasks/cancel");
+  EXPECT_EQ(written[written.size() - 2]["params"]["taskId"], "two");
+  EXPECT_EQ(last()["method"], "notifications/cancelled");
+
+  for (const char* nameless : {R"({"task":{}})", R"({"task":7})", R"({"task":{"taskId":""}})"}) {
+    call("3");
+    result(nameless);
+    EXPECT_EQ(told()["error"]["code"], kUpstream) << nameless;
+  }
 }
 
 TEST_F(ErasTest, DeniesATaskAsItDeniesACall) {

@@ -113,6 +113,7 @@ Gateway::Resolved Gateway::resolve_named(CarriedRequest& request, ListKind kind)
     asked.server = item->server;
     asked.name = item->name;
     asked.pin = kind == ListKind::tools ? item->pin : "";
+    asked.task_only = item->task_only;
     if (kind == ListKind::prompts) {
       asked.schema = schema_of_prompt(item->definition);
     } else if (const Value* schema = find(item->definition, "inputSchema")) {

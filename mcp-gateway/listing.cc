@@ -64,6 +64,10 @@ void Listing::looked_at(const Looked& looked) {
   item.shown = shown_as(kind_, server_, item.name, own_names_);
   item.pin = pin_of(definition);
   item.definition = shown_definition(kind_, item.shown, definition);
+  if (const Value* execution = find(definition, "execution")) {
+    const std::string* support = find_text(*execution, "taskSupport");
+    item.task_only = kind_ == ListKind::tools && support != nullptr && *support == "required";
+  }
   item.suspicion = suspicion_of(looked);
   item.whole = std::move(definition);
   found_.push_back(std::move(item));

@@ -16,6 +16,9 @@ inline constexpr std::string_view kModern = "2026-07-28";  // every request stan
 inline constexpr std::string_view kRevisions[] = {"2025-11-25", "2025-06-18",
                                                   "2025-03-26"};  // of sessions; latest first
 
+// In "_meta" of what is about a task (2025-11-25, basic/utilities/tasks).
+inline constexpr std::string_view kRelatedTask = "io.modelcontextprotocol/related-task";
+
 inline constexpr json::Limits kMessageLimits{};
 inline constexpr size_t kMaxIdBytes = 256;
 inline constexpr size_t kMaxMethodBytes = 128;

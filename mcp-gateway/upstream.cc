@@ -197,6 +197,9 @@ void Upstream::answer(Message message) {
   if (message.kind == Message::Kind::error) {
     return finish(at, {Answer::Kind::error, std::move(message.content), {}});
   }
+  if (!modern_ && at->second.wanted.task && at->second.task.empty()) {
+    if (const Value* task = find(message.content, "task")) return await_task(at, *task);
+  }
   const std::string* type = find_text(message.content, "resultType");
   if (!modern_ || type == nullptr || *type == "complete") {
     return finish(at, {Answer::Kind::result, std::move(message.content), {}});

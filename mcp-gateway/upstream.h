@@ -4,6 +4,7 @@
 // an attack until it is read.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -29,6 +30,7 @@ inline constexpr size_t kMaxUriBytes = 2048;
 inline constexpr size_t kMaxSaidBytesOfServer = 64 << 10;  // of one text that it logs or says of its progress
 inline constexpr size_t kMaxQuestions = 16;                // of one call, at once
 inline constexpr int kMaxRounds = 16;                      // of questions, in one call
+inline constexpr size_t kMaxTaskIdBytes = 256;
 inline constexpr int kProbeTicks = 3;  // that a server has to answer what the older ones do not know
 
 // One message to a server. Besides its line, what a transport with header fields must mirror (specification 2026-07-28,
@@ -54,6 +56,9 @@ struct Wanted {
   std::string log_level = {};            // of what the server is to log about it; empty: nothing. Likewise
   bool progress = false;                 // to be told of it
   std::string trace = {};                // as in Outgoing
+  // It is a tool that the server runs as a task only (2025-11-25, basic/utilities/tasks), which is to be kept for so
+  // long.
+  std::optional<std::chrono::milliseconds> task = {};
 };
 
 // How a call ended on the server's side.
@@ -135,6 +140,7 @@ class Upstream {
     std::string state;        // goes back with the answers
     bool has_state = false;
     Value responses = nullptr;  // that wait for the next tick
+    std::string task = {};      // that the server has made of it
   };
   struct Asked {  // by a server of the session era
     Value id;
@@ -168,12 +174,14 @@ class Upstream {
   void notification(const Message& message, std::optional<uint64_t> about);
   void answer(Message message);
   void send_call(Place at, Value params);
+  void await_task(Place at, const Value& task);
   void input_required(Place at, Value content);
   void retry(Place at, const Value& responses);
   void finish(Place at, Answer answer);
   void take_progress(const Value& params);
   void take_log(const Value& params, std::optional<uint64_t> about);
   Place call_of(std::optional<uint64_t> about);
+  Place call_of_task(const Value& params);
   Value meta() const;
 
   void ask(uint64_t id, Wanted wanted);

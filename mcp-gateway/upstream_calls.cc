@@ -25,6 +25,14 @@ std::string refusal(const Value& id, std::string_view method) {
   return error_line(id, {kMethodNotFound, "not offered by this client", nullptr});
 }
 
+bool runs_tasks(const Value& capabilities) {
+  const Value* at = &capabilities;
+  for (const auto name : {"tasks", "requests", "tools", "call"}) {
+    if ((at = find(*at, name)) == nullptr) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 uint64_t Upstream::call(Wanted wanted, Handlers handlers) {
@@ -45,6 +53,9 @@ uint64_t Upstream::call(Wanted wanted, Handlers handlers) {
       return id;
     }
   }
+  if (kept.task && !modern_ && runs_tasks(capabilities_)) {
+    at->second.wanted.params["task"] = {{"ttl", kept.task->count()}};
+  }
   // A server of sessions is not asked twice.
   if (modern_) {
     send_call(at, kept.params);
@@ -63,6 +74,20 @@ void Upstream::send_call(Place at, Value params) {
   ask(id, std::move(wanted));
 }
 
+// Its result answers the call.
+void Upstream::await_task(Place at, const Value& task) {
+  const std::string* id = find_text(task, "taskId");
+  if (id == nullptr || id->empty() || id->size() > kMaxTaskIdBytes) {
+    return finish(at, {Answer::Kind::lost, nullptr, "it makes a task of the call and does not name it"});
+  }
+  requests_.erase(at->second.request);
+  at->second.task = *id;
+  at->second.wanted.method = "tasks/result";
+  at->second.wanted.name.clear();
+  at->second.wanted.parameters.clear();
+  send_call(at, {{"taskId", *id}});
+}
+
 void Upstream::finish(Place at, Answer answer) {
   requests_.erase(at->second.request);
   std::erase_if(asked_, [at](const auto& entry) { return entry.second.call == at->first; });
@@ -75,10 +100,12 @@ void Upstream::cancel(uint64_t call, std::string_view reason) {
   const auto at = calls_.find(call);
   if (at == calls_.end()) return;
   const auto request = at->second.request;
+  const std::string task = std::move(at->second.task);
   const bool waits = requests_.erase(request) > 0;
   std::erase_if(asked_, [call](const auto& entry) { return entry.second.call == call; });
   calls_.erase(at);
   if (stage_ != Stage::ready || !waits) return;
+  if (!task.empty()) ask(next_id_++, "tasks/cancel", {{"taskId", task}});
   tell("notifications/cancelled", {{"requestId", request}, {"reason", reason}}, request);
 }
 
@@ -97,11 +124,22 @@ Upstream::Place Upstream::call_of(std::optional<uint64_t> about) {
   return requests_.size() == 1 ? calls_.find(requests_.begin()->second) : calls_.end();
 }
 
+// What is about a task says so (2025-11-25, basic/utilities/tasks).
+Upstream::Place Upstream::call_of_task(const Value& params) {
+  const Value* meta = find(params, "_meta");
+  const Value* related = meta == nullptr ? nullptr : find(*meta, kRelatedTask);
+  const std::string* id = related == nullptr ? nullptr : find_text(*related, "taskId");
+  if (id == nullptr || id->empty()) return calls_.end();
+  return std::find_if(calls_.begin(), calls_.end(), [id](const auto& entry) { return entry.second.task == *id; });
+}
+
 void Upstream::take_progress(const Value& params) {
   const Value* token = find(params, "progressToken");
   const Value* progress = find(params, "progress");
   if (token == nullptr || !token->is_number_unsigned() || progress == nullptr || !progress->is_number()) return;
-  const auto at = call_of(token->get<uint64_t>());
+  // A task's token is that of the request that made it, which has the call's number.
+  auto at = calls_.find(token->get<uint64_t>());
+  if (at == calls_.end() || at->second.task.empty()) at = call_of(token->get<uint64_t>());
   if (at == calls_.end() || !at->second.handlers.said || !at->second.wanted.progress) return;
   Value told = {{"progress", *progress}};
   if (const Value* total = find(params, "total"); total != nullptr && total->is_number()) told["total"] = *total;
@@ -133,7 +171,8 @@ void Upstream::request(const Message& message, std::optional<uint64_t> about) {
   if (modern_ || !is_question(message.method)) {
     return tell_answer(error_line(message.id, {kMethodNotFound, "not offered by this client", nullptr}), about);
   }
-  const auto at = call_of(about);
+  auto at = call_of_task(message.params);
+  if (at == calls_.end()) at = call_of(about);
   const auto open = static_cast<size_t>(std::count_if(asked_.begin(), asked_.end(), [&](const auto& entry) {
     return at != calls_.end() && entry.second.call == at->first;
   }));

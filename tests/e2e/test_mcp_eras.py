@@ -66,6 +66,16 @@ class Eras(unittest.TestCase):
         self.assertTrue(self.gate.rows(method="resources/read", verdict="allow"))
         self.assertTrue(self.gate.rows(method="prompts/get", verdict="allow"))
 
+    def test_a_tool_that_its_server_runs_as_a_task_only_is_a_call_like_any_other_and_asks_meanwhile(self):
+        call = ["tools/call", {"name": "simulate-research-query", "arguments": {"topic": "python", "ambiguous": True}}]
+        for mode, where in (("legacy", {"command": sys.executable, "args": ["-c", RELAY, self.gate.socket]}),
+                            ("auto", {"url": f"http://127.0.0.1:{self.gate.port}/mcp"})):
+            with self.subTest(mode):
+                [answer] = run_peer(where, mode, [call])["answers"]
+                self.assertIn("Research Report: python", json.dumps(answer))
+                self.assertIn("**Clarification**", json.dumps(answer))
+        self.assertTrue(self.gate.rows(method="elicitation/create", rule_id="mcp.answers"))
+
     def test_the_inspector_reads_and_is_denied_in_words_by_either_era(self):
         for era in ("legacy", "modern"):
             def told(*what: str) -> dict:
