@@ -1,6 +1,6 @@
 // Calls a tool of an MCP gateway as fast as it answers, and says how fast that was:
-//   mcp_load http PORT CLIENTS SECONDS       each client a session and a connection of its own, a call after the other
-//   mcp_load lines SOCKET CALLS              one client in lines over a Unix socket, a call after the other
+//   mcp_load http PORT CLIENTS SECONDS [TOOL]  each client a session and a connection of its own, a call after the
+//   other mcp_load lines SOCKET CALLS              one client in lines over a Unix socket, a call after the other
 //   mcp_load direct COMMAND CALLS            the same with the server itself, over its standard streams
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -70,6 +70,7 @@ struct HttpClient {
   int fd = -1;
   std::string session;
   std::string held;
+  std::string_view tool;
   uint64_t id = 0;
   int step = 0;  // 0 initialize, 1 initialized, 2 calls
   Clock::time_point sent;
@@ -104,11 +105,11 @@ struct HttpClient {
   void next() {
     if (step == 0) return post(kInitialize);
     if (step == 1) return post(kInitialized);
-    post(call(++id, "echo__echo"));
+    post(call(++id, tool));
   }
 };
 
-int http(uint16_t port, size_t clients, int seconds) {
+int http(uint16_t port, size_t clients, int seconds, std::string_view tool) {
   std::vector<HttpClient> all(clients);
   const int queue = ::epoll_create1(0);
   for (size_t i = 0; i < clients; ++i) {
@@ -116,6 +117,7 @@ int http(uint16_t port, size_t clients, int seconds) {
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    all[i].tool = tool;
     all[i].fd = ::socket(AF_INET, SOCK_STREAM, 0);
     if (::connect(all[i].fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) die("connect");
     epoll_event event{};
@@ -209,8 +211,9 @@ int connected(const char* path) {
 
 int main(int argc, char** argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "";
-  if (mode == "http" && argc == 5) {
-    return http(static_cast<uint16_t>(std::atoi(argv[2])), std::strtoul(argv[3], nullptr, 10), std::atoi(argv[4]));
+  if (mode == "http" && (argc == 5 || argc == 6)) {
+    return http(static_cast<uint16_t>(std::atoi(argv[2])), std::strtoul(argv[3], nullptr, 10), std::atoi(argv[4]),
+                argc == 6 ? argv[5] : "echo__echo");
   }
   if (mode == "lines" && argc == 4) {
     const int fd = connected(argv[2]);
@@ -229,6 +232,6 @@ int main(int argc, char** argv) {
     ::close(to[0]);
     return lines(from[0], to[1], std::strtoul(argv[3], nullptr, 10), "echo");
   }
-  std::fputs("mcp_load http PORT CLIENTS SECONDS | lines SOCKET CALLS | direct COMMAND CALLS\n", stderr);
+  std::fputs("mcp_load http PORT CLIENTS SECONDS [TOOL] | lines SOCKET CALLS | direct COMMAND CALLS\n", stderr);
   return 2;
 }

@@ -29,7 +29,7 @@ SERVER = """
     listen 127.0.0.1:{port} ssl;
     server_name {name};
     {verify}
-    location / {{ return 200 "hello from {name}\\n"; }}
+    location / {{ {answer} }}
   }}
 """
 
@@ -37,10 +37,11 @@ SERVER = """
 class TlsNginx:
     """`hosts` says for each name the CA by which it verifies clients: "" accepts any certificate and asks for one, too."""
 
-    def __init__(self, directory: pathlib.Path, certificate: tuple[str, str], hosts: dict[str, str]):
+    def __init__(self, directory: pathlib.Path, certificate: tuple[str, str], hosts: dict[str, str],
+                 answer: str = 'return 200 "hello from $host\\n";'):
         self.directory, self.port = directory, free_port()
         directory.mkdir()
-        servers = "".join(SERVER.format(port=self.port, name=name, verify=(
+        servers = "".join(SERVER.format(port=self.port, name=name, answer=answer, verify=(
             f"ssl_verify_client on; ssl_client_certificate {ca};" if ca else "ssl_verify_client optional_no_ca;"))
             for name, ca in hosts.items())
         config = directory / "nginx.conf"
