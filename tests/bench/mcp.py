@@ -80,7 +80,9 @@ def by_url(directory: pathlib.Path) -> None:
         echo = subprocess.Popen(["taskset", "-c", OTHERS_CPU, ECHO, str(port)])
         stack.callback(echo.wait)
         stack.callback(echo.terminate)
-        nginx = TlsNginx(directory / "nginx", authority.issue("server", HOST), {HOST: ""}, f"proxy_pass http://127.0.0.1:{port};")
+        nginx = TlsNginx(directory / "nginx", authority.issue("server", HOST), {HOST: ""},
+                         'proxy_pass http://echo; proxy_http_version 1.1; proxy_set_header Connection "";',
+                         f"upstream echo {{ server 127.0.0.1:{port}; keepalive 64; }}")
         stack.callback(nginx.close)
         server, resolve = {"url": f"https://{HOST}/mcp"}, {HOST: f"127.0.0.1:{nginx.port}"}
         egress = f"unix:{directory / 'tools.sock'}"

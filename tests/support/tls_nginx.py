@@ -21,6 +21,7 @@ http {{
   default_type text/plain;
   ssl_certificate {certificate};
   ssl_certificate_key {key};
+  {more}
   {servers}
 }}
 """
@@ -38,14 +39,14 @@ class TlsNginx:
     """`hosts` says for each name the CA by which it verifies clients: "" accepts any certificate and asks for one, too."""
 
     def __init__(self, directory: pathlib.Path, certificate: tuple[str, str], hosts: dict[str, str],
-                 answer: str = 'return 200 "hello from $host\\n";'):
+                 answer: str = 'return 200 "hello from $host\\n";', more: str = ""):
         self.directory, self.port = directory, free_port()
         directory.mkdir()
         servers = "".join(SERVER.format(port=self.port, name=name, answer=answer, verify=(
             f"ssl_verify_client on; ssl_client_certificate {ca};" if ca else "ssl_verify_client optional_no_ca;"))
             for name, ca in hosts.items())
         config = directory / "nginx.conf"
-        config.write_text(CONFIG.format(dir=directory, certificate=certificate[0], key=certificate[1], servers=servers))
+        config.write_text(CONFIG.format(dir=directory, certificate=certificate[0], key=certificate[1], servers=servers, more=more))
         user = ["-g", "user root;"] if os.geteuid() == 0 else []
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(config), "-e", str(directory / "error.log"), *user])
         wait_until(self._answers, 10, "nginx")
