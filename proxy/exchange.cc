@@ -402,7 +402,8 @@ void Exchange::progress() {
   const auto& limits = policy_.limits();
   if (forward_complete_ && !responding_) return guest_.set_deadline(left_of(limits.first_byte_time));
   if (!request_complete_ && !is_grpc(head_)) return await_body();
-  guest_.set_deadline(limits.idle_time);
+  const bool of_tools = origin_.way == Origin::Way::tools;
+  guest_.set_deadline(of_tools ? std::max(limits.idle_time, kToolsIdleTime) : limits.idle_time);
 }
 
 }  // namespace gatehouse::proxy

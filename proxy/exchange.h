@@ -41,6 +41,9 @@ namespace gatehouse::proxy {
 
 inline constexpr size_t kMaxQueuedBytes = 256 * 1024;  // per direction; above it the other side is not read
 inline constexpr std::chrono::seconds kExchangeIdleTimeout{120};
+// The MCP gateway closes what it waits for no longer; a server's stream is silent while a person thinks, or when nothing
+// has changed.
+inline constexpr std::chrono::milliseconds kToolsIdleTime = std::chrono::hours(1);
 
 class Exchange final : private ResponseListener, private ResponseInspection::Owner, private GrpcGate::Owner {
  public:

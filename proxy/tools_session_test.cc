@@ -41,6 +41,15 @@ TEST_F(ToolsSessionTest, GoOnOverTlsWithTheCallsTraceInTheirRows) {
   EXPECT_EQ(world_->results[0].trace_id, kTrace);
 }
 
+TEST_F(ToolsSessionTest, WaitForAsLongAsTheGatewayDoes) {
+  start(GuestSession::Entry::tools);
+  session_->on_bytes(post());
+  world_->answer_commit();
+  world_->answer_open(wire_);
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: one\n");
+  EXPECT_EQ(world_->deadline, kToolsIdleTime);
+}
+
 TEST_F(ToolsSessionTest, TakeNoTraceThatIsNone) {
   for (const std::string trace :
        {"x", "0192F0C1-0000-7000-8000-00000000ABCD", "0192f0c1-0000-7000-8000-00000000abcde"}) {
