@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <filesystem>
 
 #include "common/base/fd.h"
@@ -72,6 +74,8 @@ int run(int argc, char** argv) {
 }  // namespace gatehouse::mcp
 
 int main(int argc, char** argv) {
+  // JSON is many small pieces: sorting glibc's fast ones in again at each larger one costs a sixth of all calls' time.
+  ::mallopt(M_MXFAST, 0);
   gatehouse::hold_standard_descriptors();
   gatehouse::log::start("gatehouse-mcp-gateway");
   return gatehouse::mcp::run(argc, argv);

@@ -38,7 +38,7 @@ class Scan {
 };
 
 inline constexpr size_t kMaxScanQueuedBytes = 256 * 1024;
-inline constexpr size_t kMaxIdleScanConnections = 64;
+inline constexpr size_t kMaxIdleScanConnections = 512;
 
 // Keeps connections to the scanner and opens streams on them. Belongs to one loop, which outlives it, as it does its
 // scans.
