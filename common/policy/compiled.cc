@@ -176,6 +176,16 @@ class LayerCompiler {
       }
     }
     for (const auto& entry : rules.servers) {
+      if (!entry.server.oauth || entry.server.oauth->client_secret.empty()) continue;
+      const auto& name = entry.server.oauth->client_secret;
+      if (auto ok = check_kept(name, entry.place); !ok) return ok;
+      for (const auto& other : rules.servers) {
+        if (!contains(other.server.secrets, name)) continue;
+        return tl::unexpected(entry.place.error(fmt::format(
+            "the secret '{}' is given to the server '{}', so it cannot be a client's", name, other.server.name)));
+      }
+    }
+    for (const auto& entry : rules.servers) {
       for (const auto& name : entry.server.shares_names_with) {
         if (contains(servers, name)) continue;
         return tl::unexpected(entry.place.error(fmt::format(

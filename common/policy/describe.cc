@@ -1,6 +1,8 @@
 // A policy in words: the rules in force.
 #include <fmt/format.h>
 
+#include "common/base/log.h"
+
 #include "common/policy/compiled.h"
 #include "common/policy/git_words.h"
 
@@ -120,6 +122,16 @@ std::string describe_server(const McpServer& server) {
     text += "runs " + server.command.front();
   }
   if (!server.secrets.empty()) text += "; is given " + join_words(server.secrets);
+  if (const auto& oauth = server.oauth) {
+    text += fmt::format("; with tokens ({}", kMcpGrantNames[static_cast<size_t>(oauth->grant)]);
+    if (!oauth->client_id.empty()) text += fmt::format(", client {}", log::printable(oauth->client_id, 128));
+    if (!oauth->client_secret.empty()) text += fmt::format(" with {}", oauth->client_secret);
+    text += ") of its own origin";
+    for (const auto& at : oauth->authorization_servers) {
+      text += fmt::format(", https://{}{}", at.host, at.port == 443 ? "" : fmt::format(":{}", at.port));
+    }
+    if (oauth->scopes) text += "; scopes " + (oauth->scopes->empty() ? "none" : join_words(*oauth->scopes));
+  }
   if (server.sandbox) {
     text += "; in a sandbox";
     if (!server.sandbox->read.empty()) text += ", reads " + join_words(server.sandbox->read);

@@ -49,6 +49,33 @@ struct McpEndpoint {
   bool operator==(const McpEndpoint&) const = default;
 };
 
+// Host and port of an HTTPS URL.
+struct McpOrigin {
+  std::string host;  // lower case
+  uint16_t port = 443;
+
+  bool operator==(const McpOrigin&) const = default;
+};
+
+enum class McpGrant {
+  authorization_code,  // a person logs in: `gatehouse mcp login`
+  client_credentials,  // the client has a secret of its own
+};
+inline constexpr std::string_view kMcpGrantNames[] = {"authorization_code", "client_credentials"};
+
+// How the gateway comes by access tokens for a server that is elsewhere.
+struct McpOauth {
+  std::vector<McpOrigin> authorization_servers = {};  // that may issue them, besides the server's own origin
+  McpGrant grant = McpGrant::authorization_code;
+  std::string client_id = {};      // empty: the gateway registers itself; an https URL: where its metadata is
+  std::string client_secret = {};  // a secret's name; empty: a public client
+  std::optional<std::vector<std::string>> scopes = {};  // that are asked for, and no others; nothing: what is wanted
+
+  // Whether tokens for a server there may come from this origin.
+  bool trusts(const McpEndpoint& server, std::string_view host, uint16_t port) const;
+  bool operator==(const McpOauth&) const = default;
+};
+
 // One that the gateway starts on the host and speaks to over its standard streams; or one that is there already.
 struct McpServer {
   std::string name;
@@ -64,6 +91,7 @@ struct McpServer {
   bool own_names = false;                           // shown as it calls them itself; then there is no other server
   std::vector<McpAsk> asks = {};                    // none: nothing
   std::optional<McpEndpoint> endpoint = {};         // where it is; then there is no command, and nothing is started
+  std::optional<McpOauth> oauth = {};               // nothing: it is given what "secrets" bind to its host, if anything
 
   bool operator==(const McpServer&) const = default;
 };
@@ -86,6 +114,14 @@ struct McpPrompt {
   std::string_view server;
   std::string_view prompt;
 };
+
+inline bool McpOauth::trusts(const McpEndpoint& server, std::string_view host, uint16_t port) const {
+  if (host == server.host && port == server.port) return true;
+  for (const auto& origin : authorization_servers) {
+    if (origin.host == host && origin.port == port) return true;
+  }
+  return false;
+}
 
 struct McpDecision : Decision {
   uint64_t result_bytes = kDefaultToolResultBytes;  // of what is not denied: the narrowest of all rules that match

@@ -115,6 +115,12 @@ Result<McpServer> read_server(const FieldReader& reader, const JsonMember& membe
   } else if (auto ok = read_command(reader, node, server.command); !ok) {
     return failed(ok);
   }
+  if (const JsonNode* said = node.find("oauth")) {
+    if (!server.endpoint) return reader.refuse(said->offset, "'oauth' is for servers with a \"url\"");
+    auto oauth = read_mcp_oauth(reader, *said);
+    if (!oauth) return failed(oauth);
+    server.oauth = std::move(*oauth);
+  }
   if (const JsonNode* cwd = node.find("cwd")) {
     const auto text = reader.text_of(*cwd, "cwd");
     if (!text) return failed(text);

@@ -227,6 +227,35 @@ TEST(McpServers, MayBeElsewhere) {
   EXPECT_THAT(p.describe(), HasSubstr("server bare is at https://tools.example:8443/\n"));
 }
 
+TEST(McpServers, MaySayWhoIssuesTheirTokens) {
+  const std::string text = R"({"version": 1, "secrets": {"WEB_CLIENT": {"from": "env:WEB_CLIENT"}}, "mcp": {"servers": {
+    "web": {"url": "https://tools.example:8443/mcp", "oauth": {"authorization_servers": ["https://Auth.example", "https://b.example:9"],
+      "client_id": "gatehouse", "client_secret": "WEB_CLIENT", "grant": "client_credentials", "scopes": ["read", "a:b"]}},
+    "bare": {"url": "https://tools.example/mcp", "oauth": {}}}}})";
+  const Policy p = policy_of(text);
+  const McpServer& web = p.mcp_servers()[0];
+  ASSERT_TRUE(web.oauth);
+  EXPECT_EQ(web.oauth->grant, McpGrant::client_credentials);
+  EXPECT_EQ(web.oauth->client_id + web.oauth->client_secret, "gatehouseWEB_CLIENT");
+  EXPECT_THAT(*web.oauth->scopes, ElementsAre("read", "a:b"));
+  EXPECT_TRUE(web.oauth->trusts(*web.endpoint, "auth.example", 443));
+  EXPECT_TRUE(web.oauth->trusts(*web.endpoint, "b.example", 9));
+  EXPECT_TRUE(web.oauth->trusts(*web.endpoint, "tools.example", 8443));
+  EXPECT_FALSE(web.oauth->trusts(*web.endpoint, "tools.example", 443));
+  EXPECT_FALSE(web.oauth->trusts(*web.endpoint, "auth.example", 9));
+  EXPECT_FALSE(web.oauth->trusts(*web.endpoint, "x.auth.example", 443));
+  const McpServer& bare = p.mcp_servers()[1];
+  EXPECT_EQ(bare.oauth->grant, McpGrant::authorization_code);
+  EXPECT_FALSE(bare.oauth->scopes);
+  EXPECT_THAT(p.describe(), HasSubstr("; with tokens (client_credentials, client gatehouse with WEB_CLIENT) of its own "
+                                      "origin, https://auth.example, https://b.example:9; scopes read a:b"));
+  // A layer of the user's own cannot add an issuer to a server of the machine's.
+  const std::string wider = R"({"version": 1, "mcp": {"servers": {"bare": {"url": "https://tools.example/mcp",
+    "oauth": {"authorization_servers": ["https://evil.example"]}}}}})";
+  EXPECT_THAT(Policy::parse({{"p.json", text}, {"o.json", wider}}).error().message(),
+              HasSubstr("the server 'bare' is another one at"));
+}
+
 TEST(McpRules, RunAsTestsAndAreExplained) {
   std::string text(kPolicy);
   text.insert(text.size() - 1, R"(, "tests": [
@@ -253,6 +282,7 @@ TEST(McpRules, RunAsTestsAndAreExplained) {
 
 TEST(McpSection, SaysWhatIsWrongWithIt) {
   const std::string server = R"({"servers": {"s": {"command": ["x"])";
+  const std::string oauth = R"({"servers": {"s": {"url": "https://x.example/", "oauth": {)";
   const std::string rule =
       R"({"servers": {"s": {"command": ["x"]}}, "tools": [{"id": "r", "action": "allow", "server": "s", "tools": ["t"])";
   const std::pair<std::string, std::string> cases[] = {
@@ -267,6 +297,19 @@ TEST(McpSection, SaysWhatIsWrongWithIt) {
       {R"({"servers": {"s": {"url": "https://x.example/", "env": ["X"]}}})", "'env' is of no use beside"},
       {R"({"servers": {"s": {"url": "https://x.example/", "sandbox": {}}}})", "'sandbox' is of no use beside"},
       {R"({"servers": {"s": {"url": "https://10.0.0.1/"}}})", "not an address"},
+      {server + R"(, "oauth": {}}}})", "'oauth' is for servers with a \"url\""},
+      {oauth + R"("issuers": []}}}})", "unknown key 'issuers'"},
+      {oauth + R"("authorization_servers": ["https://a.example/"]}}}})",
+       "p.json:1:107: 'https://a.example/' has more than an origin"},
+      {oauth + R"("authorization_servers": ["http://a.example"]}}}})", "it begins with https://"},
+      {oauth + R"("authorization_servers": ["https://u@a.example"]}}}})", "is no origin: no plain host"},
+      {oauth + R"("authorization_servers": ["https://10.0.0.1"]}}}})", "an address in place of its host's name"},
+      {oauth + R"("client_secret": "S"}}}})", "of no use without the \"client_id\""},
+      {oauth + R"("client_id": "c", "client_secret": "S"}}}})", "'S' is no secret of this policy"},
+      {oauth + R"("client_id": "a\nb"}}}})", "printable ASCII"},
+      {oauth + R"("grant": "client_credentials"}}}})", "needs a \"client_id\" and the name of its \"client_secret\""},
+      {oauth + R"("grant": "password"}}}})", "unknown grant 'password'"},
+      {oauth + R"("scopes": ["a b"]}}}})", "'a b' is no scope"},
       {server + R"(, "cwd": "srv"}}})", "'srv' is no absolute path"},
       {server + R"(, "env": ["NONE"]}}})", "'NONE' is no secret of this policy"},
       {server + R"(, "call_time": "2h"}}})", "out of its range of 1s to 1h"},

@@ -40,7 +40,9 @@ Result<std::vector<GitRule>> read_git(const FieldReader& reader, const JsonNode&
 inline constexpr std::string_view kMcpKeys[] = {"servers", "tools", "resources", "prompts"};
 inline constexpr std::string_view kMcpServerKeys[] = {"command",           "url",    "cwd",     "env",
                                                       "call_time",         "budget", "sandbox", "new_tools",
-                                                      "shares_names_with", "names",  "asks"};
+                                                      "shares_names_with", "names",  "asks",    "oauth"};
+inline constexpr std::string_view kMcpOauthKeys[] = {"authorization_servers", "grant", "client_id", "client_secret",
+                                                     "scopes"};
 inline constexpr std::string_view kMcpSandboxKeys[] = {"read", "write", "network"};
 inline constexpr std::string_view kMcpToolKeys[] = {"id",          "action", "server",      "tools", "arguments",
                                                     "result_size", "budget", "tool_budget", "reason"};
@@ -67,6 +69,8 @@ inline constexpr std::string_view kMcpArgumentKeys[] = {"type",
                                                         "additionalProperties",
                                                         "anyOf"};
 Result<McpRules> read_mcp(const FieldReader& reader, const JsonNode& section);
+// "oauth" of a server that has a "url".
+Result<McpOauth> read_mcp_oauth(const FieldReader& reader, const JsonNode& node);
 // "tools", "resources" or "prompts" of it, "arguments" of one of the first, and a budget under `key`, if it is there.
 Result<std::vector<McpRule>> read_mcp_rules(const FieldReader& reader, const JsonNode& list, McpSubject subject);
 Result<std::vector<ArgumentCondition>> read_mcp_arguments(const FieldReader& reader, const JsonNode& node);
