@@ -49,11 +49,15 @@ Exchange::Exchange(Outside& outside, GuestLeg& guest, const Origin& origin)
 Exchange::~Exchange() {
   abort("the connection to the guest was closed");
   credentials_.wipe(head_);
+  if (bearer_.empty()) return;
+  for (Field& field : head_.fields) OPENSSL_cleanse(field.value.data(), field.value.size());
 }
 
 void Exchange::start(const RequestHead& head) {
   RequestHead asked = head;
   take_websocket(asked);
+  if (origin_.way == Origin::Way::tools) take_bearer(asked);
+  unscanned_ = origin_.way == Origin::Way::tools && is_for_authorization(asked);
   head_ = asked;
   head_.port = target_port(origin_, head_);
   // A WebSocket is opened upstream by HTTP/1.1, which all servers of them speak.
@@ -66,7 +70,7 @@ void Exchange::start(const RequestHead& head) {
   terms_ = std::move(verdict.terms);
   if (verdict.git != policy::GitService::none) git_ = std::make_unique<GitExchange>(verdict.git, target_, head_);
   judged_ = std::move(verdict);
-  const auto* with = outside_.inspection();
+  const auto* with = inspection();
   if (git_ && git_->needs_gate() && judged_.verdict != Verdict::deny && (!with || !outside_.git_gate())) {
     judged_ = {Verdict::deny, "git.unavailable",
                "nobody is configured who looks through pushes (--dlp and --git-gate)"};
@@ -96,6 +100,16 @@ void Exchange::start(const RequestHead& head) {
 void Exchange::take_trace(const RequestHead& head) {
   const Field* trace = find_field(head.fields, kTraceField);
   if (trace != nullptr && is_uuid(trace->value)) record_.set_trace(trace->value);
+}
+
+// It is put in where the credentials of the policy are. One that cannot be kept is not sent: the server says so.
+void Exchange::take_bearer(RequestHead& head) {
+  for (Field& field : head.fields) {
+    if (!same_token(field.name, kBearerField)) continue;
+    if (auto kept = SecretBytes::copy_of(field.value)) bearer_ = std::move(*kept);
+    OPENSSL_cleanse(field.value.data(), field.value.size());
+  }
+  std::erase_if(head.fields, [](const Field& field) { return same_token(field.name, kBearerField); });
 }
 
 void Exchange::refuse(const Refusal& refusal) {
@@ -140,7 +154,7 @@ void Exchange::inspect(const Inspection& with) {
 // The verdict stands. The scanner says what of the head may be told in the log, and what was tried is evidence.
 void Exchange::deny_by_head(int status) {
   refusal_status_ = status;
-  const auto* with = outside_.inspection();
+  const auto* with = inspection();
   if (with == nullptr) return record(std::move(judged_), status);
   phase_ = Phase::scanning;
   request_ = std::make_unique<RequestInspection>(

@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/secret_bytes.h"
 #include "proxy/credential_injection.h"
 #include "proxy/denial.h"
 #include "proxy/exchange_record.h"
@@ -84,6 +85,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
 
   // To the verdict (exchange.cc).
   void take_trace(const RequestHead& head);
+  void take_bearer(RequestHead& head);
+  const Inspection* inspection() const { return unscanned_ ? nullptr : outside_.inspection(); }
   void inspect(const Inspection& with);
   void deny_by_head(int status);
   void deny_over_limit();
@@ -180,6 +183,8 @@ class Exchange final : private ResponseListener, private ResponseInspection::Own
   // The guest began to send what is awaited of the request, or all of it had gone upstream.
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   CredentialInjection credentials_;
+  SecretBytes bearer_;      // of the MCP gateway, for the server of tools
+  bool unscanned_ = false;  // all of it is the MCP gateway's own, or for it alone
   std::unique_ptr<ResponseRestorer> restorer_;
   std::unique_ptr<RequestInspection> request_;
   std::unique_ptr<GrpcGate> call_messages_;

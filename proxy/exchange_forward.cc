@@ -23,6 +23,10 @@ bool is_idempotent(std::string_view method) {
 
 void Exchange::prepare_head() {
   credentials_.put_in(head_);
+  if (!bearer_.empty()) {
+    std::erase_if(head_.fields, [](const Field& field) { return same_cgi_name(field.name, "Authorization"); });
+    head_.fields.push_back({"Authorization", fmt::format("Bearer {}", bearer_.view())});
+  }
   restorer_ = credentials_.restorer();
   if (git_) git_->prepare(head_);
 }

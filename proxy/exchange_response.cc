@@ -62,7 +62,7 @@ void Exchange::on_head(ResponseHead head) {
         {head.status, joined_values(head.fields, "Content-Type"), joined_values(head.fields, "Content-Encoding")},
         ModelCallReader::Moment::clock::now());
   }
-  if (const auto* with = outside_.inspection(); with != nullptr && is_scanned(head)) {
+  if (const auto* with = inspection(); with != nullptr && is_scanned(head)) {
     response_ = std::make_unique<ResponseInspection>(with->scanner, scan_stream(dlp::Direction::in), head,
                                                      static_cast<ResponseInspection::Owner&>(*this));
   }

@@ -74,17 +74,38 @@ std::optional<Decision> judge_names(const Origin& origin, const RequestHead& hea
   return std::nullopt;
 }
 
+// What another rule of the policy's says of it, if that denies it.
+std::optional<Decision> denied_by_http(const policy::Policy& policy, const RequestHead& head) {
+  auto by_http = policy.judge(policy::HttpRequest{
+      .scheme = scheme_of(head), .host = head.host, .port = head.port, .method = head.method, .path = head.path});
+  if (by_http.verdict == Verdict::deny && by_http.rule_id != Decision{}.rule_id) return by_http;
+  return std::nullopt;
+}
+
+// For an access token: at a server's own origin, and those that the policy lets issue tokens for it.
+Decision judge_authorization(const policy::Policy& policy, const RequestHead& head) {
+  const bool method = head.method == "POST" || head.method == "GET";
+  for (const auto& server : policy.mcp_servers()) {
+    if (!method || head.websocket || !server.endpoint || !server.oauth) continue;
+    if (!server.oauth->trusts(*server.endpoint, head.host, head.port)) continue;
+    if (auto denied = denied_by_http(policy, head)) return *denied;
+    return {Verdict::allow, std::string(kAuthorizationRule),
+            fmt::format("tokens for the server '{}' may be issued there", server.name)};
+  }
+  return deny(std::string(kAuthorizationRule),
+              "no server of tools has this origin among its \"authorization_servers\"");
+}
+
 // The MCP gateway has judged the calls themselves. Where it may go the policy's servers say, whether or not a rule lets
 // the guest go there too; a rule that denies it is everybody's.
 Decision judge_tools(const policy::Policy& policy, const RequestHead& head) {
+  if (is_for_authorization(head)) return judge_authorization(policy, head);
   const bool method = head.method == "POST" || head.method == "GET" || head.method == "DELETE";
   for (const auto& server : policy.mcp_servers()) {
     if (!method || head.websocket || !server.endpoint) continue;
     const auto& [host, port, path] = *server.endpoint;
     if (host != head.host || port != head.port || path != head.path) continue;
-    const auto by_http = policy.judge(policy::HttpRequest{
-        .scheme = scheme_of(head), .host = head.host, .port = head.port, .method = head.method, .path = head.path});
-    if (by_http.verdict == Verdict::deny && by_http.rule_id != Decision{}.rule_id) return by_http;
+    if (auto denied = denied_by_http(policy, head)) return *denied;
     return {Verdict::allow, std::string(kToolsRule),
             fmt::format("the policy has the server '{}' of tools there", server.name)};
   }
@@ -92,6 +113,11 @@ Decision judge_tools(const policy::Policy& policy, const RequestHead& head) {
 }
 
 }  // namespace
+
+bool is_for_authorization(const RequestHead& head) {
+  const Field* purpose = find_field(head.fields, kPurposeField);
+  return purpose != nullptr && purpose->value == kAuthorizationPurpose;
+}
 
 std::string_view scheme_of(const RequestHead& head) {
   if (!head.websocket) return to_string(head.scheme);

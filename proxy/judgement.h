@@ -31,10 +31,20 @@ struct Origin {
 
 // Of requests by Way::tools: the trace that their rows are to share. Like all of that prefix it goes no further.
 inline constexpr std::string_view kTraceField = "Gatehouse-Trace";
+// Its requests that are for an access token, and not for a server of tools: judged by another rule, and not scanned,
+// since all that they say is the gateway's own.
+inline constexpr std::string_view kPurposeField = "Gatehouse-Purpose";
+inline constexpr std::string_view kAuthorizationPurpose = "authorization";
+inline constexpr std::string_view kAuthorizationRule = "mcp.authorization";
+// The access token for a server of tools: it goes there as "Authorization: Bearer", unseen by log and scanner.
+inline constexpr std::string_view kBearerField = "Gatehouse-Bearer";
 
 // The built-in rules are "name.mismatch", "protocol.upgrade", "protocol.connect", "protocol.form", "http.override",
-// "mcp.server" and the origin's fault; all others are the policy's.
+// "mcp.server", "mcp.authorization" and the origin's fault; all others are the policy's.
 policy::HttpDecision judge_request(const policy::Policy& policy, const Origin& origin, const RequestHead& head);
+
+// By its field; only to be asked of Way::tools.
+bool is_for_authorization(const RequestHead& head);
 
 // "https", "http"; of a request that opens a WebSocket "wss", "ws".
 std::string_view scheme_of(const RequestHead& head);

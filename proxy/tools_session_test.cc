@@ -13,7 +13,9 @@ class ToolsSessionTest : public SessionTest {
  protected:
   ToolsSessionTest() {
     policy_ = *policy::Policy::parse({{"test.json", R"({"version": 1, "name": "test", "mcp": {"servers": {
-      "web": {"url": "https://tools.example/mcp"}}}})"}});
+      "web": {"url": "https://tools.example/mcp"},
+      "safe": {"url": "https://safe.example/mcp", "oauth": {"authorization_servers": ["https://auth.example:8443"]}}}},
+      "http": [{"id": "no-admin", "action": "deny", "hosts": ["auth.example"], "ports": [8443], "paths": ["/admin/**"]}]})"}});
   }
   static std::string post(const std::string& more = "", const std::string& path = "/mcp") {
     return "POST " + path + " HTTP/1.1\r\nHost: tools.example\r\n" + more + "Content-Length: 2\r\n\r\n{}";
@@ -71,6 +73,43 @@ TEST_F(ToolsSessionTest, AreRefusedElsewhereBeforeAnythingIsResolved) {
   EXPECT_FALSE(world_->opened);
 }
 
+TEST_F(ToolsSessionTest, GoToThoseWhoMayIssueTokensWhenTheySaySo) {
+  const std::tuple<std::string, std::string, std::string, bool, std::string> cases[] = {
+      {"POST", "auth.example:8443", "/token", true, "mcp.authorization"},
+      {"GET", "auth.example:8443", "/.well-known/x", true, "mcp.authorization"},
+      {"GET", "safe.example", "/.well-known/oauth-protected-resource", true, "mcp.authorization"},
+      {"DELETE", "auth.example:8443", "/token", false, "mcp.authorization"},
+      {"GET", "auth.example", "/", false, "mcp.authorization"},
+      {"GET", "tools.example", "/", false, "mcp.authorization"},  // of a server without "oauth"
+      {"GET", "evil.example", "/", false, "mcp.authorization"},
+      {"POST", "auth.example:8443", "/admin/x", false, "no-admin"},
+  };
+  for (const auto& [method, host, path, allowed, rule] : cases) {
+    restart();
+    start(GuestSession::Entry::tools);
+    const std::string rest = " " + path + " HTTP/1.1\r\nHost: " + host + "\r\n";
+    session_->on_bytes(method + rest + "Gatehouse-Purpose: authorization\r\nContent-Length: 2\r\n\r\n{}");
+    ASSERT_EQ(world_->rows.size(), 1u) << host << path;
+    EXPECT_EQ(world_->rows[0].decision.rule_id, rule) << host << path;
+    EXPECT_EQ(world_->rows[0].decision.allowed(), allowed) << host << path;
+    restart();
+    start(GuestSession::Entry::tools);
+    session_->on_bytes(method + rest + "\r\n");
+    EXPECT_EQ(world_->rows[0].decision.rule_id, "mcp.server") << "without saying so";
+    EXPECT_FALSE(world_->rows[0].decision.allowed());
+  }
+}
+
+TEST_F(ToolsSessionTest, CarryAnAccessTokenThatNoRowHasInPlaceOfAnyOther) {
+  start(GuestSession::Entry::tools);
+  session_->on_bytes(post("Gatehouse-Bearer: made-up-token\r\nAuthorization: Bearer other\r\n"));
+  world_->answer_commit();
+  world_->answer_open(wire_);
+  EXPECT_THAT(wire_.sent, HasSubstr("Authorization: Bearer made-up-token\r\n"));
+  EXPECT_THAT(wire_.sent, Not(HasSubstr("other")));
+  EXPECT_THAT(wire_.sent, Not(HasSubstr("Gatehouse")));
+}
+
 TEST_F(ToolsSessionTest, SpeakPlainHttp1) {
   for (const std::string& bytes :
        {std::string("\x16\x03\x01\x02"), std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
@@ -82,6 +121,16 @@ TEST_F(ToolsSessionTest, SpeakPlainHttp1) {
     EXPECT_EQ(world_->rows[0].decision.verdict, Verdict::deny) << bytes;
     EXPECT_FALSE(world_->opened);
   }
+}
+
+TEST_F(SessionTest, AGuestSetsNoPurposeAndNoBearer) {
+  dial();
+  session_->on_bytes(
+      "GET /x HTTP/1.1\r\nHost: api.test.example\r\nGatehouse-Purpose: authorization\r\nGatehouse-Bearer: x\r\n\r\n");
+  world_->answer_commit();
+  EXPECT_NE(world_->rows[0].decision.rule_id, "mcp.authorization");
+  world_->answer_open(wire_);
+  EXPECT_THAT(wire_.sent, Not(HasSubstr("Authorization")));
 }
 
 TEST_F(SessionTest, AGuestSetsNoTrace) {
