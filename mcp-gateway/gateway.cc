@@ -253,8 +253,11 @@ void Gateway::settle(const List& list) {
   for (const auto& client : clients_) client->settled();
 }
 
-void Gateway::passed_over(const std::string& server, std::string_view why) {
-  if (!why.empty()) away_[server] = why;
+void Gateway::passed_over(const std::string& server, std::string_view why, std::string_view rule) {
+  if (!why.empty()) {
+    away_[server] = {Verdict::deny, std::string(rule.empty() ? kUnlistedRule : rule),
+                     fmt::format("the server '{}' is away: {}", server, why)};
+  }
   for (const auto kind : kListKinds) listings_.erase({server, kind});
   for (const auto kind : kListKinds) settle({server, kind});
 }

@@ -24,6 +24,8 @@ inline constexpr size_t kMaxRowsOfTools = 4096;          // about what becomes o
 inline constexpr size_t kMaxLogScans = 32;               // at once; what is logged meanwhile is dropped
 inline constexpr std::chrono::seconds kListingTime{10};  // that lists wait for servers that have not listed theirs
 
+inline constexpr std::string_view kUnlistedRule = "mcp.unlisted";
+
 class Listing;
 
 class Gateway final : public ToolHouse {
@@ -40,8 +42,9 @@ class Gateway final : public ToolHouse {
 
   Upstream* upstream(const std::string& server);
   // That server has nothing to list, for now: nobody waits for it. `why` is told to whoever calls its tools; empty: the
-  // same as of tools that are not there.
-  void passed_over(const std::string& server, std::string_view why = {});
+  // same as of tools that are not there. `rule`: by which its tools are refused then; empty: as those that are not
+  // there.
+  void passed_over(const std::string& server, std::string_view why = {}, std::string_view rule = {});
   // Judges anew what is shown: the policy is another one.
   void policy_changed();
   // Takes in what was approved since; done every kPinsTime, too.
@@ -101,7 +104,7 @@ class Gateway final : public ToolHouse {
   std::map<List, std::unique_ptr<Listing>> listings_;         // under way
   std::map<List, std::vector<Item>> listed_;                  // looked through
   std::set<List> unlisted_;                                   // that clients' lists wait for
-  std::map<std::string, std::string> away_;                   // servers that are passed over, and why
+  std::map<std::string, Decision> away_;                      // servers that are passed over, and why
   std::map<List, std::map<std::string, Withheld>> withheld_;  // by name
   std::map<List, std::string> closed_;                        // what the policy lets nobody use
   std::map<std::string, size_t> rows_of_tools_;

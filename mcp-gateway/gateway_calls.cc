@@ -7,7 +7,6 @@ namespace gatehouse::mcp {
 
 namespace {
 
-constexpr std::string_view kUnlistedRule = "mcp.unlisted";
 constexpr size_t kMaxCompletionBytes = 2 << 10;
 constexpr size_t kBytesOfValue = 128;  // that one takes in memory, besides its text
 
@@ -61,8 +60,7 @@ Decision Gateway::objection_to(const List& list, const std::string& name) const 
     if (const auto known = of->second.find(name); known != of->second.end()) return known->second.why;
   }
   if (const auto away = away_.find(list.first); away != away_.end()) {
-    return {Verdict::deny, std::string(kUnlistedRule),
-            fmt::format("the server '{}' is away: {}", list.first, away->second)};
+    return away->second;
   }
   const auto& words = words_of(list.second);
   return {Verdict::deny, std::string(kUnlistedRule),

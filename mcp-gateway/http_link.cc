@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "proxy/judgement.h"
 
 namespace gatehouse::mcp {
 
@@ -16,6 +17,18 @@ constexpr int kForbidden = 403;
 constexpr int kNotFound = 404;
 constexpr int kMethodNotAllowed = 405;
 constexpr int kTooManyRequests = 429;
+
+constexpr std::string_view kInsufficientScope = "insufficient_scope";
+
+// Behind the request's first line; the proxy takes it out again.
+std::string with_token(std::string_view request, std::string_view token) {
+  if (token.empty()) return std::string(request);
+  const size_t line = request.find("\r\n") + 2;
+  std::string bytes;
+  bytes.reserve(request.size() + token.size() + 64);
+  bytes.append(request.substr(0, line)).append(proxy::kBearerField).append(": ").append(token).append("\r\n");
+  return bytes.append(request.substr(line));
+}
 
 bool is_session_id(std::string_view id) {
   return !id.empty() && id.size() <= kMaxServerSessionBytes &&
@@ -126,14 +139,75 @@ void HttpLink::close_all() {
 
 void HttpLink::drop(Place at) {
   const uint64_t number = at->first;
+  const bool open = !at->second.waits;
   exchanges_.erase(at);
-  callbacks_.close(number);
+  if (open) callbacks_.close(number);
 }
 
 void HttpLink::open(std::string bytes, Exchange exchange) {
   const uint64_t number = next_exchange_++;
-  exchanges_.emplace(number, std::move(exchange));
-  callbacks_.open(number, std::move(bytes));
+  const auto at = exchanges_.emplace(number, std::move(exchange)).first;
+  if (!callbacks_.lease) return callbacks_.open(number, std::move(bytes));
+  at->second.asked = std::move(bytes);
+  send_out(at);
+}
+
+// With the access token that there is, or later, when one comes.
+void HttpLink::send_out(Place at) {
+  Exchange& exchange = at->second;
+  const auto lease = callbacks_.lease();
+  exchange.waits = lease.wait;
+  if (lease.wait) return;
+  exchange.token = lease.number;
+  ++exchange.sendings;
+  callbacks_.open(at->first, with_token(exchange.asked, lease.token));
+}
+
+// Whether the exchange has been refused for its token, and goes out again with another one.
+bool HttpLink::await_token(Place at, Time now) {
+  Exchange& exchange = at->second;
+  const auto& response = exchange.reader.head();
+  if (!callbacks_.lease || is_of_the_proxy(response) || exchange.kind == Exchange::Kind::farewell) return false;
+  auto challenge = read_challenge(response.fields);
+  const bool wanted =
+      response.status == kUnauthorized || (response.status == kForbidden && challenge.error == kInsufficientScope);
+  if (!wanted) return false;
+  if (exchange.sendings >= kMaxSendings) {
+    exchange.fault = response.status == kUnauthorized
+                         ? "it refuses the access token that was issued for it"
+                         : "it still wants more scope than the token has that was issued for it";
+    give_up(at, exchange.fault, now);
+    return true;
+  }
+  const int status = response.status;
+  exchange.waits = true;
+  callbacks_.close(at->first);
+  exchange.reader = proxy::ResponseReader(exchange.asked.substr(0, exchange.asked.find(' ')));
+  const auto lease = callbacks_.lease();
+  if (!lease.wait && !lease.token.empty() && lease.number != exchange.token) {
+    send_out(at);
+  } else if (!lease.wait) {
+    callbacks_.challenged(status, std::move(challenge), exchange.token);
+  }
+  return true;
+}
+
+void HttpLink::authorized(Time) {
+  for (auto at = exchanges_.begin(); at != exchanges_.end(); ++at) {
+    if (at->second.waits) send_out(at);
+  }
+}
+
+void HttpLink::unauthorized(std::string_view why, Time now) {
+  const std::string words(why);
+  std::vector<uint64_t> waiting;
+  for (const auto& [number, exchange] : exchanges_) {
+    if (exchange.waits) waiting.push_back(number);
+  }
+  for (const uint64_t number : waiting) {
+    const auto at = exchanges_.find(number);
+    if (at != exchanges_.end()) give_up(at, words, now);
+  }
 }
 
 bool HttpLink::is_opening() const {
@@ -231,6 +305,7 @@ void HttpLink::received(uint64_t number, std::string_view bytes, Time now) {
 
 bool HttpLink::take_head(Place at, Time now) {
   Exchange& exchange = at->second;
+  if (await_token(at, now)) return false;
   const auto& response = exchange.reader.head();
   if (response.status == kNotFound && exchange.posted && !exchange.stateless && !session_.empty() &&
       !is_of_the_proxy(response)) {
@@ -238,6 +313,7 @@ bool HttpLink::take_head(Place at, Time now) {
     break_off("it has ended the session");
     return false;
   }
+  exchange.asked.clear();
   exchange.accepted = response.status / 100 == 2;
   reached_ |= exchange.accepted || (is_of_the_request(response.status) && !is_of_the_proxy(response));
   const bool heard = exchange.kind != Exchange::Kind::tells;  // nothing answers what is only told
@@ -295,6 +371,15 @@ bool HttpLink::take_text(uint64_t number, std::string_view text, Time now) {
 
 bool HttpLink::take_message(uint64_t number, Value message, Time now) {
   Exchange& exchange = exchanges_.at(number);
+  if (callbacks_.spoken && callbacks_.spoken(message)) {
+    log::warn("a message of a server is withheld: it holds the access token that the server was given");
+    if (!exchange.request || exchange.answered || !answers(message, *exchange.request)) return true;
+    exchange.fault =
+        fmt::format("its answer holds the access token it was given, and is withheld ({})", kAuthorizationRule);
+    reached_ = true;
+    give_up(exchanges_.find(number), exchange.fault, now);
+    return false;
+  }
   if (exchange.request && !exchange.answered && answers(message, *exchange.request)) {
     exchange.answered = true;
     exchange.opening = false;

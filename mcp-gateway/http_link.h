@@ -6,7 +6,9 @@
 // asks; a server that has ended the session is begun anew. From 2026-07-28 on a message is a request by itself, its
 // fields mirror it, and closing it is how it is cancelled.
 //
-// Redirects are not followed, and a request is never sent twice: what became of it the first time is not known.
+// Redirects are not followed, and a request is never sent twice, since what became of it the first time is not known:
+// but for one that was answered with 401, or 403 for want of scope, and so was not carried out, once there is another
+// access token.
 #pragma once
 
 #include <chrono>
@@ -18,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mcp-gateway/authorization.h"
 #include "mcp-gateway/event_reader.h"
 #include "mcp-gateway/link_request.h"
 #include "mcp-gateway/message.h"
@@ -33,6 +36,7 @@ inline constexpr std::chrono::seconds kListenAgain{3};         // after the stre
 inline constexpr std::chrono::seconds kListenAgainLater{60};   // after it was refused
 inline constexpr std::chrono::seconds kLinger{5};              // for an answered request's connection to end
 inline constexpr std::chrono::seconds kFarewellTime{1};        // for a session's end to be told
+inline constexpr int kMaxSendings = 3;                         // of one request that was refused for its access token
 
 class HttpLink {
  public:
@@ -48,6 +52,10 @@ class HttpLink {
     // It breaks the protocol, or its session is over, or, at the beginning, it is not there: nothing follows until
     // begin().
     std::function<void(const Error& why)> broken;
+    // Of a server that access tokens are had for; null: none are. Neither calls back from within.
+    std::function<Authorization::Lease()> lease = nullptr;
+    std::function<void(int status, Challenge challenge, uint64_t token)> challenged = nullptr;
+    std::function<bool(const Value& message)> spoken = nullptr;  // whether a token stands in it
   };
   HttpLink(LinkPlace place, Callbacks callbacks) : place_(std::move(place)), callbacks_(std::move(callbacks)) {}
 
@@ -55,6 +63,9 @@ class HttpLink {
   void send(const Outgoing& message);
   void received(uint64_t exchange, std::string_view bytes, Time now);
   void ended(uint64_t exchange, std::string_view why, Time now);  // the connection
+  // There is another access token, or there will be none for now: requests have waited for it.
+  void authorized(Time now);
+  void unauthorized(std::string_view why, Time now);
   // What it has said before is wanted no more, and a session it has given is ended: a last exchange may be open until
   // kFarewellTime is over.
   void end(Time now);
@@ -89,7 +100,11 @@ class HttpLink {
     int resumed = 0;
     std::string resumed_from;  // id of the event
     std::string body;
-    std::string fault;           // why the answer is of no use
+    std::string fault;   // why the answer is of no use
+    std::string asked;   // all of the request, while it may have to be sent again with another token
+    uint64_t token = 0;  // that it went with
+    int sendings = 0;
+    bool waits = false;          // for a token, on no connection
     std::optional<Time> ends{};  // it is closed then
   };
   using Place = std::map<uint64_t, Exchange>::iterator;
@@ -100,6 +115,8 @@ class HttpLink {
   };
 
   void open(std::string bytes, Exchange exchange);
+  void send_out(Place at);
+  bool await_token(Place at, Time now);
   void post(const Outgoing& message);
   bool is_opening() const;
   size_t replies() const;

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/dlp/scanner_option.h"
 #include "common/reload/follower.h"
+#include "mcp-gateway/login_server.h"
 #include "mcp-gateway/options.h"
 #include "mcp-gateway/server.h"
 #include "mcp-gateway/servers.h"
@@ -26,6 +27,8 @@ int run(int argc, char** argv) {
   if (auto ok = require_proxy(options, declared); !ok) return report(ok.error(), kExitUsage);
   auto spawner = start_spawner(declared, options.secrets, std::filesystem::absolute(options.work).string());
   if (!spawner) return report(spawner.error(), kExitFailed);
+  auto oauth = open_oauth(options, declared);  // nothing of it was there when the spawner was made
+  if (!oauth) return report(oauth.error(), kExitUsage);
   // Before anybody can connect: without them nothing is served.
   const auto budgets = Budgets::open(options.gate.audit + "-mcp-budgets");
   if (!budgets) return report(budgets.error(), kExitFailed);
@@ -33,6 +36,8 @@ int run(int argc, char** argv) {
   if (!pins) return report(pins.error(), kExitFailed);
   auto sockets = gather_listening_sockets(options.gate.listen);
   if (!sockets) return report(sockets.error(), kExitUsage);
+  auto login_socket = take_login_socket(options, *sockets);
+  if (!login_socket) return report(login_socket.error(), kExitUsage);
 
   Loop loop;
   const auto audit = audit::AuditLog::open({options.gate.audit, options.gate.session, "mcp-gateway"});
@@ -46,13 +51,17 @@ int run(int argc, char** argv) {
   const auto record = [&](audit::Event row, audit::AuditLog::Committed committed) {
     (*audit)->append(std::move(row), loop, std::move(committed));
   };
-  Servers servers(loop, declared, std::move(*spawner), at->proxy,
+  Servers servers(loop, declared, std::move(*spawner), at->proxy, std::move(*oauth),
                   [&](audit::ProcessEvent row) { (*audit)->append(std::move(row)); });
   Gateway gateway({loop, policy, *scanner, approver.get(), **budgets, record, nullptr, link->get(),
                    [&](audit::Event row) { (*audit)->append(std::move(row)); }},
                   std::move(*pins), servers.callbacks());
   Server server(loop, gateway, record);
   if (auto ok = server.listen(std::move(*sockets)); !ok) return report(ok.error(), kExitFailed);
+  LoginServer logins(loop, servers.links());
+  if (*login_socket) {
+    if (auto ok = logins.listen(std::move(**login_socket)); !ok) return report(ok.error(), kExitFailed);
+  }
   const auto follower =
       reload::Follower::start(loop, std::move(*source),
                               {.prepare = [&](policy::Policy next) -> Result<reload::Follower::Switch> {

@@ -3,13 +3,35 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "common/base/secret_source.h"
+#include "common/base/wiping.h"
 #include "common/dlp/scanner_option.h"
+#include "mcp-gateway/login_server.h"
 
 namespace gatehouse::mcp {
 
 namespace {
 constexpr size_t kMaxOpenFiles = 8192;  // clients, servers, the scanner's connections
+constexpr size_t kMaxSecretsBytes = 1 << 20;
+
+Result<std::map<std::string, SecretBytes>> read_secret_texts(const std::string& source) {
+  auto text = read_secret_source(source, kMaxSecretsBytes);
+  if (!text) return failed(text);
+  const Wiping<std::string> wiping{*text};
+  auto tree = nlohmann::json::parse(*text, nullptr, false);
+  const Wiping<nlohmann::json> wiping_tree{tree};
+  if (!tree.is_object()) return fail("it is no JSON object");
+  std::map<std::string, SecretBytes> secrets;
+  for (auto& [name, value] : tree.items()) {
+    if (!value.is_string()) return fail("it is no JSON object of texts");
+    auto kept = SecretBytes::copy_of(value.get_ref<const std::string&>());
+    if (!kept) return failed(kept);
+    secrets.emplace(name, std::move(*kept));
+  }
+  return secrets;
 }
+
+}  // namespace
 
 McpOptions parse_options(int argc, char** argv) {
   McpOptions own;
@@ -27,6 +49,15 @@ McpOptions parse_options(int argc, char** argv) {
             ->type_name("SOURCE");
         app.add_option("--pins", own.pins, "what was approved of tools, in all sessions; made if it is missing")
             ->type_name("FILE");
+        app.add_option(
+               "--client-secrets", own.client_secrets,
+               "JSON object of the gateway's own secrets at authorization servers: fd:N, or a file that is yours "
+               "alone")
+            ->type_name("SOURCE");
+        app.add_option("--tokens", own.tokens, "what people's logins came to, in all sessions; made if it is missing")
+            ->type_name("FILE");
+        app.add_option("--login", own.login, "where `gatehouse mcp login` is heard; not for guests")
+            ->type_name("unix:PATH");
         app.add_option("--work", own.work, "folder for the servers' own folders; made if it is missing")
             ->type_name("DIR");
       });
@@ -61,6 +92,45 @@ Result<void> require_proxy(const McpOptions& options, const std::vector<policy::
     return fail("the server '{}' has a URL, and without --proxy unix:PATH nothing reaches it", server.name);
   }
   return {};
+}
+
+Result<Oauth> open_oauth(const McpOptions& options, const std::vector<policy::McpServer>& servers) {
+  Oauth oauth;
+  if (!options.client_secrets.empty()) {
+    auto secrets = read_secret_texts(options.client_secrets);
+    if (!secrets) return failed(secrets, "--client-secrets");
+    oauth.secrets = std::move(*secrets);
+  }
+  bool logins = false;
+  for (const auto& server : servers) {
+    if (!server.oauth) continue;
+    logins |= server.oauth->grant == policy::McpGrant::authorization_code;
+    const auto& name = server.oauth->client_secret;
+    if (name.empty() || oauth.secrets.contains(name)) continue;
+    return fail("the server '{}' has the client's secret '{}', which --client-secrets does not hold", server.name,
+                name);
+  }
+  if (!logins || options.tokens.empty()) return oauth;
+  auto store = TokenStore::open(options.tokens);
+  if (!store) return failed(store);
+  oauth.store = std::move(*store);
+  return oauth;
+}
+
+Result<std::optional<InheritedSocket>> take_login_socket(const McpOptions& options,
+                                                         std::vector<InheritedSocket>& from) {
+  for (auto at = from.begin(); at != from.end(); ++at) {
+    if (at->name != kLoginSocket) continue;
+    auto socket = std::move(*at);
+    from.erase(at);
+    return socket;
+  }
+  const auto endpoint = unix_endpoint("--login", options.login);
+  if (!endpoint) return failed(endpoint);
+  if (!*endpoint) return std::nullopt;
+  auto fd = open_socket(**endpoint);
+  if (!fd) return failed(fd, "--login");
+  return InheritedSocket{std::move(*fd), kLoginSocket, false};
 }
 
 Confinement confinement(const McpOptions& options) {

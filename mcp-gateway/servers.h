@@ -13,8 +13,11 @@ class Servers {
  public:
   // `spawner` starts those with a command (start_spawner); `proxy` leads to those with a URL.
   Servers(Loop& loop, const std::vector<policy::McpServer>& servers, Fd spawner, std::optional<Endpoint> proxy,
-          std::function<void(audit::ProcessEvent)> record)
-      : processes_(loop, servers, std::move(spawner), std::move(record)), links_(loop, servers, std::move(proxy)) {}
+          Oauth oauth, std::function<void(audit::ProcessEvent)> record)
+      : processes_(loop, servers, std::move(spawner), std::move(record)),
+        links_(loop, servers, std::move(proxy), std::move(oauth)) {}
+
+  HttpLinks& links() { return links_; }
 
   // What the gateway tells them by; each kind passes over servers that are the other's.
   Gateway::Callbacks callbacks() {
