@@ -7,6 +7,7 @@
 #include "common/ipc/agent_protocol.h"
 #include "common/net/endpoint.h"
 #include "launcher/installation.h"
+#include "launcher/paths.h"
 #include "launcher/secrets.h"
 
 namespace gatehouse::launcher {
@@ -65,8 +66,8 @@ Result<void> House::start() {
 Result<void> House::open_sockets() {
   for (const auto& [name, socket] :
        {std::pair{"dlp", &dlp_socket_}, std::pair{"git", &git_socket_}, std::pair{"mcp", &mcp_socket_},
-        std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_}, std::pair{"tools", &tools_socket_},
-        std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
+        std::pair{kMcpLoginSocket, &login_socket_}, std::pair{"dns", &dns_socket_}, std::pair{"proxy", &proxy_socket_},
+        std::pair{"tools", &tools_socket_}, std::pair{"vhost", &vhost_socket_}, std::pair{"host", &host_socket_}}) {
     auto fd = listen_on(socket_path(name));
     if (!fd) return failed(fd);
     *socket = std::move(*fd);
@@ -136,7 +137,7 @@ Result<ProcessSpec> House::git_gate() const {
 Result<ProcessSpec> House::mcp_gateway() const {
   auto spec = gate("gatehouse-mcp-gateway");
   if (!spec) return spec;
-  spec->sockets = {{mcp_socket_.get(), "mcp"}};
+  spec->sockets = {{mcp_socket_.get(), "mcp"}, {login_socket_.get(), "login"}};  // of which the bridge knows the first
   if (auto ok = let_judge(*spec, "mcp-gateway"); !ok) return failed(ok);
   let_record(*spec);
   add(*spec, {"--dlp", "unix:" + socket_path("dlp"), "--approvals", "unix:" + ask_socket()});
@@ -146,6 +147,10 @@ Result<ProcessSpec> House::mcp_gateway() const {
   if (!secrets) return failed(secrets, "secrets of servers");
   spec->inherited.push_back(std::move(*secrets));
   add(*spec, {"--secrets", fmt::format("fd:{}", inherited_number(*spec, 1))});
+  auto own = pipe_of({handed_.client_secrets.view()});
+  if (!own) return failed(own, "secrets of the MCP gateway");
+  spec->inherited.push_back(std::move(*own));
+  add(*spec, {"--client-secrets", fmt::format("fd:{}", inherited_number(*spec, 2)), "--tokens", settings_.mcp_tokens});
   if (auto ok = let_link(*spec); !ok) return failed(ok);
   return spec;
 }

@@ -24,6 +24,7 @@ struct HouseSettings {
   std::string quarantine;   // folder for the git gate; empty: nothing may be pushed, and there is none
   std::string mcp_work;     // folder for servers of tools; empty: the policy declares none, and there is no MCP gateway
   std::string mcp_pins;     // what was approved of their tools
+  std::string mcp_tokens;   // what people's logins to them came to
   VmSettings vm;            // vhost_socket and console are filled in here
 };
 
@@ -36,6 +37,7 @@ class House {
     SecretBytes scanner_secrets;
     SecretBytes proxy_credentials;
     SecretBytes server_secrets;
+    SecretBytes client_secrets;
     SecretBytes call_key;  // of proxy and MCP gateway, by which they know each other's calls of tools
   };
   House(Loop& loop, HouseSettings settings, const Handed& handed, PolicyKeeper& policy, const CapturedLog& messages,
@@ -81,6 +83,7 @@ class House {
   Fd dlp_socket_;
   Fd git_socket_;
   Fd mcp_socket_;
+  Fd login_socket_;
   Fd dns_socket_;
   Fd proxy_socket_;
   Fd tools_socket_;  // of the proxy, for the MCP gateway

@@ -1,5 +1,6 @@
 // gatehouse mcp ls [--session NAME]; gatehouse mcp call TOOL [ARGUMENTS] [--session NAME];
-// gatehouse mcp pins [--server NAME] [--waiting]; gatehouse mcp approve SERVER TOOL PIN
+// gatehouse mcp pins [--server NAME] [--waiting]; gatehouse mcp approve SERVER TOOL PIN;
+// gatehouse mcp login SERVER [--session NAME]
 #include <fmt/core.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "common/mcp/shown_name.h"
 #include "launcher/command.h"
 #include "launcher/control_client.h"
+#include "launcher/login_command.h"
 #include "launcher/mcp_client.h"
 #include "launcher/paths.h"
 
@@ -37,6 +39,8 @@ struct McpCommandOptions {
   std::string server;
   std::string tool;
   std::string pin;
+  std::string browser;
+  uint16_t port = 0;
   bool waiting_only = false;
 };
 
@@ -218,6 +222,19 @@ int call_tool(const McpCommandOptions& options) {
   return fine && !said.value("isError", false) ? kExitOk : kExitNo;
 }
 
+int login(const McpCommandOptions& options) {
+  LoginOptions wanted{options.server, options.socket, options.browser, options.port};
+  if (wanted.socket.empty()) {
+    const auto session = running_session(options.session);
+    if (!session) return refuse(session.error());
+    const auto directory = session_runtime_directory(*session);
+    if (!directory) return refuse(directory.error());
+    wanted.socket = fmt::format("{}/{}", *directory, kMcpLoginSocket);
+  }
+  const auto ok = log_in(wanted);
+  return ok ? kExitOk : refuse(ok.error());
+}
+
 }  // namespace
 
 void add_mcp_command(CLI::App& app, Run& run) {
@@ -238,6 +255,17 @@ void add_mcp_command(CLI::App& app, Run& run) {
   call->add_option("ARGUMENTS", options->arguments, "a JSON object")->capture_default_str();
   add_session(call);
   call->callback([options, &run] { run = [options] { return call_tool(*options); }; });
+  auto* log_in = command->add_subcommand("login", "log in to a server of tools, by a browser on this machine");
+  log_in->add_option("SERVER", options->server, "the server's name")->required();
+  log_in->add_option("--session", options->session, "name of the session (default: the latest)")->type_name("NAME");
+  log_in->add_option("--socket", options->socket, "where a gateway that runs by itself hears logins (its --login)")
+      ->type_name("PATH");
+  log_in->add_option("--browser", options->browser, "program that is given the URL (default: $BROWSER, or xdg-open)")
+      ->type_name("PROGRAM");
+  log_in
+      ->add_option("--port", options->port, "of http://127.0.0.1:PORT/callback, where a client is registered with one")
+      ->type_name("PORT");
+  log_in->callback([options, &run] { run = [options] { return login(*options); }; });
   const auto add_file = [&](CLI::App* to) {
     to->add_option("--pins", options->file, "the file of a gateway that runs by itself (default: that of all sessions)")
         ->type_name("FILE");

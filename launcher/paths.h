@@ -25,6 +25,8 @@ Result<std::string> session_runtime_directory(std::string_view session);
 
 // In that directory, where `gatehouse approvals` is heard.
 inline constexpr char kApprovalsSocket[] = "approvals";
+// And `gatehouse mcp login`: a guest reaches neither.
+inline constexpr char kMcpLoginSocket[] = "mcp-login";
 
 // $XDG_CACHE_HOME/gatehouse (default ~/.cache): kernels, images, downloaded packages.
 Result<std::string> cache_directory();

@@ -233,6 +233,17 @@ Result<SecretBytes> server_secrets(const std::vector<Secret>& secrets, const std
   return dump(std::move(tree));
 }
 
+Result<SecretBytes> client_secrets(const std::vector<Secret>& secrets, const std::vector<policy::McpServer>& servers) {
+  nlohmann::json tree = nlohmann::json::object();
+  for (const auto& secret : secrets) {
+    const bool given = std::any_of(servers.begin(), servers.end(), [&](const auto& server) {
+      return server.oauth && server.oauth->client_secret == secret.name;
+    });
+    if (given) tree[secret.name] = std::string(secret.value.view());
+  }
+  return dump(std::move(tree));
+}
+
 // A certificate alone: shown to whoever asks, and full of names that stand in every request.
 static bool is_public(const Secret& secret, const std::vector<policy::ClientIdentity>& identities) {
   const auto used = [&](auto member) {

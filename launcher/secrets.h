@@ -53,6 +53,9 @@ Result<SecretBytes> proxy_credentials(const std::vector<Secret>& secrets, const 
 // What gatehouse-mcp-gateway reads with --secrets, as JSON: those that a server is given.
 Result<SecretBytes> server_secrets(const std::vector<Secret>& secrets, const std::vector<policy::McpServer>& servers);
 
+// What it reads with --client-secrets: those by which authorization servers know it.
+Result<SecretBytes> client_secrets(const std::vector<Secret>& secrets, const std::vector<policy::McpServer>& servers);
+
 // What gatehouse-dlp reads with --secrets, as JSON: the secrets, the canaries, and the session's key for fingerprints,
 // so that a restarted scanner gives the same secret the same one. Certificates without their keys are no secrets.
 Result<SecretBytes> scanner_secrets(const std::vector<Secret>& secrets, const std::vector<Canary>& canaries,

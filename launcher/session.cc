@@ -190,6 +190,9 @@ Result<void> Session::lay_canaries() {
   auto given = server_secrets(secrets_, policy_.mcp_servers());
   if (!given) return failed(given);
   handed_.server_secrets = std::move(*given);
+  auto own = client_secrets(secrets_, policy_.mcp_servers());
+  if (!own) return failed(own);
+  handed_.client_secrets = std::move(*own);
   auto call_key = random_secret(mcp::kCallHashKeyBytes);
   if (!call_key) return failed(call_key, "key for calls of tools");
   handed_.call_key = std::move(*call_key);
@@ -227,6 +230,7 @@ Result<void> Session::start_house() {
     auto pins = mcp_pins_path();
     if (!pins) return failed(pins);
     house.mcp_pins = std::move(*pins);
+    house.mcp_tokens = house.mcp_pins + "-tokens";
     house.mcp_work = state_directory_ + "/mcp";
   }
   if (!settings_.upstream_ca.empty()) {
