@@ -23,15 +23,19 @@ size_t skip_spaces(std::string_view text, size_t at) {
 
 }  // namespace
 
-// Quotes behind which there is something that may put another string to it, or nothing yet.
+// Quotes in front of which a part of a secret may end, or which the block begins with, and behind which there is
+// something that may put another string to it, or nothing yet.
 const Mask& JoinedStringsDecoder::find(const TextBlock& block, Mask& some) const {
   const Mask& quotes = block[Sign::quote];
   const Mask& joins = block[Sign::join];
   some.size = quotes.size;
   const size_t count = some.word_count();
+  uint64_t before = 1;
   for (size_t i = 0; i < count; ++i) {
+    const uint64_t strings = block[Sign::token].words[i] | block[Sign::above].words[i];
     const uint64_t next = i + 1 < count ? joins.words[i + 1] << 63 : 0;
-    some.words[i] = quotes.words[i] & (joins.words[i] >> 1 | next);
+    some.words[i] = quotes.words[i] & (strings << 1 | before) & (joins.words[i] >> 1 | next);
+    before = strings >> 63;
   }
   const size_t last = some.size - 1;
   some.words[last / 64] |= quotes.words[last / 64] & uint64_t{1} << last % 64;

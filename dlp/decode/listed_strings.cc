@@ -6,13 +6,12 @@
 #include <cstring>
 
 #include "dlp/decode/byte_class.h"
+#include "dlp/decode/simd.h"
 
 namespace gatehouse::dlp {
 namespace {
 
 constexpr size_t kMinQuotes = 4;  // of two strings
-// Of tokens and passwords. What is escaped is decoded where this is read.
-constexpr ByteClass kTokenClass("-0-9A-Za-z_+/=.!@#$%^*~&;?:", true);
 // Between two strings; and what no words have there.
 constexpr ByteClass kGapClass(" \t\r\n,:;=()[]{}<>+-.&|~/\\$_0-9A-Za-z#*@!?%");
 constexpr ByteClass kStructureClass("\r\n,:;=()[]{}<>+&|~");
@@ -76,18 +75,56 @@ bool skip_string(std::string_view text, size_t& at) {
   return true;
 }
 
+// Of all of the characters from `at` on, but those in strings; 0: something there is nothing that stands in a gap.
+unsigned gap_signs_from(std::string_view text, size_t at) {
+  unsigned structure = 0;
+  for (; at < text.size(); ++at) {
+    const unsigned signs = kGapSigns[static_cast<uint8_t>(text[at])];
+    if ((signs & kInGap) == 0 && ((signs & kQuote) == 0 || !skip_string(text, at))) return 0;
+    structure |= signs & kStructure;
+  }
+  return structure | kInGap;
+}
+
+#if GATEHOUSE_AVX2
+alignas(64) constexpr std::array<uint8_t, 128> kAsciiGapSigns = [] {
+  std::array<uint8_t, 128> signs{};
+  std::copy_n(kGapSigns.begin(), signs.size(), signs.begin());
+  return signs;
+}();
+
+GATEHOUSE_AVX512_TARGET unsigned gap_signs_avx512(std::string_view text, size_t from) {
+  uint64_t structure = 0;
+  for (size_t at = from; at < text.size(); at += 64) {
+    const __mmask64 within = ~uint64_t{0} >> (64 - std::min<size_t>(64, text.size() - at));
+    const __m512i in = _mm512_maskz_loadu_epi8(within, text.data() + at);
+    const __m512i signs =
+        _mm512_maskz_permutex2var_epi8(~_mm512_movepi8_mask(in), _mm512_load_si512(kAsciiGapSigns.data()), in,
+                                       _mm512_load_si512(kAsciiGapSigns.data() + 64));
+    if (_mm512_test_epi8_mask(signs, _mm512_set1_epi8(kQuote)) != 0) return gap_signs_from(text, from);
+    if ((within & _mm512_testn_epi8_mask(signs, _mm512_set1_epi8(kInGap))) != 0) return 0;
+    structure |= _mm512_test_epi8_mask(signs, _mm512_set1_epi8(kStructure));
+  }
+  return structure != 0 ? unsigned{kInGap | kStructure} : unsigned{kInGap};
+}
+#endif
+
+unsigned gap_signs(std::string_view text, size_t at) {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) return gap_signs_avx512(text, at);
+#endif
+  return gap_signs_from(text, at);
+}
+
 Gap gap_of(std::string_view text) {
   size_t at = 0;
   while (at < text.size() && is_space(text[at])) ++at;
   if (at == text.size()) return Gap::value;
   const Gap gap = text[at] == ':' || text[at] == '=' ? Gap::key : Gap::value;
-  unsigned structure = text.substr(0, at).find('\n') != text.npos ? kStructure : 0;
-  for (; at < text.size(); ++at) {
-    const unsigned signs = kGapSigns[static_cast<uint8_t>(text[at])];
-    if ((signs & kInGap) == 0 && ((signs & kQuote) == 0 || !skip_string(text, at))) return Gap::none;
-    structure |= signs & kStructure;
-  }
-  return structure != 0 ? gap : Gap::none;
+  const unsigned signs = gap_signs(text, at);
+  if (signs == 0) return Gap::none;
+  const bool lines = text.substr(0, at).find('\n') != text.npos;
+  return lines || (signs & kStructure) != 0 ? gap : Gap::none;
 }
 
 }  // namespace
@@ -98,14 +135,13 @@ void ListedStringsDecoder::take(const TextBlock& block) {
   copies_ = host_.ever_redundant(kListedStrings);
   if (!block.has(Sign::quote) && !in_token_ && !ends_in_quote_) return leave();
   const Mask& quotes = block[Sign::quote];
-  Mask tokens;
-  find_members(kTokenClass, bytes_, tokens);
   uint64_t behind_quote = ends_in_quote_ ? 1 : 0;
   uint64_t carry = in_token_ ? 1 : 0;
   uint64_t sum = 0;
   for (size_t i = 0; i < quotes.word_count(); ++i) {
     const uint64_t here = quotes.words[i];
-    const uint64_t token = tokens.words[i];
+    const uint64_t token =
+        block[Sign::token].words[i] | block[Sign::above].words[i];  // what is escaped is decoded first
     const uint64_t starts = (here << 1 | behind_quote) & token;
     const bool over = __builtin_add_overflow(token, starts, &sum);
     carry = __builtin_add_overflow(sum, carry, &sum) || over ? 1 : 0;

@@ -10,16 +10,23 @@ namespace {
 
 // Of so many bytes in a row the first bits are zero, in ASCII.
 constexpr size_t kAsciiBytes = 16;
-static_assert(kMinMixedBytes * 5 / 8 >= kAsciiBytes && kMinMixedBytes >= 32);
+static_assert(kMinMixedBytes * 5 / 8 >= kAsciiBytes);
 
-// Bit i is set when 32 bits from i on are, the last ones in `next`.
-uint64_t starts_of_32(uint64_t here, uint64_t next) {
-  for (const int n : {1, 2, 4, 8, 16}) {
+// Bit i is set when kMinMixedBytes bits from i on are, the last ones in `next`.
+uint64_t starts_of_runs(uint64_t here, uint64_t next) {
+  static_assert(kMinMixedBytes == 40);
+  for (const int n : {1, 2, 4, 8, 16, 8}) {
     here &= here >> n | next << (64 - n);
     next &= next >> n;
   }
   return here;
 }
+
+constexpr std::array<uint8_t, 256> kValues = [] {
+  std::array<uint8_t, 256> values{};
+  for (size_t c = 0; c < values.size(); ++c) values[c] = static_cast<uint8_t>(base32_value(static_cast<char>(c)));
+  return values;
+}();
 
 bool has_both_cases(std::string_view chars) {
   bool lower = false, upper = false;
@@ -30,23 +37,24 @@ bool has_both_cases(std::string_view chars) {
   return lower && upper;
 }
 
-// Whether it means ASCII somewhere, at whichever of the eight bits its bytes begin.
+// Whether it means ASCII somewhere, at whichever of the eight bits its bytes begin: less than kSureMixedBytes.
 bool may_be_ascii(std::string_view chars) {
-  uint32_t bits = 0;
-  int bit_count = 0;
-  std::array<size_t, 8> clear{};
-  for (const char c : chars) {
-    bits = bits << 5 | base32_value(c);
-    bit_count += 5;
-    if (bit_count < 8) continue;
-    bit_count -= 8;
-    const uint32_t byte = bits >> bit_count;
-    for (size_t i = 0; i < clear.size(); ++i) {
-      clear[i] = (byte >> i & 1) == 0 ? clear[i] + 1 : 0;
-      if (clear[i] == kAsciiBytes) return true;
-    }
+  constexpr size_t kGroup = 8;  // of characters, five bytes
+  std::array<char, kSureMixedBytes> padded{};
+  std::copy(chars.begin(), chars.end(), padded.begin());
+  std::array<uint8_t, kSureMixedBytes> bytes;
+  for (size_t i = 0; i < chars.size(); i += kGroup) {
+    uint64_t bits = 0;
+    for (size_t j = i; j < i + kGroup; ++j) bits = bits << 5 | kValues[static_cast<uint8_t>(padded[j])];
+    for (size_t j = 0; j < 5; ++j) bytes[i / kGroup * 5 + j] = static_cast<uint8_t>(bits >> (32 - 8 * j));
   }
-  return false;
+  // A bit that is zero in so many of them: none goes on behind the end.
+  std::fill(bytes.begin() + static_cast<ptrdiff_t>(chars.size() * 5 / 8), bytes.end(), uint8_t{0xff});
+  static_assert(kAsciiBytes == 16);
+  for (const size_t n : {1, 2, 4, 8}) {
+    for (size_t i = 0; i + n < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(bytes[i] | bytes[i + n]);
+  }
+  return std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte != 0xff; });
 }
 
 }  // namespace
@@ -81,7 +89,7 @@ void MixedBase32::take(std::string_view chars, uint64_t origin) {
   }
   for (size_t i = at / 64; i < mask.word_count(); ++i) {
     const uint64_t next = i + 1 < mask.word_count() ? mask.words[i + 1] : 0;
-    uint64_t starts = starts_of_32(mask.words[i], next);
+    uint64_t starts = starts_of_runs(mask.words[i], next);
     if (at > i * 64) starts &= at - i * 64 < 64 ? ~uint64_t{0} << (at - i * 64) : 0;
     if (starts == 0) continue;
     const size_t begin = i * 64 + static_cast<size_t>(std::countr_zero(starts));

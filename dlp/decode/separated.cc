@@ -170,6 +170,7 @@ void SeparatedDecoder::scan(const TextBlock& block) {
   }
   const size_t count =
       kWordsBefore + list_positions(words.data(), letters.word_count(), positions.data() + kWordsBefore);
+  std::fill_n(positions.begin() + static_cast<ptrdiff_t>(count), kWordsAtOnce, uint16_t{0});  // read with the last ones
   for (size_t i = kWordsBefore; i < count; i += kWordsAtOnce) {
     for (uint32_t even = even_gaps(positions.data() + i); even != 0; even &= even - 1) {
       const size_t last = i + static_cast<size_t>(std::countr_zero(even));

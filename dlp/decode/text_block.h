@@ -23,9 +23,10 @@ enum class Sign : uint8_t {
   equals,
   hash,
   line_end,
+  token,  // what tokens and passwords are made of, but `above`
   above,  // ASCII
 };
-inline constexpr size_t kSignCount = 13;
+inline constexpr size_t kSignCount = 14;
 
 class TextBlock {
  public:
