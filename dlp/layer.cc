@@ -23,7 +23,7 @@ constexpr uint64_t kIdleBytes = 4 * kDeliveredBytes;
 constexpr size_t kMaxLocationBytes = 512;
 // Less text in a row holds no secret; a letter that follows itself does not count.
 constexpr size_t kMinSecretText = 12;
-constexpr size_t kMaxIdleLayers = 128;
+constexpr size_t kMaxIdleLayers = 256;
 
 // The decoders that copy most of what they read, in the order in which they are tried on a text that is disguised in
 // several of these ways at once: one order is enough, and all of them would be hundreds of layers. A soft line break of

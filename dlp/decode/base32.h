@@ -26,6 +26,8 @@ class Base32 final : public RunSink {
   void chars(std::string_view chars, uint64_t origin) override;
   void over() override;
   void boundary() { runs_.boundary(); }
+  // All of a run that has no line ends in it: as begin(), chars() and over().
+  void read(std::string_view chars, uint64_t origin);
 
  private:
   DecodedRuns runs_;

@@ -127,45 +127,105 @@ Gap gap_of(std::string_view text) {
   return lines || (signs & kStructure) != 0 ? gap : Gap::none;
 }
 
+// Where strings end, with a quote or, at the block's end, with nothing yet: behind a quote, a run of the class of
+// tokens carries over to what ends it. Of the bits behind the block's end, the first one is true.
+using Ends = std::array<uint64_t, kMaskWords + 8>;
+
+// In which of the words there are some at quotes, as bits.
+uint64_t find_ends_plain(const TextBlock& block, uint64_t behind_quote, uint64_t carry, Ends& ends) {
+  const Mask& quotes = block[Sign::quote];
+  uint64_t words = 0;
+  size_t i = 0;
+  for (; i < quotes.word_count(); ++i) {
+    const uint64_t here = quotes.words[i];
+    const uint64_t token = block[Sign::token].words[i] | block[Sign::above].words[i];
+    uint64_t sum = 0;
+    const bool over = __builtin_add_overflow(token, (here << 1 | behind_quote) & token, &sum);
+    carry = __builtin_add_overflow(sum, carry, &sum) || over ? 1 : 0;
+    behind_quote = here >> 63;
+    ends[i] = sum & ~token;
+    if ((ends[i] & here) != 0) words |= uint64_t{1} << i;
+  }
+  ends[i] = carry;
+  return words;
+}
+
+#if GATEHOUSE_AVX2
+GATEHOUSE_AVX512_TARGET uint64_t find_ends_avx512(const TextBlock& block, uint64_t behind_quote, uint64_t carry,
+                                                  Ends& ends) {
+  constexpr size_t kLanes = 8;
+  const size_t count = block[Sign::quote].word_count();
+  const __m512i ones = _mm512_set1_epi64(-1);
+  __m512i last = _mm512_set1_epi64(static_cast<long long>(behind_quote << 63));
+  auto carried = static_cast<unsigned>(carry);
+  uint64_t words = 0;
+  size_t i = 0;
+  for (; i < count; i += kLanes) {
+    const auto lanes = static_cast<__mmask8>(0xff >> (kLanes - std::min(kLanes, count - i)));
+    const __m512i here = _mm512_maskz_loadu_epi64(lanes, block[Sign::quote].words.data() + i);
+    const __m512i token = _mm512_or_si512(_mm512_maskz_loadu_epi64(lanes, block[Sign::token].words.data() + i),
+                                          _mm512_maskz_loadu_epi64(lanes, block[Sign::above].words.data() + i));
+    const __m512i behind = _mm512_shldi_epi64(here, _mm512_maskz_alignr_epi64(0xff, here, last, 7), 1);
+    last = here;
+    const __m512i sum = _mm512_add_epi64(token, _mm512_and_si512(behind, token));
+    // A carry goes into the next word, and on through those that are full.
+    const unsigned over = _mm512_cmplt_epu64_mask(sum, token);
+    const unsigned full = _mm512_cmpeq_epi64_mask(sum, ones);
+    const unsigned into = over * 2 + carried + full;
+    carried = into >> 8;
+    const __m512i all = _mm512_mask_sub_epi64(sum, static_cast<__mmask8>(into ^ full), sum, ones);
+    const __m512i found = _mm512_andnot_si512(token, all);
+    _mm512_storeu_si512(ends.data() + i, found);
+    words |= static_cast<uint64_t>(_mm512_test_epi64_mask(found, here)) << i;
+  }
+  if (i == count) ends[i] = carried;
+  return words;
+}
+#endif
+
+uint64_t find_ends(const TextBlock& block, bool behind_quote, bool carry, Ends& ends) {
+  auto* find = find_ends_plain;
+#if GATEHOUSE_AVX2
+  if (has_avx512()) find = find_ends_avx512;
+#endif
+  return find(block, behind_quote ? 1 : 0, carry ? 1 : 0, ends);
+}
+
+// The last member before `end`; `end` if there is none.
+size_t find_last(const Mask& mask, size_t end) {
+  size_t word = end / 64;
+  uint64_t bits = end % 64 != 0 ? mask.words[word] & ((uint64_t{1} << end % 64) - 1) : 0;
+  while (bits == 0) {
+    if (word == 0) return end;
+    bits = mask.words[--word];
+  }
+  return word * 64 + static_cast<size_t>(std::bit_width(bits)) - 1;
+}
+
 }  // namespace
 
-// Strings are found by their bits: behind a quote, a run of the class carries over to what ends it.
 void ListedStringsDecoder::take(const TextBlock& block) {
   bytes_ = block.bytes();
   copies_ = host_.ever_redundant(kListedStrings);
   if (!block.has(Sign::quote) && !in_token_ && !ends_in_quote_) return leave();
   const Mask& quotes = block[Sign::quote];
-  uint64_t behind_quote = ends_in_quote_ ? 1 : 0;
-  uint64_t carry = in_token_ ? 1 : 0;
-  uint64_t sum = 0;
-  for (size_t i = 0; i < quotes.word_count(); ++i) {
-    const uint64_t here = quotes.words[i];
-    const uint64_t token =
-        block[Sign::token].words[i] | block[Sign::above].words[i];  // what is escaped is decoded first
-    const uint64_t starts = (here << 1 | behind_quote) & token;
-    const bool over = __builtin_add_overflow(token, starts, &sum);
-    carry = __builtin_add_overflow(sum, carry, &sum) || over ? 1 : 0;
-    behind_quote = here >> 63;
-    const uint64_t word = position_ + i * 64;
-    for (uint64_t ends = sum & ~token & here; ends != 0; ends &= ends - 1) {
-      const auto bit = static_cast<unsigned>(std::countr_zero(ends));
-      const uint64_t before = here & ((uint64_t{1} << bit) - 1);
-      uint64_t begin = quote_;
-      char sign = quote_sign_;
-      if (before != 0) {
-        begin = word + static_cast<unsigned>(std::bit_width(before)) - 1;
-        sign = bytes_[begin - position_];
-      }
-      if (bytes_[word + bit - position_] == sign) read_string(begin + 1, word + bit);
+  Ends ends;
+  for (uint64_t words = find_ends(block, ends_in_quote_, in_token_, ends); words != 0; words &= words - 1) {
+    const auto word = static_cast<size_t>(std::countr_zero(words));
+    for (uint64_t bits = ends[word] & quotes.words[word]; bits != 0; bits &= bits - 1) {
+      const size_t end = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+      const size_t begin = find_last(quotes, end);
+      const char sign = begin < end ? bytes_[begin] : quote_sign_;
+      if (bytes_[end] == sign) read_string((begin < end ? position_ + begin : quote_) + 1, position_ + end);
     }
-    if (here == 0) continue;
-    quote_ = word + static_cast<unsigned>(std::bit_width(here)) - 1;
-    quote_sign_ = bytes_[quote_ - position_];
+  }
+  if (const size_t last = find_last(quotes, quotes.size); last < quotes.size) {
+    quote_ = position_ + last;
+    quote_sign_ = bytes_[last];
     any_quote_ = true;
   }
-  const size_t used = bytes_.size() % 64;
-  in_token_ = used == 0 ? carry != 0 : (sum >> used & 1) != 0;
-  ends_in_quote_ = quotes.at(bytes_.size() - 1);
+  in_token_ = (ends[quotes.size / 64] >> quotes.size % 64 & 1) != 0;
+  ends_in_quote_ = quotes.at(quotes.size - 1);
   leave();
 }
 

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "dlp/decode/simd.h"
+
 namespace gatehouse::dlp {
 namespace {
 
@@ -37,8 +39,7 @@ bool has_both_cases(std::string_view chars) {
   return lower && upper;
 }
 
-// Whether it means ASCII somewhere, at whichever of the eight bits its bytes begin: less than kSureMixedBytes.
-bool may_be_ascii(std::string_view chars) {
+bool may_be_ascii_plain(std::string_view chars) {
   constexpr size_t kGroup = 8;  // of characters, five bytes
   std::array<char, kSureMixedBytes> padded{};
   std::copy(chars.begin(), chars.end(), padded.begin());
@@ -55,6 +56,52 @@ bool may_be_ascii(std::string_view chars) {
     for (size_t i = 0; i + n < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(bytes[i] | bytes[i + n]);
   }
   return std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte != 0xff; });
+}
+
+#if GATEHOUSE_AVX2
+alignas(64) constexpr std::array<uint8_t, 128> kAsciiValues = [] {
+  std::array<uint8_t, 128> values{};
+  std::copy_n(kValues.begin(), values.size(), values.begin());
+  return values;
+}();
+alignas(64) constexpr std::array<uint8_t, 64> kNumbers = [] {
+  std::array<uint8_t, 64> numbers{};
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<uint8_t>(i);
+  return numbers;
+}();
+// Of five bytes in each eight, the highest first.
+alignas(64) constexpr std::array<uint8_t, 64> kFiveOfEight = [] {
+  std::array<uint8_t, 64> order{};
+  for (size_t i = 0; i < 40; ++i) order[i] = static_cast<uint8_t>(i / 5 * 8 + 4 - i % 5);
+  return order;
+}();
+
+GATEHOUSE_AVX512_TARGET bool may_be_ascii_avx512(std::string_view chars) {
+  const __m512i in = _mm512_maskz_loadu_epi8(~uint64_t{0} >> (64 - chars.size()), chars.data());
+  const __m512i fives =
+      _mm512_permutex2var_epi8(_mm512_load_si512(kAsciiValues.data()), in, _mm512_load_si512(kAsciiValues.data() + 64));
+  const __m512i tens = _mm512_maddubs_epi16(fives, _mm512_set1_epi32(0x01200120));
+  const __m512i twenties = _mm512_madd_epi16(tens, _mm512_set1_epi32(0x00010400));
+  const __m512i forties =
+      _mm512_or_si512(_mm512_srli_epi64(_mm512_slli_epi64(twenties, 32), 12), _mm512_srli_epi64(twenties, 32));
+  const uint64_t within = (uint64_t{1} << chars.size() * 5 / 8) - 1;
+  const __m512i ones = _mm512_set1_epi8(-1);
+  __m512i bytes = _mm512_mask_permutexvar_epi8(ones, within, _mm512_load_si512(kFiveOfEight.data()), forties);
+  static_assert(kAsciiBytes == 16);
+  for (const char n : {1, 2, 4, 8}) {
+    const __m512i ahead = _mm512_add_epi8(_mm512_load_si512(kNumbers.data()), _mm512_set1_epi8(n));
+    bytes = _mm512_or_si512(bytes, _mm512_permutexvar_epi8(ahead, bytes));
+  }
+  return _mm512_cmpneq_epi8_mask(bytes, ones) != 0;
+}
+#endif
+
+// Whether it means ASCII somewhere, at whichever of the eight bits its bytes begin: less than kSureMixedBytes.
+bool may_be_ascii(std::string_view chars) {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) return may_be_ascii_avx512(chars);
+#endif
+  return may_be_ascii_plain(chars);
 }
 
 }  // namespace
@@ -129,9 +176,7 @@ void MixedBase32::over() {
 void MixedBase32::put(std::string_view run, uint64_t origin) {
   const bool sure = run.size() >= kSureMixedBytes;
   if (!sure && (run.size() < kMinMixedBytes || !may_be_ascii(run) || !has_both_cases(run))) return;
-  base32_.begin(origin);
-  base32_.chars(run, origin);
-  base32_.over();
+  base32_.read(run, origin);
 }
 
 }  // namespace gatehouse::dlp
