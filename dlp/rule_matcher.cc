@@ -8,17 +8,19 @@
 #include "dlp/entropy.h"
 #include "dlp/rule_pattern.h"
 #include "dlp/rule_placeholder.h"
+#include "dlp/rule_prefix.h"
 
 namespace gatehouse::dlp {
 
 namespace {
 
-constexpr size_t kFewPlaces = 4;
+constexpr size_t kFewPlaces = 8;
 
 }  // namespace
 
 struct RuleMatcher::Patterns {
-  explicit Patterns(const Rule& rule) : pattern(rule.pattern, re2_options(rule.info.program)) {
+  explicit Patterns(const Rule& rule)
+      : pattern(rule.pattern, re2_options(rule.info.program)), begins(first_bytes(rule.pattern)) {
     assert(pattern.ok());
     for (const auto& text : rule.allow) {
       allow.push_back(std::make_unique<const RE2>(text, re2_options()));
@@ -27,6 +29,7 @@ struct RuleMatcher::Patterns {
   }
 
   RE2 pattern;
+  const std::array<bool, 256> begins;  // by byte, whether a match may begin with it
   std::vector<std::unique_ptr<const RE2>> allow;
 };
 
@@ -60,10 +63,19 @@ std::optional<MatchSpan> RuleMatcher::match_at(const Patterns& patterns, std::st
 std::optional<MatchSpan> RuleMatcher::find(std::string_view text, size_t from, size_t last, size_t end) const {
   const Patterns& compiled = patterns();
   end = std::min(last + reach_, end);
-  // Tried one by one, few places cost less than a search that only ends with the text.
-  for (; last - from < kFewPlaces; ++from) {
-    if (const auto match = match_at(compiled, text, from, end)) return match;
-    if (from == last) return std::nullopt;
+  const auto may_begin = [&](size_t at) { return compiled.begins[static_cast<uint8_t>(text[at])]; };
+  if (from >= text.size()) return std::nullopt;
+  last = std::min(last, text.size() - 1);
+  size_t places = 0;
+  for (size_t at = from; at <= last; ++at) places += may_begin(at) ? 1 : 0;
+  if (places <= kFewPlaces) {
+    // Tried one by one, few places cost less than a search that only ends with the text, for which the automaton may
+    // have to be built anew each time.
+    for (; from <= last; ++from) {
+      if (!may_begin(from)) continue;
+      if (const auto match = match_at(compiled, text, from, end)) return match;
+    }
+    return std::nullopt;
   }
   while (from <= last) {
     re2::StringPiece whole;

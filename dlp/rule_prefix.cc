@@ -278,4 +278,20 @@ std::optional<std::vector<KeywordPlace>> keyword_places(const std::string& patte
   return places;
 }
 
+std::array<bool, 256> first_bytes(const std::string& pattern) {
+  std::array<bool, 256> any;
+  any.fill(true);
+  const auto prefixes = PrefixReader(pattern).read();
+  if (!prefixes) return any;
+  std::array<bool, 256> bytes{};
+  for (const Prefix& prefix : *prefixes) {
+    // Of letters beyond ASCII, cases are not known here.
+    if (prefix.text.empty() || prefix.text[0] >= 0x80) return any;
+    const char16_t first = prefix.text[0];
+    bytes[first] = true;
+    if (first >= 'a' && first <= 'z') bytes[static_cast<size_t>(first - 'a' + 'A')] = true;
+  }
+  return bytes;
+}
+
 }  // namespace gatehouse::dlp

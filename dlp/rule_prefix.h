@@ -1,6 +1,7 @@
 // Where in a match its keyword is bound to stand, as the pattern's beginning tells.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -19,5 +20,8 @@ struct KeywordPlace {
 // pattern's beginning does not tell: a class of many bytes repeated, another word first, syntax not read here.
 std::optional<std::vector<KeywordPlace>> keyword_places(const std::string& pattern,
                                                         const std::vector<std::string>& keywords);
+
+// By byte, whether a match of `pattern` may begin with it.
+std::array<bool, 256> first_bytes(const std::string& pattern);
 
 }  // namespace gatehouse::dlp

@@ -81,16 +81,40 @@ TEST(RulePrefix, WhatIsTooManyIsNotKnown) {
   EXPECT_EQ(places(std::string(60, 'a') + "key", {"key"}), "");
 }
 
+TEST(RulePrefix, TellsWhichBytesAMatchMayBeginWith) {
+  const auto begins = [](const std::string& pattern) {
+    const auto bytes = first_bytes(pattern);
+    std::string text;
+    for (size_t c = 0; c < bytes.size(); ++c) {
+      if (bytes[c]) text += static_cast<char>(c);
+    }
+    return text.size() == bytes.size() ? "any" : text;
+  };
+  EXPECT_EQ(begins("(?i:itin|taxpayer)[0-9]{3}"), "ITit");
+  EXPECT_EQ(begins("\\bA?[kx]y"), "AKXakx");
+  EXPECT_EQ(begins("x*y"), "any");
+  EXPECT_EQ(begins("[A-Z]{2}[0-9]"), "any");
+  EXPECT_EQ(begins("\\xe9t"), "any");
+  EXPECT_EQ(begins("(?=x)"), "any");
+}
+
 // Every match in every example of every shipped rule has its keyword where the prefix says.
 TEST(RulePrefix, HoldsForTheShippedRules) {
   const auto rules = load_rules(rules_directory().value());
   ASSERT_TRUE(rules) << rules.error().message();
   size_t known = 0;
   for (const Rule& rule : *rules) {
+    const RE2 pattern(rule.pattern, re2_options());
+    const auto begins = first_bytes(rule.pattern);
+    for (const std::string& example : rule.examples) {
+      for (size_t begin = 0; begin < example.size(); ++begin) {
+        if (!pattern.Match(example, begin, example.size(), RE2::ANCHOR_START, nullptr, 0)) continue;
+        EXPECT_TRUE(begins[static_cast<uint8_t>(example[begin])]) << rule.id << " at " << begin << " of " << example;
+      }
+    }
     const auto found = keyword_places(rule.pattern, rule.keywords);
     if (!found) continue;
     ++known;
-    const RE2 pattern(rule.pattern, re2_options());
     for (const std::string& example : rule.examples) {
       for (size_t begin = 0; begin < example.size(); ++begin) {
         if (!pattern.Match(example, begin, example.size(), RE2::ANCHOR_START, nullptr, 0)) continue;
