@@ -21,13 +21,16 @@ std::vector<std::string_view> shown_members(ListKind kind) {
   return {};
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// It begins with a letter; ".." is in no other server's, as "__" is in no name.
 std::string scheme_of(std::string_view server) {
-  std::string scheme(server);
+  const char first = lower(server.front());
+  std::string scheme(first >= 'a' && first <= 'z' ? "" : "s..");
+  scheme += server;
   std::replace(scheme.begin(), scheme.end(), '_', '.');
   return scheme + '+';
 }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
 

@@ -53,7 +53,8 @@ class Catalogue {
 std::string pin_of(const Value& definition);
 
 // How a server's names are made others' to tell from: "server__name", and before a URI "server+", since clients take it
-// for the scheme's beginning (RFC 3986 section 3.1; '_' is shown as '.' there). `own`: as they are.
+// for the scheme's beginning (RFC 3986 section 3.1; '_' is shown as '.' there, and "s.." stands in front of a name that
+// begins with no letter). `own`: as they are.
 std::string shown_as(ListKind kind, std::string_view server, std::string_view name, bool own);
 // A server's own URI behind a shown one, if that is of this server.
 std::optional<std::string> uri_of(std::string_view server, std::string_view shown, bool own);
