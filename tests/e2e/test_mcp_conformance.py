@@ -26,7 +26,7 @@ OTHERWISE = {
 }
 # What our fixtures do not have, so that it fails with and without the gateway.
 NOT_CARRIED = {
-    "client": ("auth/",),  # no OAuth: the gateway gives servers the policy's credentials; not run
+    "client": ("auth/",),  # not run here: test_mcp_conformance_auth.py
     "server": ("tasks-", "server-sse-polling"),  # an extension, and a store of events
 }
 
