@@ -38,49 +38,110 @@ GATEHOUSE_AVX2_TARGET uint32_t close_ends_avx2(const uint16_t* ends, size_t back
 }
 #endif
 
-// Behind which letters there ends a word that is short and has a digit last; in words of 64, and the one before them.
-void find_ends_plain(const uint64_t* letters, const uint64_t* digits, size_t count, uint64_t letters_before,
-                     uint64_t digit_before, uint64_t* ends) {
-  for (size_t i = 0; i < count; ++i) {
-    const uint64_t here = letters[i];
-    const auto back = [&](int n) { return here << n | letters_before >> (64 - n); };
-    const uint64_t long_words = back(1) & back(2) & back(3) & back(4) & back(5);
-    ends[i] = ~here & (digits[i] << 1 | digit_before) & ~long_words;
-    letters_before = here;
-    digit_before = digits[i] >> 63;
+// Of the block before: its last 64 characters, as bits.
+struct Before {
+  uint64_t letters = 0;
+  uint64_t others = 0;  // letters that no number has
+  uint64_t digit = 0;   // the last one is
+};
+
+// Behind which letters there ends a word that is short, has a digit last and holds nothing but digits and an x.
+void find_ends_plain(const TextBlock& block, Before before, uint64_t* ends) {
+  const Mask& letters = block[Sign::word];
+  const Mask& digits = block[Sign::hex];
+  for (size_t i = 0; i < letters.word_count(); ++i) {
+    const uint64_t here = letters.words[i];
+    const uint64_t others = here & ~block[Sign::number].words[i];
+    const auto letter = [&](int n) { return here << n | before.letters >> (64 - n); };
+    const auto other = [&](int n) { return others << n | before.others >> (64 - n); };
+    const uint64_t long_words = letter(1) & letter(2) & letter(3) & letter(4) & letter(5);
+    const uint64_t no_numbers = other(2) | (letter(2) & (other(3) | (letter(3) & other(4))));
+    ends[i] = ~here & (digits.words[i] << 1 | before.digit) & ~long_words & ~no_numbers;
+    before = {here, others, digits.words[i] >> 63};
   }
+}
+
+// Whether so many of them, and of the `near` ones before, may stand so close together as numbers: in three words, then.
+bool are_close_plain(const uint64_t* ends, size_t count, uint64_t near) {
+  static_assert(kMaxCodesBytes + 1 <= 2 * 64 + 1);
+  auto before = near;
+  uint64_t before_that = 0;
+  bool close = false;
+  for (size_t i = 0; i < count; ++i) {
+    const auto here = static_cast<uint64_t>(std::popcount(ends[i]));
+    close |= before_that + before + here >= kMinCodes;
+    before_that = before;
+    before = here;
+  }
+  return close;
 }
 
 #if GATEHOUSE_AVX2
-GATEHOUSE_AVX512_TARGET void find_ends_avx512(const uint64_t* letters, const uint64_t* digits, size_t count,
-                                              uint64_t letters_before, uint64_t digit_before, uint64_t* ends) {
-  constexpr size_t kLanes = 8;
+constexpr size_t kLanes = 8;
+
+[[gnu::always_inline]] GATEHOUSE_AVX512_TARGET inline __mmask8 lanes_of(size_t rest) {
+  return static_cast<__mmask8>(0xff >> (kLanes - std::min(kLanes, rest)));
+}
+
+GATEHOUSE_AVX512_TARGET void find_ends_avx512(const TextBlock& block, Before before, uint64_t* ends) {
+  const size_t count = block[Sign::word].word_count();
   // Of eight words, the last one is what is before the next.
-  __m512i last_letters = _mm512_set1_epi64(static_cast<long long>(letters_before));
-  __m512i last_digits = _mm512_set1_epi64(static_cast<long long>(digit_before << 63));
+  __m512i last_letters = _mm512_set1_epi64(static_cast<long long>(before.letters));
+  __m512i last_others = _mm512_set1_epi64(static_cast<long long>(before.others));
+  __m512i last_digits = _mm512_set1_epi64(static_cast<long long>(before.digit << 63));
   for (size_t i = 0; i < count; i += kLanes) {
-    const auto lanes = static_cast<__mmask8>(0xff >> (kLanes - std::min(kLanes, count - i)));
-    const __m512i here = _mm512_maskz_loadu_epi64(lanes, letters + i);
-    const __m512i digit = _mm512_maskz_loadu_epi64(lanes, digits + i);
-    const __m512i before = _mm512_maskz_alignr_epi64(0xff, here, last_letters, 7);
+    const __mmask8 lanes = lanes_of(count - i);
+    const __m512i here = _mm512_maskz_loadu_epi64(lanes, block[Sign::word].words.data() + i);
+    const __m512i digit = _mm512_maskz_loadu_epi64(lanes, block[Sign::hex].words.data() + i);
+    const __m512i others =
+        _mm512_andnot_si512(_mm512_maskz_loadu_epi64(lanes, block[Sign::number].words.data() + i), here);
+    const __m512i letters_before = _mm512_maskz_alignr_epi64(0xff, here, last_letters, 7);
+    const __m512i others_before = _mm512_maskz_alignr_epi64(0xff, others, last_others, 7);
     const __m512i behind = _mm512_shldi_epi64(digit, _mm512_maskz_alignr_epi64(0xff, digit, last_digits, 7), 1);
-    const __m512i two = _mm512_and_si512(_mm512_shldi_epi64(here, before, 1), _mm512_shldi_epi64(here, before, 2));
-    const __m512i four = _mm512_and_si512(_mm512_shldi_epi64(here, before, 3), _mm512_shldi_epi64(here, before, 4));
-    const __m512i five = _mm512_and_si512(_mm512_and_si512(two, four), _mm512_shldi_epi64(here, before, 5));
-    _mm512_mask_storeu_epi64(ends + i, lanes, behind & ~here & ~five);
+    const __m512i second = _mm512_shldi_epi64(here, letters_before, 2);
+    const __m512i third = _mm512_shldi_epi64(here, letters_before, 3);
+    const __m512i long_words = _mm512_and_si512(
+        _mm512_and_si512(_mm512_and_si512(second, third), _mm512_shldi_epi64(here, letters_before, 1)),
+        _mm512_and_si512(_mm512_shldi_epi64(here, letters_before, 4), _mm512_shldi_epi64(here, letters_before, 5)));
+    __m512i no_numbers = _mm512_and_si512(third, _mm512_shldi_epi64(others, others_before, 4));
+    no_numbers = _mm512_and_si512(second, _mm512_or_si512(no_numbers, _mm512_shldi_epi64(others, others_before, 3)));
+    no_numbers = _mm512_or_si512(no_numbers, _mm512_shldi_epi64(others, others_before, 2));
+    const __m512i none = _mm512_or_si512(_mm512_or_si512(here, long_words), no_numbers);
+    _mm512_mask_storeu_epi64(ends + i, lanes, _mm512_andnot_si512(none, behind));
     last_letters = here;
+    last_others = others;
     last_digits = digit;
   }
 }
+
+GATEHOUSE_AVX512_TARGET bool are_close_avx512(const uint64_t* ends, size_t count, uint64_t near) {
+  __m512i last = _mm512_maskz_set1_epi64(0x80, static_cast<long long>(near));
+  unsigned close = 0;
+  for (size_t i = 0; i < count; i += kLanes) {
+    const __m512i bits = _mm512_maskz_loadu_epi64(lanes_of(count - i), ends + i);
+    const __m512i here = _mm512_sad_epu8(_mm512_popcnt_epi8(bits), _mm512_setzero_si512());
+    const __m512i all = _mm512_add_epi64(here, _mm512_add_epi64(_mm512_maskz_alignr_epi64(0xff, here, last, 7),
+                                                                _mm512_maskz_alignr_epi64(0xff, here, last, 6)));
+    close |= _mm512_cmpge_epu64_mask(all, _mm512_set1_epi64(kMinCodes));
+    last = here;
+  }
+  return close != 0;
+}
 #endif
 
-void find_ends(const uint64_t* letters, const uint64_t* digits, size_t count, uint64_t letters_before,
-               uint64_t digit_before, uint64_t* ends) {
+void find_ends(const TextBlock& block, const Before& before, uint64_t* ends) {
   auto* find = find_ends_plain;
 #if GATEHOUSE_AVX2
   if (has_avx512()) find = find_ends_avx512;
 #endif
-  find(letters, digits, count, letters_before, digit_before, ends);
+  find(block, before, ends);
+}
+
+bool are_close(const uint64_t* ends, size_t count, uint64_t near) {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) return are_close_avx512(ends, count, near);
+#endif
+  return are_close_plain(ends, count, near);
 }
 
 uint32_t close_ends(const uint16_t* ends, size_t back) {
@@ -120,7 +181,7 @@ bool CodesDecoder::wants(const TextBlock& block) const {
   return ends >= kMinCodes;
 }
 
-// Numbers are noticed when kMinCodes short words that end in a digit have stood close together.
+// Numbers are noticed when kMinCodes short words of digits have stood close together.
 void CodesDecoder::scan(const TextBlock& block) {
   const std::string_view bytes = block.bytes();
   const Mask& letters = block[Sign::word];
@@ -128,13 +189,17 @@ void CodesDecoder::scan(const TextBlock& block) {
   Mask ends;
   ends.size = bytes.size();
   const size_t count_of_words = letters.word_count();
-  find_ends(letters.words.data(), digits.words.data(), count_of_words, letters_before_, hex_before_ ? 1 : 0,
-            ends.words.data());
+  find_ends(block, {letters_before_, others_before_, hex_before_ ? uint64_t{1} : 0}, ends.words.data());
   const size_t used = bytes.size() - (count_of_words - 1) * 64;  // of the last word
-  const uint64_t last = letters.words[count_of_words - 1];
-  const uint64_t before_last = count_of_words > 1 ? letters.words[count_of_words - 2] : letters_before_;
   if (used < 64) ends.words[count_of_words - 1] &= (uint64_t{1} << used) - 1;
-  letters_before_ = used == 64 ? last : last << (64 - used) | before_last >> used;
+  // The last 64 characters, with what is before.
+  const auto last_of = [&](const auto& word, uint64_t before) {
+    const uint64_t last = word(count_of_words - 1);
+    if (used == 64) return last;
+    return last << (64 - used) | (count_of_words > 1 ? word(count_of_words - 2) : before) >> used;
+  };
+  letters_before_ = last_of([&](size_t i) { return letters.words[i]; }, letters_before_);
+  others_before_ = last_of([&](size_t i) { return letters.words[i] & ~block[Sign::number].words[i]; }, others_before_);
   hex_before_ = (digits.words[count_of_words - 1] >> (used - 1) & 1) != 0;
   if (!active_ && !may_be_close(ends)) return keep_ends(ends);
   std::array<uint16_t, kMaxPositions + kEndsAtOnce> positions;
@@ -151,20 +216,11 @@ void CodesDecoder::scan(const TextBlock& block) {
   for (size_t i = 0; i < kept; ++i) ends_[ends_.size() - kept + i] = position_ + positions[count - kept + i];
 }
 
-// Whether so many of the ends, and of those before, may stand so close together as numbers: in three words, then.
+// Whether there may be numbers among the ends, and those before.
 bool CodesDecoder::may_be_close(const Mask& ends) const {
-  static_assert(kMaxCodesBytes + 1 <= 2 * 64 + 1);
   const auto is_near = [this](uint64_t end) { return position_ - end <= kMaxCodesBytes; };
-  auto near = static_cast<int>(std::count_if(ends_.begin(), ends_.end(), is_near));
-  int before = 0;
-  bool close = false;
-  for (size_t i = 0; i < ends.word_count(); ++i) {
-    const int here = std::popcount(ends.words[i]);
-    close |= near + before + here >= static_cast<int>(kMinCodes);
-    near = i == 0 ? near : before;
-    before = here;
-  }
-  return close;
+  const auto near = static_cast<uint64_t>(std::count_if(ends_.begin(), ends_.end(), is_near));
+  return are_close(ends.words.data(), ends.word_count(), near);
 }
 
 // The last ones, for what comes.
@@ -291,7 +347,7 @@ void CodesDecoder::skip(uint64_t bytes) {
   if (active_) stop();
   position_ += bytes;
   start_ = position_;
-  letters_before_ = 0;
+  letters_before_ = others_before_ = 0;
   hex_before_ = false;
   history_size_ = 0;
   ends_.fill(0);

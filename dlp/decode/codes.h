@@ -77,8 +77,9 @@ class CodesDecoder final : public TextDecoder {
   uint64_t position_ = 0;        // of bytes_
   uint64_t start_ = 0;           // of the input, or behind its last boundary
   uint64_t letters_before_ = 0;  // of the 64 characters before, as bits
+  uint64_t others_before_ = 0;   // of these, those that no number has
   bool hex_before_ = false;
-  std::array<uint64_t, kMinCodes> ends_{};  // behind the last short words that end like a number
+  std::array<uint64_t, kMinCodes> ends_{};  // behind the last words that may be numbers
   bool active_ = false;
   uint64_t done_ = 0;      // unless active, no number begins before
   size_t gap_ = 0;         // characters since the last number

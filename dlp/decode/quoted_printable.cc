@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "dlp/decode/simd.h"
+
 namespace gatehouse::dlp {
 
 namespace {
@@ -34,20 +36,60 @@ bool begins_escape(std::string_view bytes, size_t at) {
   return is_blank(first) && (is_blank(second) || second == '\r' || second == '\n');
 }
 
+// In which words of a block there may be one, as bits.
+uint64_t find_words_plain(const TextBlock& block) {
+  const Mask& signs = block[Sign::equals];
+  uint64_t words = 0;
+  for (size_t i = 0; i < signs.word_count(); ++i) words |= (signs.words[i] != 0 ? uint64_t{1} : 0) << i;
+  return words;
+}
+
+#if GATEHOUSE_AVX2
+// Of the words but the last two, only where what follows fits.
+GATEHOUSE_AVX512_TARGET uint64_t find_words_avx512(const TextBlock& block) {
+  constexpr size_t kLanes = 8;
+  const size_t count = block[Sign::equals].word_count();
+  uint64_t words = count > 1 ? uint64_t{3} << (count - 2) : 1;
+  for (size_t i = 0; i < count; i += kLanes) {
+    const auto load = [&](Sign sign, size_t at) __attribute__((target("avx512f"))) {
+      const auto lanes = static_cast<__mmask8>(0xff >> (kLanes - std::min(kLanes, count - at)));
+      return _mm512_maskz_loadu_epi64(lanes, block[sign].words.data() + at);
+    };
+    const __m512i signs = load(Sign::equals, i);
+    if (_mm512_test_epi64_mask(signs, signs) == 0) continue;
+    const __m512i lines = _mm512_shrdi_epi64(load(Sign::line_end, i), load(Sign::line_end, i + 1), 1);
+    const __m512i hex = load(Sign::hex, i), hex_next = load(Sign::hex, i + 1);
+    const __m512i joins = load(Sign::join, i), joins_next = load(Sign::join, i + 1);
+    const __m512i digits = _mm512_and_si512(_mm512_shrdi_epi64(hex, hex_next, 1), _mm512_shrdi_epi64(hex, hex_next, 2));
+    const __m512i blanks =
+        _mm512_and_si512(_mm512_shrdi_epi64(joins, joins_next, 1), _mm512_shrdi_epi64(joins, joins_next, 2));
+    const __m512i behind = _mm512_or_si512(_mm512_or_si512(lines, digits), blanks);
+    words |= static_cast<uint64_t>(_mm512_test_epi64_mask(signs, behind)) << i;
+  }
+  return words;
+}
+#endif
+
+uint64_t find_words(const TextBlock& block) {
+#if GATEHOUSE_AVX2
+  if (has_avx512()) return find_words_avx512(block);
+#endif
+  return find_words_plain(block);
+}
+
 // Every '=' that may; whether there is one. Two digits follow, a line's end, or two of what is white space among
 // others.
 bool find_escapes(const TextBlock& block, Mask& escapes) {
   escapes.size = block.bytes().size();
   const size_t count = escapes.word_count();
-  if (!block.has(Sign::equals)) {
-    std::fill_n(escapes.words.begin(), count, 0);
-    return false;
-  }
+  std::fill_n(escapes.words.begin(), count, 0);
+  if (!block.has(Sign::equals)) return false;
   const Mask& line_ends = block[Sign::line_end];
   const Mask& hex = block[Sign::hex];
   const Mask& joins = block[Sign::join];
   uint64_t any = 0;
-  for (size_t i = 0; i < count; ++i) {
+  for (uint64_t words = find_words(block); words != 0; words &= words - 1) {
+    const auto i = static_cast<size_t>(std::countr_zero(words));
     const bool last = i + 1 == count;
     const auto ahead = [&](const Mask& mask, int n) {
       return mask.words[i] >> n | (last ? 0 : mask.words[i + 1] << (64 - n));

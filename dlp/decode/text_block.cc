@@ -24,6 +24,7 @@ constexpr std::array<ByteClass, kSignCount> kClasses{
     ByteClass("="),
     ByteClass("#"),
     ByteClass("\r\n"),
+    ByteClass("0-9A-Fa-fxX"),
     ByteClass("-0-9A-Za-z_+/=.!@#$%^*~&;?:"),
     ByteClass("", true),
 };
@@ -130,7 +131,7 @@ GATEHOUSE_AVX512_TARGET void find_signs_avx512(const char* bytes, size_t first, 
     any_some = _mm512_or_si512(any_some, some);
     any_more = _mm512_or_si512(any_more, more);
     any_above |= above;
-    static_assert(kSignCount == 14);
+    static_assert(kSignCount == 15);
     out.put(0, word, has_bit(some, 0));
     out.put(1, word, has_bit(some, 1));
     out.put(2, word, has_bit(some, 2));
@@ -144,11 +145,12 @@ GATEHOUSE_AVX512_TARGET void find_signs_avx512(const char* bytes, size_t first, 
     out.put(10, word, has_bit(more, 2));
     out.put(11, word, has_bit(more, 3));
     out.put(12, word, has_bit(more, 4));
-    out.put(13, word, above);
+    out.put(13, word, has_bit(more, 5));
+    out.put(14, word, above);
   }
   for (size_t sign = 0; sign < 8; ++sign) out.note(sign, has_bit(any_some, static_cast<int>(sign)));
-  for (size_t sign = 8; sign < 13; ++sign) out.note(sign, has_bit(any_more, static_cast<int>(sign - 8)));
-  out.note(13, any_above);
+  for (size_t sign = 8; sign < 14; ++sign) out.note(sign, has_bit(any_more, static_cast<int>(sign - 8)));
+  out.note(14, any_above);
 }
 #endif
 

@@ -23,10 +23,11 @@ enum class Sign : uint8_t {
   equals,
   hash,
   line_end,
-  token,  // what tokens and passwords are made of, but `above`
-  above,  // ASCII
+  number,  // of digits of hex and the x of their prefix
+  token,   // what tokens and passwords are made of, but `above`
+  above,   // ASCII
 };
-inline constexpr size_t kSignCount = 14;
+inline constexpr size_t kSignCount = 15;
 
 class TextBlock {
  public:

@@ -30,6 +30,7 @@ TEST(TextBlock, KnowsTheSignsOfEachByteWhateverFindsThem) {
               {Sign::equals, ByteClass("=")},
               {Sign::hash, ByteClass("#")},
               {Sign::line_end, ByteClass("\r\n")},
+              {Sign::number, ByteClass("0-9A-Fa-fxX")},
               {Sign::token, ByteClass("-0-9A-Za-z_+/=.!@#$%^*~&;?:")},
               {Sign::above, ByteClass("", true)}};
   static_assert(std::size(rows) == kSignCount);
