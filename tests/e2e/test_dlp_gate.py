@@ -109,6 +109,21 @@ class Gate(unittest.TestCase):
         self.assertEqual(encoded["outcome"], "deny")
         self.assertIn("cannot be overwritten", encoded["findings"][0]["detail"])
 
+    def test_the_command_explains_which_exemptions_there_are_and_where_they_hold(self):
+        def explain(*question: str) -> list[str]:
+            done = subprocess.run([BIN / "gatehouse", "policy", "explain", "--policy", self.policy, *question],
+                                  capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+        self.assertIn("dlp exempt docs github-pat at docs.example.com", explain())
+        here, elsewhere = (explain(f"dlp github-pat {host}.example.com") for host in ("docs", "api"))
+        self.assertEqual(here[1], "exempt by docs: exemption 'docs' of policy 'dlp'")
+        self.assertTrue(elsewhere[1].startswith("deny: "), elsewhere)
+        place = f"[{self.policy}:1]"
+        self.assertIn(f"exempt docs names the rule and this host {place}", here)
+        self.assertIn(f"exempt docs not this host {place}", elsewhere)
+
     def test_pieces_of_a_known_secret_that_leave_by_different_hosts_add_up(self):
         self.start()
         # Different connections, so most likely different workers.

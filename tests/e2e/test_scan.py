@@ -8,12 +8,15 @@ import json
 import os
 import pathlib
 import random
+import struct
 import subprocess
 import tarfile
 import unittest
 import uuid
 import zipfile
 import zlib
+
+import jsonschema
 
 from tests.support.house import GATEHOUSE, ROOT, House
 
@@ -70,12 +73,46 @@ def archive(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def tarred(files: dict[str, bytes], said: int | None = None) -> bytes:
+    """With `said`, all are said to have that size."""
+    out = b""
+    for name, content in files.items():
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content) if said is None else said
+        out += entry.tobuf(tarfile.GNU_FORMAT) + content + b"\0" * (-len(content) % 512)
+    return out + b"\0" * 1024
+
+
 def zipped(files: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in files.items():
             bundle.writestr(name, content)
     return out.getvalue()
+
+
+def exactly(required: list[str], **members) -> dict:
+    return {"type": "object", "required": required, "properties": members, "additionalProperties": False}
+
+
+# Of SARIF 2.1.0 (OASIS, 27 March 2020) the objects we write: which members each must have, and which it may.
+TEXT = {"type": "string", "minLength": 1}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
+MESSAGE = exactly(["text"], text=TEXT)  # 3.11: one of text and id
+REGION = exactly(["startLine"], startLine={"type": "integer", "minimum": 1}, startColumn={"type": "integer", "minimum": 1},
+                 byteOffset={"type": "integer", "minimum": 0}, byteLength={"type": "integer", "minimum": 0})
+PLACE = exactly(["artifactLocation"], region=REGION,
+                artifactLocation=exactly(["uri"], uri={"type": "string", "pattern": r"^([!$&-;=@-Z_a-z~]|%[0-9A-F]{2})+$"}))
+RESULT = exactly(["message", "ruleId"], ruleId=TEXT, level=LEVEL, message=MESSAGE, properties={"type": "object"},
+                 locations={"type": "array", "minItems": 1, "items": exactly(["physicalLocation"], physicalLocation=PLACE)},
+                 partialFingerprints={"type": "object", "additionalProperties": {"type": "string"}})
+RULE = exactly(["id"], id=TEXT, shortDescription=MESSAGE, defaultConfiguration=exactly([], level=LEVEL),
+               properties={"type": "object"})
+DRIVER = exactly(["name"], name=TEXT, semanticVersion={"type": "string", "pattern": r"^\d+\.\d+\.\d+"},
+                 rules={"type": "array", "uniqueItems": True, "items": RULE})
+SARIF = exactly(["version", "runs"], **{"$schema": {"type": "string"}}, version={"const": "2.1.0"}, runs={
+    "type": "array", "minItems": 1, "items": exactly(["tool"], tool=exactly(["driver"], driver=DRIVER),
+                                                     results={"type": "array", "items": RESULT})})
 
 
 class Scan(unittest.TestCase):
@@ -140,6 +177,11 @@ class Scan(unittest.TestCase):
             "zero width": ("\u200b".join(TOKEN).encode(), "unicode"),
             "dots between": (".".join(TOKEN).encode(), "separated"),
             "NULs between": ("\0".join(TOKEN).encode(), "separated"),
+            "NULs around": (b"\0" * 999 + token + b"\0" * 999, ""),
+            "what is no UTF-8 around": (b"\xff\xc0\x80\xed\xa0\x80" + token + b"\xe2\x82\xf5", ""),
+            "look-alikes": (TOKEN.replace("p", "\u0440").encode(), "unicode"),
+            "soft hyphens": ("\u00ad".join(TOKEN).encode(), "unicode"),
+            "tar": (tarred({"a.txt": token}), ""),
             "gzip": (gzip.compress(b"x" * 100 + token), "gzip"),
             "junk and gzip": (b"junk" + gzip.compress(b"x" * 100 + token), "gzip"),
             "zlib": (zlib.compress(b"x" * 100 + token), "zlib"),
@@ -197,6 +239,19 @@ class Scan(unittest.TestCase):
         self.assertEqual(result["ruleId"], "github-pat")
         self.assertEqual(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2)
 
+    def test_sarif_is_what_its_standard_asks_for(self):
+        folder = self.folder({"a b/x\udcff%.py": TOKEN.encode(), "y.gz": gzip.compress(TOKEN.encode() + b" " + b"A" * 99),
+                              "z": gzip.compress(b"\0" * (1 << 29), 1)})
+        for arguments, least in (([str(folder)], 3), (["-"], 0)):
+            done = self.scan("--sarif", *arguments)
+            log = json.loads(done.stdout)
+            jsonschema.Draft7Validator(SARIF, format_checker=jsonschema.FormatChecker()).validate(log)
+            run, = log["runs"]
+            self.assertGreaterEqual(len(run["results"]), least)
+            ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+            self.assertEqual(sorted(set(ids)), ids)
+            self.assertEqual({result["ruleId"] for result in run["results"]}, set(ids))
+
     def test_a_bar_shows_how_far_it_is_on_a_terminal_alone(self):
         folder = self.folder({"a.bin": random.Random(1).randbytes(60_000_000), "b.txt": TOKEN.encode()})
         terminal, ours = os.openpty()
@@ -224,11 +279,36 @@ class Scan(unittest.TestCase):
         self.assertEqual(missing.returncode, 2)
         self.assertIn(b"missing: ", missing.stderr)
 
+    def test_sizes_that_are_no_more_than_said_hide_nothing(self):
+        said = 10 << 30
+        token = TOKEN.encode()
+        zip64 = struct.pack("<HHQQ", 1, 16, said, said)
+        inner = zlib.compressobj(wbits=-15)
+        packed = inner.compress(b"x" * 100 + token) + inner.flush()
+        cases = {
+            "zip, stored": struct.pack("<IHHHHHIIIHH", 0x04034b50, 45, 0, 0, 0, 0, 0, 0xffffffff, 0xffffffff, 1,
+                                       len(zip64)) + b"a" + zip64 + token,
+            "zip, deflated": struct.pack("<IHHHHHIIIHH", 0x04034b50, 45, 0, 8, 0, 0, 0, 0xffffffff, 0xffffffff, 1,
+                                         len(zip64)) + b"a" + zip64 + packed,
+            "tar": tarred({"a.txt": token}, said),
+            "gzip": gzip.compress(b"x" * 100 + token)[:-4] + struct.pack("<I", 0xffffffff),
+            # A frame of one raw block (RFC 8878, section 3.1.1), whose header says how much comes of it.
+            "zstd": struct.pack("<IBBQ", 0xfd2fb528, 0xc0, 0x50, said) + (1 | len(token) << 3).to_bytes(3, "little") + token,
+        }
+        for name, content in cases.items():
+            with self.subTest(name):
+                self.assertIn("github-pat", {f["rule"] for f in self.findings("-", stdin=content)})
+
     def test_hostile_archives_end_soon_and_are_reported(self):
         nested = TOKEN.encode()
         for _ in range(40):
             nested = base64.b64encode(nested)
-        for name, content in {"bomb": gzip.compress(b"\0" * (1 << 29), 1), "nested": nested}.items():
+        zips, brackets = TOKEN.encode(), b"[" * 300_000 + b'"a"' + b"]" * 300_000
+        for _ in range(40):
+            zips = zipped({"a.zip": zips})
+        self.assertEqual(self.findings("-", stdin=brackets), [])
+        for name, content in {"bomb": gzip.compress(b"\0" * (1 << 29), 1), "nested": nested, "zips": zips,
+                              "zip bomb": zipped({f"{i}": b"\0" * (1 << 26) for i in range(5)})}.items():
             with self.subTest(name):
                 rules = {f["rule"] for f in self.findings("-", stdin=content)}
                 self.assertIn("decode-budget", rules)
