@@ -28,8 +28,8 @@ constexpr size_t kMaxIdleLayers = 256;
 // The decoders that copy most of what they read, in the order in which they are tried on a text that is disguised in
 // several of these ways at once: one order is enough, and all of them would be hundreds of layers. A soft line break of
 // quoted-printable may stand within any other escape, and be taken for its end.
-constexpr std::array<std::string_view, 7> kCopying{"qp",       "json", "percent", "html", "unicode", "separated#joined",
-                                                   "separated"};
+constexpr std::array<std::string_view, 8> kCopying{"urlencoded",       "qp",       "json", "percent", "html", "unicode",
+                                                   "separated#joined", "separated"};
 
 // Of a kind that is not one of them, before all.
 ptrdiff_t order(std::string_view kind) {

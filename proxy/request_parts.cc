@@ -11,6 +11,7 @@ namespace gatehouse::proxy {
 namespace {
 
 constexpr char kFiller = '*';
+constexpr std::string_view kForm = "application/x-www-form-urlencoded";
 
 // Slice::field of separators.
 enum Separator : size_t { kNameEnd, kLineEnd };
@@ -64,7 +65,9 @@ RequestParts::RequestParts(const RequestHead& head) : head_(head) {
   const std::string_view path = head.path;
   const size_t path_length = without_query(path).size();
   parts_.push_back({{"path", "", ""}, {{Slice::Of::path, 0, 0, path_length}}});
-  Part joined{{"query", "", ""}, {}, true};
+  // As a form reads it, '+' is a space in a query.
+  if (path.find('+', path_length) != std::string_view::npos) query_type_ = kForm;
+  Part joined{{"query", query_type_, ""}, {}, true};
   add_pairs("query", Slice::Of::path, 0, split_pairs(path, path_length + 1, "&;"), &joined);
   if (joined.slices.size() > 1) parts_.push_back(std::move(joined));
   for (size_t i = 0; i < head.fields.size(); ++i) {
@@ -77,6 +80,7 @@ RequestParts::RequestParts(const RequestHead& head) : head_(head) {
 
 void RequestParts::add_pairs(std::string_view kind, Slice::Of of, size_t field, const std::vector<Pair>& pairs,
                              Part* joined) {
+  const std::string type = of == Slice::Of::path ? query_type_ : "";
   std::vector<Slice> names;
   for (const Pair& pair : pairs) {
     const Slice name{of, field, pair.name, pair.name_length};
@@ -85,9 +89,9 @@ void RequestParts::add_pairs(std::string_view kind, Slice::Of of, size_t field, 
     if (value.length == 0) continue;
     if (joined != nullptr) joined->slices.push_back(value);
     if (++alone_ > kMaxPartsAlone) continue;
-    parts_.push_back({{fmt::format("{}:{}", kind, text(name)), "", ""}, {value}});
+    parts_.push_back({{fmt::format("{}:{}", kind, text(name)), type, ""}, {value}});
   }
-  add_names(kind, names);
+  add_names(kind, names, type);
 }
 
 void RequestParts::add_fields(const Fields& fields, std::string_view kind, Slice::Of names, Slice::Of values) {
@@ -99,11 +103,11 @@ void RequestParts::add_fields(const Fields& fields, std::string_view kind, Slice
                       {{values, i, 0, fields[i].value.size()}},
                       cookies});
   }
-  add_names(kind, all);
+  add_names(kind, all, "");
 }
 
-void RequestParts::add_names(std::string_view kind, const std::vector<Slice>& names) {
-  Part part{{fmt::format("{}-name", kind), "", ""}, {}};
+void RequestParts::add_names(std::string_view kind, const std::vector<Slice>& names, const std::string& type) {
+  Part part{{fmt::format("{}-name", kind), type, ""}, {}};
   for (const Slice& name : names) {
     if (name.length < kMinNameBytes) continue;
     part.slices.push_back(name);

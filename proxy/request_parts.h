@@ -75,14 +75,15 @@ class RequestParts {
   };
   void add_pairs(std::string_view kind, Slice::Of of, size_t field, const std::vector<Pair>& pairs, Part* joined);
   void add_fields(const Fields& fields, std::string_view kind, Slice::Of names, Slice::Of values);
-  void add_names(std::string_view kind, const std::vector<Slice>& names);
+  void add_names(std::string_view kind, const std::vector<Slice>& names, const std::string& type);
   void add_head();
   void show(dlp::Scan& scan, const Part& part) const;
 
   const RequestHead& head_;
   const Fields* trailers_ = nullptr;
   std::vector<Part> parts_;
-  size_t alone_ = 0;  // of pairs
+  size_t alone_ = 0;        // of pairs
+  std::string query_type_;  // what the scanner is to take its parts for
 };
 
 // Overwrites what the redactions mean: in `head` and `trailers`, which are those that `parts` has shown, and in `body`.

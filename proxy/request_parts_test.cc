@@ -100,6 +100,20 @@ TEST(RequestParts, ShowAQueryOfAnyLengthWholeButOnlySomeOfItOnItsOwn) {
   EXPECT_THAT(shown.stream().bytes("head"), HasSubstr("a=999"));
 }
 
+TEST(RequestParts, TakeAQueryWithAPlusForAForm) {
+  Shown shown("GET /a+b?key=c+d&long-name=1&x=2 HTTP/1.1\r\nHost: h.example\r\nCookie: a=1+1\r\n\r\n");
+  Shown plain("GET /a+b?key=c%20d&x=2 HTTP/1.1\r\nHost: h.example\r\n\r\n");
+  const auto types = [](Shown& of) {
+    std::string all;
+    for (const auto& part : of.stream().parts) all += part.info.content_type.empty() ? "" : part.info.location + "\n";
+    return all;
+  };
+  EXPECT_EQ(types(shown), "query:key\nquery:long-name\nquery:x\nquery-name\nquery\n");
+  EXPECT_EQ(shown.stream().parts[shown.stream().index("query:key")].info.content_type,
+            "application/x-www-form-urlencoded");
+  EXPECT_EQ(types(plain), "");
+}
+
 TEST(RequestParts, HaveNoBytesWhereThereAreNone) {
   Shown shown("GET /x HTTP/1.1\r\nHost: h.example\r\n\r\n");
   EXPECT_TRUE(shown.parts.slices_of(1000, 0, 1).empty());

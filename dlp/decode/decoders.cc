@@ -5,6 +5,7 @@
 #include "dlp/decode/container_sniffer.h"
 #include "dlp/decode/entities.h"
 #include "dlp/decode/escapes.h"
+#include "dlp/decode/form_spaces.h"
 #include "dlp/decode/joined_strings.h"
 #include "dlp/decode/listed_strings.h"
 #include "dlp/decode/percent.h"
@@ -27,7 +28,7 @@ std::vector<std::unique_ptr<Each>> one_of_each(DecoderHost& host) {
 }  // namespace
 
 std::vector<std::unique_ptr<Decoder>> make_decoders(DecoderHost& host) {
-  auto decoders = one_of_each<Decoder, ContainerSniffer, WideTextDecoder>(host);
+  auto decoders = one_of_each<Decoder, ContainerSniffer, WideTextDecoder, FormSpaces>(host);
   decoders.push_back(std::make_unique<TextDecoders>(
       one_of_each<TextDecoder, AlphabetDecoder, PercentDecoder, BackslashDecoder, EntityDecoder, QuotedPrintable,
                   UnicodeDecoder, JoinedStringsDecoder, ListedStringsDecoder, SeparatedDecoder, CodesDecoder>(host)));

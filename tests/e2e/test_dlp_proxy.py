@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import unittest
+import urllib.parse
 
 from tests.support.gates import Gates, ask
 from tests.support.house import BIN
@@ -98,7 +99,10 @@ MULTIPART = "Content-Type: multipart/form-data; boundary=frontier\r\n"
 GZIP = "Content-Encoding: gzip\r\n"
 BASE64 = base64.b64encode(f"key {TOKEN} end".encode()).decode()
 
-# What it is, the request, where it is found, how it is encoded there (None: whatever it is).
+PRIVATE_KEY = ("-----BEGIN RSA PRIVATE " + "KEY-----\n" + base64.encodebytes(bytes(range(256)) * 2).decode() +
+               "-----END RSA PRIVATE " + "KEY-----\n")
+
+# What it is, the request, where it is found, how it is encoded there (None: whatever it is), the rule if it is another.
 PLACEMENTS = [
     ("path", request(f"/x/{TOKEN}/y", method="GET"), "path", ""),
     ("query value", request(f"/x?a=1&token={TOKEN}", method="GET"), "query:token", ""),
@@ -113,6 +117,10 @@ PLACEMENTS = [
     ("cookie", request(fields=f"Cookie: theme=dark; sid={TOKEN}\r\n", method="GET"), "cookie:sid", ""),
     ("form body", request(fields=FORM, body=f"a=1&token={TOKEN}".encode()), "body", ""),
     ("form body, escaped", request(fields=FORM, body=f"a=1&token=%67%68%70%5F{TOKEN[4:]}".encode()), "body", "percent"),
+    ("form body, spaces as +", request(fields=FORM, body=("k=" + urllib.parse.quote_plus(PRIVATE_KEY)).encode()), "body",
+     "urlencoded>percent", "private-key-rsa"),
+    ("query value, spaces as +", request("/x?k=" + urllib.parse.quote_plus(PRIVATE_KEY), method="GET"), "query:k",
+     "urlencoded>percent", "private-key-rsa"),
     ("JSON value", request(fields=JSON, body=json.dumps({"a": {"b": [TOKEN]}}).encode()), "body", ""),
     ("JSON key", request(fields=JSON, body=json.dumps({TOKEN: 1}).encode()), "body", ""),
     ("JSON value, base64", request(fields=JSON, body=json.dumps({"data": BASE64}).encode()), "body", None),
@@ -188,10 +196,11 @@ class DlpTest(unittest.TestCase):
 
 class Requests(DlpTest):
     def test_a_secret_leaves_by_no_place_of_a_request(self):
-        for name, raw, location, path in PLACEMENTS:
+        for name, raw, location, path, *other in PLACEMENTS:
             with self.subTest(name):
-                row = self.refused(self.ask(raw), 403, f"dlp.{RULE}")
-                wanted = {"rule": RULE, "action": "deny", "direction": "out", "prefix": "ghp_"}
+                rule, prefix = (other[0], "----") if other else (RULE, "ghp_")
+                row = self.refused(self.ask(raw), 403, f"dlp.{rule}")
+                wanted = {"rule": rule, "action": "deny", "direction": "out", "prefix": prefix}
                 if location is not None:
                     wanted["location"] = location
                 if path is not None:
@@ -239,11 +248,46 @@ class Requests(DlpTest):
 
     def test_a_body_over_the_limit_is_refused(self):
         with self.subTest("declared"):
-            self.refused(self.ask(request(fields=f"Expect: 100-continue\r\nContent-Length: {LIMIT + 1}\r\n")), 413,
-                         "dlp.body-limit")
+            for length in (LIMIT + 1, 10 << 30):
+                self.refused(self.ask(request(fields=f"Expect: 100-continue\r\nContent-Length: {length}\r\n")), 413,
+                             "dlp.body-limit")
         with self.subTest("counted"):
             self.refused(self.ask(chunked(*[b"x" * 64 * KIB] * 17)), 413, "dlp.body-limit")
         self.assertIn("HTTP/1.1 200", self.ask(request(body=os.urandom(LIMIT))))
+
+    def test_what_cannot_be_looked_into_is_refused(self):
+        packed = gzip.compress(b"word " * 1000)
+        deep = TOKEN.encode()
+        for _ in range(40):
+            deep = gzip.compress(deep)
+        parts = TOKEN
+        for i in range(40):
+            parts = f"--b{i}\r\nContent-Type: multipart/mixed; boundary=b{i - 1}\r\n\r\n{parts}\r\n--b{i}--\r\n"
+        for name, raw, rule in [
+            ("corrupt gzip", request(fields=GZIP, body=packed[:30] + b"\xff" * 20 + packed[50:]), "decode-error"),
+            ("gzip cut short", request(fields=GZIP, body=packed[:-9]), "decode-error"),
+            ("no gzip at all", request(fields=GZIP, body=b"hello"), "decode-error"),
+            ("an encoding that nobody knows", request(fields="Content-Encoding: rot13\r\n", body=b"hello"), "decode-error"),
+            ("gzip in gzip without end", request(body=deep), "decode-budget"),
+            ("multipart in multipart without end",
+             request(fields="Content-Type: multipart/mixed; boundary=b39\r\n", body=parts.encode()), "decode-budget"),
+        ]:
+            with self.subTest(name):
+                self.found(self.refused(self.ask(raw), 403, f"dlp.{rule}"), rule=rule, category="limits", action="deny")
+
+    def test_nothing_goes_upstream_of_a_request_whose_end_does_not_come(self):
+        for raw in [request(fields="Content-Length: 100\r\n") + b"a" * 50, chunked(b"half")[:-5],
+                    request(fields=f"X-Key: {TOKEN}\r\nContent-Length: 100\r\n")]:
+            with self.subTest(raw[-30:]):
+                rows = len(self.gates.rows())
+                with socket.create_connection(("127.0.0.1", self.gates.port), 30) as stream:
+                    stream.sendall(raw)
+                wait_until(lambda: len(self.gates.rows()) > rows, 20, "the row")
+                row = self.gates.rows()[-1]
+                self.assertEqual((row["verdict"], row["rule_id"]), ("deny", "http.cut-short"))
+                self.assertEqual((self.recorder.connections, len(self.recorder.requests)), (self.connections, self.seen))
+                self.assertIn("HTTP/1.1 200", self.ask(request(body=b"hello")))
+                self.connections, self.seen = self.recorder.connections, len(self.recorder.requests)
 
     def test_a_bomb_is_refused(self):
         bomb = gzip.compress(gzip.compress(b"\0" * (64 << 20), 9), 9)
@@ -280,10 +324,12 @@ class Requests(DlpTest):
         self.refused(self.ask(raw), 403, "dlp.gitlab-pat")
 
     def test_an_exempt_host_gets_it_and_a_row_says_so(self):
-        self.assertIn("HTTP/1.1 200", self.ask(request(body=TOKEN.encode(), host="trusted.demo.test")))
-        self.assertEqual(self.recorder.requests[-1]["body"], TOKEN.encode())
-        row = self.gates.rows(host="trusted.demo.test", verdict="allow")[-1]
-        self.found(row, rule=RULE, action="exempt", exemption="github-at-trusted", verdict="allow")
+        for times in (1, 2):
+            self.assertIn("HTTP/1.1 200", self.ask(request(body=TOKEN.encode(), host="trusted.demo.test")))
+            self.assertEqual(self.recorder.requests[-1]["body"], TOKEN.encode())
+            row = self.gates.rows(host="trusted.demo.test", verdict="allow")[-1]
+            self.found(row, rule=RULE, action="exempt", exemption="github-at-trusted", verdict="allow")
+            self.assertEqual(len(self.gates.rows("dlp_findings", exemption="github-at-trusted")), times)
 
     def test_no_byte_is_left_on_disk_under_a_name(self):
         self.ask(request(body=b"word " * 100 * KIB))

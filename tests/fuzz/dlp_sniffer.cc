@@ -1,6 +1,6 @@
-// The first byte says what is declared of the rest, the second how it is cut.
+// The first byte says what is declared of the rest, the second how it is cut; it is read as a form, too.
 #include "dlp/decode/container_sniffer.h"
-
+#include "dlp/decode/form_spaces.h"
 #include "tests/fuzz/dlp_cuts.h"
 
 using namespace gatehouse::dlp;
@@ -18,6 +18,8 @@ const Piece kPieces[] = {
     {0, {}, "multipart/form-data; boundary=XX", {}},
 };
 
+const Piece kForm{0, {}, "application/x-www-form-urlencoded", {}};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -29,6 +31,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     sniffer.declare(declared);
     for (auto part = next(); !part.empty(); part = next()) sniffer.write(part);
     sniffer.end();
+  });
+  require_the_same_of_all_cuts(bytes, data[1], [&](DecoderHost& host, const auto& next) {
+    FormSpaces spaces(host);
+    spaces.declare(kForm);
+    for (auto part = next(); !part.empty(); part = next()) spaces.write(part);
+    spaces.end();
   });
   return 0;
 }
