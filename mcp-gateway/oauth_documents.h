@@ -15,7 +15,7 @@
 
 namespace gatehouse::mcp {
 
-inline constexpr size_t kMaxDocumentBytes = 256 << 10;
+inline constexpr size_t kMaxDocumentBytes = 64 << 10;
 inline constexpr size_t kMaxOauthUrlBytes = 2048;
 inline constexpr size_t kMaxTokenBytes = 16 << 10;
 inline constexpr size_t kMaxScopes = 64;

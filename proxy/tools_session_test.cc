@@ -110,6 +110,32 @@ TEST_F(ToolsSessionTest, CarryAnAccessTokenThatNoRowHasInPlaceOfAnyOther) {
   EXPECT_THAT(wire_.sent, Not(HasSubstr("Gatehouse")));
 }
 
+// What is for an issuer is the gateway's own; what is for a server is the guest's, but for the token that goes along.
+TEST_F(ToolsSessionTest, ShowTheScannerAllButTheTokensAndWhatIsForAnIssuer) {
+  world_->with_scanner = true;
+  start(GuestSession::Entry::tools);
+  session_->on_bytes(
+      "POST /token HTTP/1.1\r\nHost: auth.example:8443\r\nGatehouse-Purpose: authorization\r\n"
+      "Authorization: Basic made-up\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_TRUE(world_->scanner.streams.empty());
+  world_->answer_commit();
+  world_->answer_open(wire_);
+  EXPECT_THAT(wire_.sent, HasSubstr("Authorization: Basic made-up\r\n"));
+  wire_.listener->on_upstream_bytes("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_TRUE(world_->scanner.streams.empty());
+  EXPECT_THAT(world_->to_guest, HasSubstr("HTTP/1.1 200"));
+
+  restart();
+  world_->with_scanner = true;
+  start(GuestSession::Entry::tools);
+  session_->on_bytes(post("Gatehouse-Bearer: made-up-token\r\nX-Other: y\r\n"));
+  ASSERT_FALSE(world_->scanner.streams.empty());
+  std::string shown;
+  for (const auto& part : world_->scanner.last().parts) shown += part.info.location + "=" + part.bytes + "\n";
+  EXPECT_THAT(shown, HasSubstr("x-other"));
+  EXPECT_THAT(shown, Not(HasSubstr("made-up-token")));
+}
+
 TEST_F(ToolsSessionTest, SpeakPlainHttp1) {
   for (const std::string& bytes :
        {std::string("\x16\x03\x01\x02"), std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
