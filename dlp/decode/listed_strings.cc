@@ -265,6 +265,7 @@ void ListedStringsDecoder::keep_string(uint64_t begin, uint64_t end) {
   }
   const size_t known = begin < position_ ? std::min(head_size_, string.size) : 0;
   std::memcpy(string.bytes.data(), head_.data(), known);
+  if (known == string.size) return;
   std::memcpy(string.bytes.data() + known, bytes_.data() + (begin + known - position_), string.size - known);
 }
 
