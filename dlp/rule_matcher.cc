@@ -14,7 +14,10 @@ namespace gatehouse::dlp {
 
 namespace {
 
-constexpr size_t kFewPlaces = 8;
+// Places to try one by one, which costs less than a search that only ends with the text, and for which the automaton
+// may not fit into its memory and be built anew each time: of all, or of those whose byte says that a match may begin.
+constexpr size_t kFewPlaces = 4;
+constexpr size_t kFewLikelyPlaces = 32;
 
 }  // namespace
 
@@ -30,6 +33,7 @@ struct RuleMatcher::Patterns {
 
   RE2 pattern;
   const std::array<bool, 256> begins;  // by byte, whether a match may begin with it
+  const size_t few = std::find(begins.begin(), begins.end(), false) == begins.end() ? kFewPlaces : kFewLikelyPlaces;
   std::vector<std::unique_ptr<const RE2>> allow;
 };
 
@@ -68,9 +72,7 @@ std::optional<MatchSpan> RuleMatcher::find(std::string_view text, size_t from, s
   last = std::min(last, text.size() - 1);
   size_t places = 0;
   for (size_t at = from; at <= last; ++at) places += may_begin(at) ? 1 : 0;
-  if (places <= kFewPlaces) {
-    // Tried one by one, few places cost less than a search that only ends with the text, for which the automaton may
-    // have to be built anew each time.
+  if (places <= compiled.few) {
     for (; from <= last; ++from) {
       if (!may_begin(from)) continue;
       if (const auto match = match_at(compiled, text, from, end)) return match;
