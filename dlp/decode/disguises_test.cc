@@ -121,8 +121,13 @@ TEST(Unicode, FoldsLookalikesAndDropsWhatCannotBeSeen) {
   for (int i = 0; i < 36; ++i) fullwidth += "Ａ";
   std::string combining;
   for (int i = 0; i < 36; ++i) combining += "A\u0336";
+  std::string tags;
+  for (const char c : kToken)
+    tags += "\xf3\xa0" + std::string(c < '@' ? "\x80" : "\x81") + static_cast<char>(0x80 | (c & 0x3f));
   expect_token<UnicodeDecoder>(
       {
+          {"nothing but tags", tags, "unicode"},
+          {"tags between all", every(1, kToken, "\U000e0061"), "unicode"},
           {"zero width space", "ghp_\u200b" + kToken.substr(4), "unicode"},
           {"between all", every(1, kToken, "\u2060"), "unicode"},
           {"soft hyphen", "gh\u00adp_" + kToken.substr(4), "unicode"},

@@ -65,6 +65,10 @@ Valid valid_text(std::string_view text) {
   return valid;
 }
 
+// Tags (U+E0020 to U+E007E) repeat ASCII. One alone was put between letters; several are a text that nobody sees.
+constexpr size_t kTagBytes = 4;
+bool is_tag(uint32_t character) { return character >= 0xe0020 && character <= 0xe007e; }
+
 // What stands before a character, that much of it or all.
 constexpr size_t kBeforeBytes = kTextBytes + kMaxUtf8Bytes;
 bool ends_valid(std::string_view before) {
@@ -128,8 +132,21 @@ EscapeKind UnicodeDecoder::read(std::string_view text, uint64_t position, bool n
     if (after.bytes < kTextBytes && !after.cut) return EscapeKind::none;
   }
   escape.used = read.size;
+  if (is_tag(read.character)) {
+    const Utf8Character next = read_utf8(text.substr(read.size));
+    if (next.cut && !nothing_more) return EscapeKind::cut;
+    if (is_tag(next.character) || tag_before(position)) escape.add(static_cast<char>(read.character & 0x7f));
+    return EscapeKind::complete;
+  }
   for (const char c : folded.text) escape.add(c);
   return EscapeKind::complete;
+}
+
+bool UnicodeDecoder::tag_before(uint64_t position) const {
+  char before[kTagBytes];
+  if (position < stretches().known() + kTagBytes) return false;
+  for (size_t i = 0; i < kTagBytes; ++i) before[i] = stretches().at(position - kTagBytes + i);
+  return is_tag(read_utf8({before, kTagBytes}).character);
 }
 
 bool UnicodeDecoder::text_before(uint64_t position) const {

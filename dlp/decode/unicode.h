@@ -15,6 +15,7 @@ class UnicodeDecoder final : public EscapeDecoder {
   EscapeKind read(std::string_view text, uint64_t position, bool nothing_more, Escape& escape) const override;
   bool may_begin(std::string_view text, size_t at) const override;
   bool text_before(uint64_t position) const;
+  bool tag_before(uint64_t position) const;
 };
 
 }  // namespace gatehouse::dlp
