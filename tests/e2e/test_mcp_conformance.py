@@ -50,6 +50,8 @@ class Conformance(unittest.TestCase):
             failed = [name for name, checks in found.items() if {*checks.values()} & {"FAILURE", "WARNING"}]
             self.assertEqual([name for name in failed if not name.startswith(NOT_CARRIED[side])], [], f"directly, {revision}")
             self.assertGreater(sum("SUCCESS" in checks.values() for checks in found.values()), 4)
+            self.assertEqual(*({name for name, checks in one.items() if "FAILURE" not in checks.values()}
+                               for one in (found, through[revision])), f"the scenarios that pass, {revision}")
         differing = {check: (revision, *ended) for revision in REVISIONS for check, ended in
                      compared(direct[revision], through[revision]).items()}
         self.maxDiff = None
