@@ -3,34 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
-#include "common/base/secret_source.h"
-#include "common/base/wiping.h"
 #include "common/dlp/scanner_option.h"
+#include "mcp-gateway/given_secrets.h"
 #include "mcp-gateway/login_server.h"
 
 namespace gatehouse::mcp {
 
 namespace {
 constexpr size_t kMaxOpenFiles = 8192;  // clients, servers, the scanner's connections
-constexpr size_t kMaxSecretsBytes = 1 << 20;
-
-Result<std::map<std::string, SecretBytes>> read_secret_texts(const std::string& source) {
-  auto text = read_secret_source(source, kMaxSecretsBytes);
-  if (!text) return failed(text);
-  const Wiping<std::string> wiping{*text};
-  auto tree = nlohmann::json::parse(*text, nullptr, false);
-  const Wiping<nlohmann::json> wiping_tree{tree};
-  if (!tree.is_object()) return fail("it is no JSON object");
-  std::map<std::string, SecretBytes> secrets;
-  for (auto& [name, value] : tree.items()) {
-    if (!value.is_string()) return fail("it is no JSON object of texts");
-    auto kept = SecretBytes::copy_of(value.get_ref<const std::string&>());
-    if (!kept) return failed(kept);
-    secrets.emplace(name, std::move(*kept));
-  }
-  return secrets;
-}
-
 }  // namespace
 
 McpOptions parse_options(int argc, char** argv) {
@@ -96,11 +76,9 @@ Result<void> require_proxy(const McpOptions& options, const std::vector<policy::
 
 Result<Oauth> open_oauth(const McpOptions& options, const std::vector<policy::McpServer>& servers) {
   Oauth oauth;
-  if (!options.client_secrets.empty()) {
-    auto secrets = read_secret_texts(options.client_secrets);
-    if (!secrets) return failed(secrets, "--client-secrets");
-    oauth.secrets = std::move(*secrets);
-  }
+  auto secrets = read_given_secrets(options.client_secrets);
+  if (!secrets) return failed(secrets, "--client-secrets");
+  oauth.secrets = std::move(*secrets);
   bool logins = false;
   for (const auto& server : servers) {
     if (!server.oauth) continue;

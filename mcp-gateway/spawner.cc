@@ -15,12 +15,10 @@
 #include <chrono>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
 #include "common/base/secret_bytes.h"
-#include "common/base/secret_source.h"
-#include "common/base/wiping.h"
+#include "mcp-gateway/given_secrets.h"
 #include "mcp-gateway/sandbox.h"
 
 namespace gatehouse::mcp {
@@ -30,7 +28,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kStopGrace{2000};
-constexpr size_t kMaxSecretsBytes = 1 << 20;
 constexpr const char* kProgramFolders[] = {"/usr/local/bin", "/usr/bin", "/bin"};
 constexpr std::string_view kInherited = "fd:";
 constexpr char kPath[] = "PATH=/usr/local/bin:/usr/bin:/bin";
@@ -75,19 +72,9 @@ class Spawner {
 };
 
 Result<void> Spawner::read_secrets(const std::string& source) {
-  if (source.empty()) return {};
-  auto text = read_secret_source(source, kMaxSecretsBytes);
-  if (!text) return failed(text);
-  const Wiping<std::string> wiping{*text};
-  auto tree = nlohmann::json::parse(*text, nullptr, false);
-  const Wiping<nlohmann::json> wiping_tree{tree};
-  if (!tree.is_object()) return fail("what servers are given is no JSON object");
-  for (auto& [name, value] : tree.items()) {
-    if (!value.is_string()) return fail("what servers are given is no JSON object of texts");
-    auto kept = SecretBytes::copy_of(value.get_ref<const std::string&>());
-    if (!kept) return failed(kept);
-    secrets_.emplace(name, std::move(*kept));
-  }
+  auto given = read_given_secrets(source);
+  if (!given) return failed(given, "what servers are given");
+  secrets_ = std::move(*given);
   return {};
 }
 

@@ -1,11 +1,12 @@
 #include "mcp-gateway/token_store.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#include "common/base/file_lock.h"
 
 namespace gatehouse::mcp {
 
@@ -15,25 +16,6 @@ using json::Value;
 
 constexpr json::Limits kLineLimits{.bytes = 256 << 10, .depth = 2, .values = 32};
 constexpr char kWhatToDo[] = "take the file away, and log in again (gatehouse mcp login)";
-
-class Lock {
- public:
-  static Result<Lock> take(int fd) {
-    while (::flock(fd, LOCK_EX) != 0) {
-      if (errno != EINTR) return fail_errno("the file of tokens cannot be locked");
-    }
-    return Lock(fd);
-  }
-  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Lock& operator=(Lock&&) = delete;
-  ~Lock() {
-    if (fd_ >= 0) ::flock(fd_, LOCK_UN);
-  }
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 Result<void> check(int fd) {
   struct stat status {};
@@ -153,7 +135,7 @@ Result<TokenStore> TokenStore::open(const std::string& path) {
   if (!file) return fail_errno("cannot open {}", path);
   const int fd = file.get();
   if (auto ok = check(fd); !ok) return failed(ok, path);
-  const auto lock = Lock::take(fd);
+  const auto lock = FileLock::take(fd);
   if (!lock) return failed(lock, path);
   Lines lines;
   if (auto ok = read_lines(fd, lines); !ok) return failed(ok, path);
@@ -175,8 +157,8 @@ Result<TokenStore> TokenStore::open(const std::string& path) {
 }
 
 Result<std::optional<KeptAuthorization>> TokenStore::find(const std::string& server) {
-  const auto lock = Lock::take(file_.get());
-  if (!lock) return failed(lock);
+  const auto lock = FileLock::take(file_.get());
+  if (!lock) return failed(lock, "the file of tokens");
   Lines lines;
   if (auto ok = read_lines(file_.get(), lines); !ok) return failed(ok);
   const auto found = std::find_if(lines.lines.rbegin(), lines.lines.rend(),
@@ -186,8 +168,8 @@ Result<std::optional<KeptAuthorization>> TokenStore::find(const std::string& ser
 }
 
 Result<void> TokenStore::put(const KeptAuthorization& kept) {
-  const auto lock = Lock::take(file_.get());
-  if (!lock) return failed(lock);
+  const auto lock = FileLock::take(file_.get());
+  if (!lock) return failed(lock, "the file of tokens");
   Lines lines;
   if (auto ok = read_lines(file_.get(), lines); !ok) return ok;
   // After the rest of a killed writer's line ours could not be read.

@@ -1,12 +1,12 @@
 #include "common/mcp/pin_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 
+#include "common/base/file_lock.h"
 #include "common/mcp/shown_name.h"
 
 namespace gatehouse::mcp {
@@ -16,25 +16,6 @@ namespace {
 constexpr std::string_view kWords[] = {"first", "waiting", "approved"};
 constexpr json::Limits kEntryLimits{.bytes = 1 << 20, .depth = 66};
 constexpr size_t kOriginDigits = 32;
-
-class Lock {
- public:
-  static Result<Lock> take(int fd) {
-    while (::flock(fd, LOCK_EX) != 0) {
-      if (errno != EINTR) return fail_errno("the pin file cannot be locked");
-    }
-    return Lock(fd);
-  }
-  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Lock& operator=(Lock&&) = delete;
-  ~Lock() {
-    if (fd_ >= 0) ::flock(fd_, LOCK_UN);
-  }
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-  int fd_;
-};
 
 // That a file has been made is kept by its folder.
 Result<void> keep_folder_of(const std::string& path) {
@@ -110,7 +91,7 @@ Result<PinFile> PinFile::open(const std::string& path) {
   if (::fstat(file.get(), &status) != 0) return fail_errno("cannot look at {}", path);
   if (auto ok = check_owner(status); !ok) return failed(ok, path);
   PinFile pins(std::move(file));
-  const auto lock = Lock::take(pins.file_.get());
+  const auto lock = FileLock::take(pins.file_.get());
   if (!lock) return failed(lock, path);
   if (auto ok = pins.read_on(); !ok) return failed(ok, path);
   if (::fstat(pins.file_.get(), &status) != 0) return fail_errno("cannot look at {}", path);
@@ -127,8 +108,8 @@ Result<bool> PinFile::refresh() {
   if (::fstat(file_.get(), &status) != 0) return fail_errno("the pin file");
   if (status.st_nlink == 0) return fail("the pin file was taken away");
   if (static_cast<size_t>(status.st_size) == read_) return false;
-  const auto lock = Lock::take(file_.get());
-  if (!lock) return failed(lock);
+  const auto lock = FileLock::take(file_.get());
+  if (!lock) return failed(lock, "the pin file");
   return read_on();
 }
 
@@ -172,8 +153,8 @@ void PinFile::take(PinEntry entry) {
 }
 
 Result<void> PinFile::append(const std::vector<PinEntry>& entries) {
-  const auto lock = Lock::take(file_.get());
-  if (!lock) return failed(lock);
+  const auto lock = FileLock::take(file_.get());
+  if (!lock) return failed(lock, "the pin file");
   if (auto ok = read_on(); !ok) return failed(ok);
   std::string lines;
   for (const auto& entry : entries) {
