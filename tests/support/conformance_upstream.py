@@ -38,6 +38,10 @@ def main() -> int:
             gate = McpGate(directory / "gate", mcp, options=("--proxy", egress), resolve=resolve,
                            dlp={"deny": ["credentials", "injection"]})
             try:
+                # A client that leaves at once would end the gateway before it has greeted the suite's server.
+                greeted = gate.client()
+                greeted.tools()
+                greeted.close()
                 return subprocess.run([str(NODE), "client.mjs", f"http://127.0.0.1:{gate.port}/mcp"], cwd=PACKAGES,
                                       env={**os.environ, "PATH": "/usr/bin:/bin"}).returncode
             finally:
