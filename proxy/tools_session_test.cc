@@ -107,6 +107,8 @@ TEST_F(ToolsSessionTest, CarryAnAccessTokenThatNoRowHasInPlaceOfAnyOther) {
   world_->answer_open(wire_);
   EXPECT_THAT(wire_.sent, HasSubstr("Authorization: Bearer made-up-token\r\n"));
   EXPECT_THAT(wire_.sent, Not(HasSubstr("other")));
+  ASSERT_EQ(world_->rows.size(), 1u);
+  EXPECT_THAT(world_->rows[0].path + world_->rows[0].decision.reason, Not(HasSubstr("made-up-token")));
   EXPECT_THAT(wire_.sent, Not(HasSubstr("Gatehouse")));
 }
 

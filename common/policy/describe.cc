@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "common/base/log.h"
-
 #include "common/policy/compiled.h"
 #include "common/policy/git_words.h"
 

@@ -28,7 +28,6 @@ class MixedBase32 final : public RunSink {
  private:
   void take(std::string_view chars, uint64_t origin);
   void keep(std::string_view chars, uint64_t origin);
-  void finish_kept();
   void put(std::string_view run, uint64_t origin);
 
   Base32 base32_;
